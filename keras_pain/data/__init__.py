@@ -1,0 +1,1 @@
+"""Recordings to what a model is fed: windows, labels, scaling, augmentation."""

@@ -1,0 +1,135 @@
+"""Label rules: from frames marked by raters to one label a window.
+
+The papers merge all behaviours and differ in the order of two steps, see each
+rule. All rules work on cumulative sums, so that a window costs the same
+whatever its length.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from keras_pain.errors import ConfigurationError
+
+# A behaviour counts for a frame when this many raters marked it, and for a
+# window when this share of its frames counts (ISWC 2019; BANet; V4).
+MIN_RATERS = 2
+MIN_SHARE = 0.5
+
+
+def window_labels(
+    rule: str,
+    recording: Mapping[str, np.ndarray],
+    starts: np.ndarray,
+    stops: np.ndarray,
+) -> np.ndarray:
+    """Protective-behaviour label of each window of one recording.
+
+    Args:
+        rule: A key of `LABEL_RULES`.
+        recording: Arrays of one recording, as the builders yield them.
+        starts: `(n,)` first frame of each window.
+        stops: `(n,)` frame after its last real (not padded) frame.
+
+    Returns:
+        `(n,)` int64, 0 / 1, or -1 where the release does not say.
+
+    Raises:
+        ConfigurationError: The rule is unknown, or needs single raters where
+            the release has only merged labels.
+    """
+    if rule not in LABEL_RULES:
+        raise ConfigurationError(
+            f"label rule {rule!r} is unknown; use one of {sorted(LABEL_RULES)}"
+        )
+    return LABEL_RULES[rule](recording, starts, stops)
+
+
+def merged_majority(recording, starts, stops) -> np.ndarray:
+    """Majority vote of the merged frame label (ALANet, section IV.A).
+
+    A tie, which the paper does not mention, is not a majority: label 0.
+    """
+    protective = np.asarray(recording["protective"])
+    known = _window_sums(protective >= 0, starts, stops) == stops - starts
+    votes = _window_sums(protective == 1, starts, stops)
+    label = (2 * votes > stops - starts).astype(np.int64)
+    return np.where(known, label, -1)
+
+
+def papers(recording, starts, stops) -> np.ndarray:
+    """At least 2 raters who each marked at least 50 % of the frames.
+
+    Source: ACM HEALTH 2021 (arXiv 1902.08990v4), text and Fig. 6.
+    """
+    marked = _ratings(recording).any(axis=2)  # (T, R)
+    share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
+    return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
+
+
+def papers_per_frame(recording, starts, stops) -> np.ndarray:
+    """At least 50 % of frames that were each marked by at least 2 raters.
+
+    Source: ISWC 2019; BANet, section IV.A. Stricter than `papers`: the same
+    two raters need not overlap there.
+    """
+    frame = _ratings(recording).any(axis=2).sum(1) >= MIN_RATERS
+    share = _window_sums(frame, starts, stops) / (stops - starts)
+    return (share >= MIN_SHARE).astype(np.int64)
+
+
+def lsfan_as_coded(recording, starts, stops) -> np.ndarray:
+    """The label that the released L-SFAN parser computes, defects included.
+
+    Its rater columns are shifted by one, so that behaviour k is read from
+    column k + 1, and the seventh is read from the next rater's first column;
+    for the last rater that is the flag of the first one-leg stand. Two raters
+    must then agree on the same behaviour; one rater alone counts for the first
+    behaviour read when the value is 2.
+    """
+    ratings = _ratings(recording)
+    next_column = np.asarray(recording["activity_instance"]) == 1
+    columns = ratings.reshape(len(ratings), -1)
+    shifted = np.column_stack([columns[:, 1:], next_column])
+    shifted = shifted.reshape(ratings.shape)
+    agreed = (shifted > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
+    alone = (shifted[:, :, 0] >= 2).any(axis=1)
+    frame = agreed.any(axis=1) | alone
+    share = _window_sums(frame, starts, stops) / (stops - starts)
+    return (share >= MIN_SHARE).astype(np.int64)
+
+
+LABEL_RULES: dict[str, Callable] = {
+    "merged_majority": merged_majority,
+    "papers": papers,
+    "papers_per_frame": papers_per_frame,
+    "lsfan_as_coded": lsfan_as_coded,
+}
+
+
+def pain_levels(recording, starts, stops) -> np.ndarray:
+    """Most frequent known pain level of each span; -1 where none is known."""
+    levels = np.asarray(recording["pain_level"])
+    votes = np.stack(
+        [_window_sums(levels == k, starts, stops) for k in range(3)], axis=1
+    )
+    return np.where(votes.sum(1) > 0, votes.argmax(1), -1)
+
+
+def _ratings(recording) -> np.ndarray:
+    """`(T, R, 7)` single ratings of a recording that has them."""
+    ratings = np.asarray(recording.get("raters", np.zeros((0, 0, 7))))
+    if ratings.ndim != 3 or ratings.shape[1] < MIN_RATERS:
+        raise ConfigurationError(
+            f"recording {recording.get('recording', '?')}: this label rule "
+            "needs single raters, which this release does not have; use "
+            "label_rule='merged_majority'"
+        )
+    return ratings
+
+
+def _window_sums(frames: np.ndarray, starts, stops) -> np.ndarray:
+    """Sum of `frames` over [start, stop) of each window."""
+    total = np.cumsum(frames, axis=0, dtype=np.int64)
+    total = np.concatenate([np.zeros_like(total[:1]), total])
+    return total[stops] - total[starts]

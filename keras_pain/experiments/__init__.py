@@ -1,0 +1,1 @@
+"""Protocols, methods, the runner and the result store."""

@@ -1,0 +1,209 @@
+"""Who is trained on, who chooses the epoch, who is tested.
+
+Two evaluations, each in two variants:
+
+* hold-out: the owners' training split against their validation split (ALANet,
+  section V.A; the challenge's test labels were never released);
+* loso: leave one subject out (BANet, section IV; ALANet's LOSOCV).
+
+* `as_published`: the epoch is chosen on the test subjects, as in the released
+  BANet code;
+* `leak_free`: the epoch is chosen on training subjects set aside for it; the
+  test subjects are scored once.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_pain.errors import ConfigurationError
+
+EVALUATIONS = ("holdout", "loso")
+PROTOCOLS = ("as_published", "leak_free")
+
+# Share of the training subjects that chooses the epoch in `leak_free`; a
+# quarter keeps the challenge's 16 : 7 proportion inside its training split.
+INNER_SHARE = 0.25
+
+# Participants of the challenge: 10 + 6 train, 4 + 3 validation.
+HOLDOUT_SHARE = 7 / 23
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A participant as a protocol sees one.
+
+    Args:
+        id: Subject id.
+        stratum: What splits keep in proportion, e.g. `"patient"`.
+        split: The owners' split, or `""`.
+    """
+
+    id: str
+    stratum: str
+    split: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fold:
+    """Subject ids of one fold; `validation` is where the epoch is chosen."""
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def check(self, protocol: str) -> None:
+        """Asserts that no subject sits where the protocol forbids it.
+
+        Raises:
+            ConfigurationError: An overlap, or an empty part.
+        """
+        for name in ("train", "validation", "test"):
+            if not getattr(self, name):
+                raise ConfigurationError(
+                    f"fold {self.name}: no {name} subjects; this protocol "
+                    "needs more people"
+                )
+        pairs = [("train", "test"), ("train", "validation")]
+        if protocol == "leak_free":
+            pairs.append(("validation", "test"))
+        for one, other in pairs:
+            both = set(getattr(self, one)) & set(getattr(self, other))
+            if both:
+                raise ConfigurationError(
+                    f"fold {self.name}: subjects {sorted(both)} are in both "
+                    f"{one} and {other}"
+                )
+
+
+def make_folds(
+    subjects: Sequence[Subject],
+    evaluation: str,
+    protocol: str,
+    *,
+    seed: int = 0,
+) -> list[Fold]:
+    """Folds of one evaluation under one protocol.
+
+    Args:
+        subjects: Everyone with at least one window.
+        evaluation: `"holdout"` or `"loso"`.
+        protocol: `"as_published"` or `"leak_free"`.
+        seed: Draws the inner validation subjects, and the hold-out subjects
+            where the release has no split.
+
+    Returns:
+        Checked folds; for `"loso"` one a subject, named by the subject.
+
+    Raises:
+        ConfigurationError: Unknown names, or too few subjects.
+    """
+    if evaluation not in EVALUATIONS or protocol not in PROTOCOLS:
+        raise ConfigurationError(
+            f"evaluation and protocol must be of {EVALUATIONS} and "
+            f"{PROTOCOLS}; got {evaluation!r}, {protocol!r}"
+        )
+    if len({subject.id for subject in subjects}) < 2:
+        found = sorted({subject.id for subject in subjects})
+        raise ConfigurationError(
+            f"only one subject has windows ({', '.join(found) or 'none'}): a "
+            "split by subject needs at least two; simulate or provide more"
+        )
+    if evaluation == "holdout":
+        outer = [("holdout", *_holdout(subjects, seed))]
+    else:
+        ordered = sorted(subjects, key=lambda subject: subject.id)
+        outer = [
+            (one.id, [s for s in ordered if s != one], [one]) for one in ordered
+        ]
+    folds = []
+    for number, (name, train, test) in enumerate(outer):
+        if protocol == "leak_free":
+            train, validation = split_subjects(
+                train, INNER_SHARE, seed=(seed, number)
+            )
+        else:
+            validation = test
+        ids = [tuple(s.id for s in part) for part in (train, validation, test)]
+        fold = Fold(name, *ids)
+        fold.check(protocol)
+        folds.append(fold)
+    return folds
+
+
+def split_subjects(
+    subjects: Sequence[Subject], share: float, seed
+) -> tuple[list[Subject], list[Subject]]:
+    """Draws about `share` of each stratum, never all of it.
+
+    Args:
+        subjects: At least two subjects.
+        share: Share that goes to the second part.
+        seed: Anything `numpy.random.default_rng` takes.
+
+    Returns:
+        `(kept, drawn)`, each sorted by id and neither empty.
+
+    Raises:
+        ConfigurationError: Fewer than two subjects.
+    """
+    if len(subjects) < 2:
+        raise ConfigurationError(
+            "an inner validation split by subject needs at least two training "
+            f"subjects, got {[s.id for s in subjects]}"
+        )
+    rng = np.random.default_rng(seed)
+    drawn = set()
+    for stratum in sorted({subject.stratum for subject in subjects}):
+        ids = sorted(s.id for s in subjects if s.stratum == stratum)
+        wanted = min(max(round(share * len(ids)), 1), len(ids) - 1)
+        drawn.update(rng.permutation(ids)[:wanted].tolist())
+    if not drawn:  # every stratum has one member
+        drawn.add(rng.choice(sorted(s.id for s in subjects)).item())
+    ordered = sorted(subjects, key=lambda subject: subject.id)
+    return (
+        [s for s in ordered if s.id not in drawn],
+        [s for s in ordered if s.id in drawn],
+    )
+
+
+def subjects_of(
+    recordings: Sequence[Mapping], with_windows: Sequence[str]
+) -> list[Subject]:
+    """Subjects of recordings that have windows, with stratum and split.
+
+    The stratum is group and highest pain level: a patient with high pain
+    should not be the only one of the kind on one side of a split.
+    """
+    rows: dict[str, tuple[str, str]] = {}
+    levels: dict[str, int] = {}
+    for recording in recordings:
+        subject = recording["subject_id"]
+        level = int(np.max(recording.get("pain_level", [-1])))
+        levels[subject] = max(levels.get(subject, -1), level)
+        rows[subject] = (
+            str(recording.get("group", "")),
+            recording.get("split", ""),
+        )
+    kept = set(with_windows)
+    return [
+        Subject(subject, f"{group}{levels[subject]}", split)
+        for subject, (group, split) in sorted(rows.items())
+        if subject in kept
+    ]
+
+
+def _holdout(subjects, seed):
+    """The owners' split; where there is none, one drawn by `seed`."""
+    train = [s for s in subjects if s.split == "train"]
+    test = [s for s in subjects if s.split == "validation"]
+    if train and test:
+        return train, test
+    if train or test:
+        raise ConfigurationError(
+            "hold-out needs subjects in both the train and the validation "
+            f"split; found {len(train)} and {len(test)}"
+        )
+    return split_subjects(subjects, HOLDOUT_SHARE, seed=(seed, 23))

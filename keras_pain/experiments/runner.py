@@ -1,0 +1,297 @@
+"""Runs folds x seeds x methods, each stored the moment it ends.
+
+The fold is the unit of work and of resume: what is in the store is not run
+again, what is interrupted starts over.
+"""
+
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import joblib
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from keras_pain.data.augment import augment, balanced_multiplicity
+from keras_pain.data.scaling import apply_scaler, fit_scaler
+from keras_pain.data.windows import WindowSet
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.methods import Method, resolve_method
+from keras_pain.experiments.metrics import compute_metrics
+from keras_pain.experiments.protocols import Fold, Subject, make_folds
+from keras_pain.experiments.provenance import environment
+from keras_pain.experiments.store import FoldKey, ResultStore
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One fold of one method and seed."""
+
+    key: FoldKey
+    method: str  # as `resolve_method` takes it
+    fold: Fold
+    number: int
+    config: dict
+    options: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldData:
+    """Scaled windows of one fold; `augmented` is what `augment` adds to."""
+
+    train: WindowSet
+    augmented: WindowSet
+    validation: WindowSet
+    test: WindowSet
+
+
+def plan(
+    subjects: Sequence[Subject],
+    *,
+    evaluations: Mapping[str, Iterable[str]],
+    protocols: Iterable[str],
+    seeds: Iterable[int],
+    dataset: dict,
+    epochs: int | None = None,
+) -> list[Task]:
+    """All folds that a table needs, in the order in which they run.
+
+    Args:
+        subjects: Subjects with windows.
+        evaluations: For each evaluation, the names of its methods.
+        protocols: Protocol names.
+        seeds: Seeds.
+        dataset: What identifies the data and the windows, for the config.
+        epochs: Replaces the recipes' epochs where given.
+
+    Returns:
+        Tasks; those that share a fold's data follow each other.
+    """
+    options = {"epochs": epochs} if epochs else {}
+    versions = environment()["versions"]
+    tasks = []
+    for evaluation, names in evaluations.items():
+        methods = [(name, resolve_method(name, **options)) for name in names]
+        for protocol in protocols:
+            folds = make_folds(subjects, evaluation, protocol)
+            for seed in seeds:
+                for number, fold in enumerate(folds):
+                    for name, method in methods:
+                        config = {
+                            "dataset": dataset,
+                            "evaluation": evaluation,
+                            "protocol": protocol,
+                            "subjects": dataclasses.asdict(fold),
+                            "method": _config(method),
+                            "seed": seed,
+                            # Others may change a result: folds of different
+                            # versions do not share a table.
+                            "versions": versions,
+                        }
+                        key = FoldKey(
+                            evaluation, protocol, method.name, seed, fold.name
+                        )
+                        tasks.append(
+                            Task(key, name, fold, number, config, options)
+                        )
+    return tasks
+
+
+def run(
+    tasks: Sequence[Task],
+    windows: WindowSet,
+    store: ResultStore,
+    *,
+    folds: slice | None = None,
+    jobs: int = 1,
+) -> None:
+    """Runs the tasks that the store does not hold yet.
+
+    Args:
+        tasks: From `plan`.
+        windows: Unscaled windows of every subject.
+        store: Where results go.
+        folds: Only these fold numbers; the others stay open.
+        jobs: Processes; training times of parallel folds disturb each other.
+
+    Raises:
+        ConfigurationError: The store holds a fold of another configuration, or
+            a fold cannot be trained on.
+    """
+    chosen = range(max(task.number for task in tasks) + 1)[folds or slice(None)]
+    todo = [
+        task
+        for task in tasks
+        if store.status(task.key, task.config) == "missing"
+        and task.number in chosen
+    ]
+    console = Console(stderr=True)
+    wanted = sum(task.number in chosen for task in tasks)
+    if len(todo) < wanted:
+        console.print(
+            f"{wanted - len(todo)} of {wanted} folds are finished and kept"
+        )
+    if not todo:
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not sys.stderr.isatty(),
+    ) as progress:
+        bar = progress.add_task("folds", total=len(todo))
+
+        def done(key: FoldKey, metrics: dict) -> None:
+            score = metrics["macro_f1"]
+            shown = "undefined" if score is None else f"{score:.3f}"
+            progress.update(bar, advance=1, description=f"{_name(key)} {shown}")
+            if progress.disable:
+                console.print(
+                    f"{_name(key)}: macro-F1 {shown}", highlight=False
+                )
+
+        if jobs == 1:
+            for task in todo:
+                name = _name(task.key)
+
+                def on_epoch(stage, epoch, epochs, name=name):
+                    text = f"{name} {stage} {epoch}/{epochs}"
+                    progress.update(bar, description=text)
+
+                done(*run_task(task, windows, store, 1, on_epoch))
+            return
+        results = joblib.Parallel(
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1
+        )(joblib.delayed(run_task)(task, windows, store, jobs) for task in todo)
+        for result in results:
+            done(*result)
+
+
+def run_task(
+    task: Task,
+    windows: WindowSet,
+    store: ResultStore,
+    jobs: int = 1,
+    on_epoch=None,
+) -> tuple[FoldKey, dict]:
+    """Trains and tests one method on one fold, and stores the result."""
+    data = _fold_data(task, windows)
+    method = resolve_method(task.method, **task.options)
+    if on_epoch is not None:
+        method.on_epoch = on_epoch
+    seed = fold_seed(task.key.seed, task.number)
+    augmented = getattr(method, "augment", False)
+    train = data.augmented if augmented else data.train
+    report = method.fit(train, data.validation, seed)
+    probabilities = np.asarray(method.predict_proba(data.test))
+    metrics = compute_metrics(data.test.y, probabilities, data.test.num_classes)
+    result = {
+        "metrics": metrics,
+        "timings": {
+            **report.stages,
+            "fit_seconds": sum(report.stages.values()),
+        },
+        "jobs": jobs,
+        "fingerprint": task.config["dataset"]["fingerprint"],
+        "history": report.history,
+        "chosen_epoch": report.chosen_epoch,
+        "subjects": dataclasses.asdict(task.fold),
+        "windows": {
+            "train": class_counts(data.train),
+            "fitted_on": class_counts(train),
+            "test": class_counts(data.test),
+        },
+        "environment": environment(),
+    }
+    predictions = {
+        "y_true": data.test.y,
+        "probabilities": probabilities.astype(np.float32),
+        "subject": data.test.subject.astype(str),
+        "window_id": data.test.window_id,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        if hasattr(method, "save"):
+            method.save(Path(folder))
+        files = {path.name: path for path in Path(folder).iterdir()}
+        store.write(task.key, task.config, result, predictions, files)
+    return task.key, metrics
+
+
+def class_counts(windows: WindowSet) -> list[int]:
+    """Windows of each class."""
+    return np.bincount(windows.y, minlength=windows.num_classes).tolist()
+
+
+def fold_seed(seed: int, number: int) -> int:
+    """Seed of everything random in one fold, below 2^31."""
+    state = np.random.SeedSequence([seed, number]).generate_state(1)
+    return int(state[0] % 2**31)
+
+
+_prepared: dict[tuple, FoldData] = {}
+
+
+def _fold_data(task: Task, windows: WindowSet) -> FoldData:
+    """Scaled and augmented windows; the last fold's are kept for re-use."""
+    key = (id(windows), task.fold, task.key.seed)
+    if key not in _prepared:
+        _prepared.clear()
+        _prepared[key] = prepare_fold(
+            windows, task.fold, fold_seed(task.key.seed, task.number)
+        )
+    return _prepared[key]
+
+
+def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
+    """Windows of one fold, scaled on its training subjects only.
+
+    Args:
+        windows: Unscaled windows of every subject.
+        fold: Subjects of each part.
+        seed: Seed of the augmentation.
+
+    Raises:
+        ConfigurationError: A part has no windows, or training has one class.
+    """
+    parts = {}
+    for name in ("train", "validation", "test"):
+        parts[name] = windows.of_subjects(getattr(fold, name))
+        if not len(parts[name]):
+            raise ConfigurationError(
+                f"fold {fold.name}: its {name} subjects have no windows"
+            )
+    counts = np.bincount(parts["train"].y, minlength=windows.num_classes)
+    if (counts > 0).sum() < 2:
+        only = windows.class_names[int(counts.argmax())]
+        raise ConfigurationError(
+            f"fold {fold.name}: all {counts.sum()} training windows are "
+            f"{only!r}, so there is nothing to learn; use more subjects, or "
+            "another label rule"
+        )
+    scaler = fit_scaler(parts["train"])
+    scaled = {name: apply_scaler(scaler, part) for name, part in parts.items()}
+    augmented = augment(
+        scaled["train"], balanced_multiplicity(counts), seed=seed
+    )
+    return FoldData(augmented=augmented, **scaled)
+
+
+def _config(method: Method) -> dict:
+    config = getattr(method, "config", None)
+    return config() if config else {"name": method.name}
+
+
+def _name(key: FoldKey) -> str:
+    return f"{key.evaluation}/{key.protocol}/{key.method}/{key.fold}"

@@ -1,0 +1,1 @@
+"""Raw signal to features: pure array functions, no corpus knowledge."""
