@@ -217,8 +217,8 @@ def test_settings_out_of_range():
 
 
 def test_whole_recordings_carry_one_label():
-    first = {**make_recording("s01_a", 157), "label": 1}
-    second = {**make_recording("s02_b", 300), "label": 0}
+    first = {**make_recording("s01_a", 157), "label": "incorrect"}
+    second = {**make_recording("s02_b", 300), "label": "correct"}
     windows = whole_recordings(
         [first, second], label="label", class_names=("correct", "incorrect")
     )

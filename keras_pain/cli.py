@@ -1,0 +1,262 @@
+"""The `keras-pain` command.
+
+A subcommand is one entry of `COMMANDS`: how it adds its flags and what it
+runs. Whatever it needs is imported when it runs, so that `--help` is instant.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+
+from keras_pain import __version__
+from keras_pain.corpora.registry import CORPORA, get_corpus
+from keras_pain.errors import ConfigurationError, KerasPainError
+
+_Arguments = Callable[[argparse.ArgumentParser], None]
+_Run = Callable[[argparse.Namespace], int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Args:
+        name: What the user types.
+        help: One line for `--help`.
+        add_arguments: Adds its flags to a parser, spelled with underscores.
+        run: Does the work and returns the exit code.
+    """
+
+    name: str
+    help: str
+    add_arguments: _Arguments
+    run: _Run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        argv: Arguments without the program's name; None takes the process'.
+
+    Returns:
+        Exit code: 0, or 1 where the user has something to cure (argparse
+        itself exits with 2 at unknown flags).
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args([_with_underscores(a) for a in argv])
+    try:
+        return args.run(args)
+    except KerasPainError as error:
+        print(f"keras-pain: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output, e.g. `head`, left
+        sys.stderr.close()
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="keras-pain",
+        description="Reproductions of published pain recognition systems.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"keras-pain {__version__}"
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.name,
+            help=command.help,
+            description=command.help,
+            allow_abbrev=False,
+        )
+        command.add_arguments(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _with_underscores(argument: str) -> str:
+    """`--manual-dir=x-y` -> `--manual_dir=x-y`; both spellings are taken."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", choices=sorted(CORPORA))
+    parser.add_argument(
+        "--out", required=True, help="folder in which <layout>/ is made"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=("small", "full"),
+        default="small",
+        help="12 or 30 people [small]",
+    )
+    parser.add_argument(
+        "--layout", default="all", help="a layout of the corpus, or all [all]"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="same seed, same bytes [0]"
+    )
+    parser.add_argument(
+        "--subjects", type=int, help="number of people, else that of the scale"
+    )
+    parser.add_argument(
+        "--with_test",
+        action="store_true",
+        help="also write the test split, which the owners withhold",
+    )
+
+
+def _simulate(args: argparse.Namespace) -> int:
+    corpus = get_corpus(args.corpus)
+    if not hasattr(corpus, "simulate"):
+        raise ConfigurationError(
+            f"{args.corpus} has no simulator; its recordings are public"
+        )
+    if args.layout not in ("all", *corpus.LAYOUTS):
+        raise ConfigurationError(
+            f"--layout={args.layout}: {args.corpus} has the layouts "
+            f"{', '.join(corpus.LAYOUTS)}, or all"
+        )
+    paths = corpus.simulate(
+        args.out,
+        layout=args.layout,
+        scale=args.scale,
+        seed=args.seed,
+        subjects=args.subjects,
+        with_test=args.with_test,
+        progress=True,
+    )
+    size = sum(pathlib.Path(path).stat().st_size for path in paths) / 1e6
+    print(f"{len(paths)} SIMULATED files, {size:,.1f} MB, in {args.out}")
+    return 0
+
+
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("corpus", choices=sorted(CORPORA))
+    parser.add_argument(
+        "--manual_dir", required=True, help="folder of the raw files"
+    )
+    parser.add_argument(
+        "--layout", help="layout to read; left out, each one that is there"
+    )
+    parser.add_argument(
+        "--on_bad_file",
+        choices=("fail", "skip"),
+        default="skip",
+        help="stop at the first refused file, or list it and go on [skip]",
+    )
+    parser.add_argument(
+        "--write_manifest",
+        action="store_true",
+        help="store path, size and sha256 of every file beside the files",
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="write a report; - writes it to stdout"
+    )
+    parser.add_argument(
+        "--challenge_columns",
+        metavar="NAME=COLUMN,...",
+        help="emopain: 0-based label columns of the challenge2020 layout, "
+        "e.g. exercise=30,pain=none,protective=31",
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    from keras_pain.corpora import check
+
+    corpus = get_corpus(args.corpus)
+    options = {}
+    if args.challenge_columns is not None:
+        if not hasattr(corpus, "parse_challenge_columns"):
+            raise ConfigurationError(
+                f"--challenge_columns does not apply to {args.corpus}"
+            )
+        options["challenge_columns"] = corpus.parse_challenge_columns(
+            args.challenge_columns
+        )
+    checks = []
+    for layout in check.layouts_to_check(corpus, args.manual_dir, args.layout):
+        result = check.check_layout(
+            corpus,
+            args.manual_dir,
+            layout,
+            on_bad_file=args.on_bad_file,
+            write_manifest=args.write_manifest,
+            **options,
+        )
+        checks.append(result)
+        if args.json != "-":
+            check.print_check(result)
+    if args.json is not None:
+        _write_json(args.json, [result.to_dict() for result in checks])
+    for result in checks:
+        if result.error is not None:
+            line = " ".join(result.error.split())
+            print(f"keras-pain: {line}", file=sys.stderr)
+    return int(any(result.failed for result in checks))
+
+
+def _write_json(path: str, report: list) -> None:
+    text = json.dumps(report, indent=2) + "\n"
+    if path == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        pathlib.Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise KerasPainError(
+            f"{path}: the report cannot be written ({error.strerror}); give "
+            "another path with --json"
+        ) from error
+
+
+def _models_arguments(parser: argparse.ArgumentParser) -> None:
+    del parser  # no flags
+
+
+def _models(args: argparse.Namespace) -> int:
+    del args
+    from keras_pain.models.summary import print_registry
+
+    print_registry()
+    return 0
+
+
+COMMANDS = (
+    Command(
+        "simulate",
+        "Write raw files of simulated people in a corpus' own layout.",
+        _simulate_arguments,
+        _simulate,
+    ),
+    Command(
+        "check",
+        "List the raw files of a corpus, and what is wrong with which.",
+        _check_arguments,
+        _check,
+    ),
+    Command(
+        "models",
+        "List the models: paper, task, input, parameters, FLOPs.",
+        _models_arguments,
+        _models,
+    ),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""EmoPain on disk: the three releases, their columns, names and numbering.
+
+Sources: the columns of the full release ("fame") as printed by public
+notebooks and read by the released L-SFAN code; the 78 columns of the
+"coordinates" package from its readme; the 30 channels of "challenge2020" from
+the challenge's public description (EmoPain Challenge 2020, Tasks 2 and 3). The
+label columns of the challenge files are not public: those here are inferred,
+and can be changed (`ChallengeColumns`).
+
+Columns are 0-based, slices half-open.
+"""
+
+import dataclasses
+
+FRAME_RATE = 60.0
+
+LAYOUTS = ("fame", "coordinates", "challenge2020")
+
+ACTIVITIES = (
+    "other",
+    "one_leg_stand",
+    "reach_forward",
+    "bend",
+    "sit_to_stand",
+    "stand_to_sit",
+    "sitting_still",
+    "standing_still",
+    "walking",
+)
+
+BEHAVIOURS = (
+    "guarding_stiffness",
+    "hesitation",
+    "support_bracing",
+    "jerky_motion",
+    "limping",
+    "rubbing_stimulation",
+    "other",
+)
+
+NUM_RATERS = 4
+
+
+class Fame:
+    """Full release: `randomised C|P/<C|P><id>_<D|N>.mat`, 160 columns."""
+
+    num_columns = 160
+    folders = {"healthy": "randomised C", "patient": "randomised P"}
+    positions = slice(0, 78)  # X, Y, Z blocks of 26 joints each
+    semg = slice(78, 82)
+    raters = slice(82, 110)  # 4 raters x 7 behaviours
+    activities = slice(110, 134)  # 24 flags
+    angles = slice(134, 147)
+    energies = slice(147, 160)
+    # Activity type of each of the 24 flags, in column order.
+    activity_columns = (
+        ("One Leg Stand 1", "one_leg_stand"),
+        ("One Leg Stand 2", "one_leg_stand"),
+        ("One Leg Stand 3", "one_leg_stand"),
+        ("One Leg Stand 4", "one_leg_stand"),
+        ("One Leg Stand 5", "one_leg_stand"),
+        ("One Leg Stand 6", "one_leg_stand"),
+        ("Sitting Still", "sitting_still"),
+        ("Reach Forward 2", "reach_forward"),
+        ("Reach Forward 1", "reach_forward"),
+        ("Sit to Stand Instructed 1", "sit_to_stand"),
+        ("Sit to Stand Instructed 2", "sit_to_stand"),
+        ("Sit to Stand Instructed 3", "sit_to_stand"),
+        ("Stand to Sit Instructed 1", "stand_to_sit"),
+        ("Stand to Sit Instructed 2", "stand_to_sit"),
+        ("Stand to Sit Instructed 3", "stand_to_sit"),
+        ("Standing Still", "standing_still"),
+        ("Sit to Stand Not Instructed", "sit_to_stand"),
+        ("Stand to Sit Not Instructed", "stand_to_sit"),
+        ("Bend 2", "bend"),
+        ("Bend 1", "bend"),
+        ("Walk", "walking"),
+        ("Other Major: Bend to pick up", "bend"),
+        ("Sit to Stand Instructed 4", "sit_to_stand"),
+        ("Stand to Sit Instructed 4", "stand_to_sit"),
+    )
+
+
+class Coordinates:
+    """Coordinate package: `train|validation/<C|P><id><D|N>.mat`, key `data`.
+
+    78 columns, or 104 where 13 angles and 13 energies of another convention
+    (radians; 180 degrees minus the included angle; velocity per second) were
+    appended by its users.
+    """
+
+    key = "data"
+    num_columns = (78, 104)
+    positions = slice(0, 66)  # X, Y, Z blocks of 22 joints each
+    semg = slice(66, 70)
+    exercise = 70  # index into ACTIVITIES
+    pain = 71  # 0 healthy, -1 not reported, 1 low, 2 high
+    protective = 72
+    behaviours = slice(73, 78)
+    appended_angles = slice(78, 91)
+    appended_energies = slice(91, 104)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChallengeColumns:
+    """Where the challenge files keep their labels; None where they do not.
+
+    The 30 channels are public; the label columns are inferred from the
+    coordinate package of the same authors and participant split.
+    """
+
+    exercise: int | None = 30
+    pain: int | None = 31
+    protective: int | None = 32
+
+
+class Challenge:
+    """Challenge 2020: `train|validation/<C|P><id><D|N>.mat`, >= 30 columns."""
+
+    key = "data"
+    num_channels = 30
+    angles = slice(0, 13)
+    energies = slice(13, 26)
+    semg = slice(26, 30)

@@ -1,0 +1,107 @@
+"""The data of an experiment: the user's corpus, or a small simulated one."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from keras_pain.corpora import manifest
+from keras_pain.corpora.registry import get_corpus
+from keras_pain.data.prepare import PreparedDataset, prepare_dataset
+from keras_pain.data.windows import WindowSet
+from keras_pain.errors import ConfigurationError
+from keras_pain.reproduction.experiment import Experiment
+from keras_pain.reproduction.options import Options
+
+_SMOKE_SUBJECTS = 2  # of each split and group
+_SMOKE_WINDOWS = 40  # of each subject
+
+
+def prepare(
+    experiment: Experiment, options: Options, console: Console
+) -> PreparedDataset:
+    """The corpus as TFRecords: the user's, or a small simulated one."""
+    corpus = get_corpus(experiment.corpus)
+    if options.manual_dir is None:
+        manual_dir = _simulated_corpus(experiment, console)
+    else:
+        manual_dir = Path(options.manual_dir)
+    layout = options.layout or _best_layout(corpus, manual_dir, experiment)
+    if layout not in experiment.layouts:
+        raise ConfigurationError(
+            f"{experiment.table.name} cannot be filled from the layout "
+            f"{layout!r}, only from {', '.join(experiment.layouts)}"
+        )
+    data_dir = options.data_dir
+    if data_dir is None:
+        files = corpus.find_files(manual_dir, layout)
+        fingerprint = manifest.fingerprint(manual_dir, files)
+        data_dir = Path("data", "tfds", fingerprint[:12])
+    return prepare_dataset(
+        experiment.corpus,
+        manual_dir=manual_dir,
+        data_dir=data_dir,
+        layout=layout,
+        on_bad_file=options.on_bad_file,
+    )
+
+
+def _simulated_corpus(experiment: Experiment, console: Console) -> Path:
+    """Writes the small simulated corpus, once; whole or not at all."""
+    corpus = get_corpus(experiment.corpus)
+    if not hasattr(corpus, "simulate"):
+        raise ConfigurationError(
+            f"{experiment.corpus} cannot be simulated: give the folder of its "
+            "raw files with --manual_dir"
+        )
+    target = Path("data", "simulated", f"{experiment.corpus}_small_seed0")
+    layout = experiment.layouts[0]
+    if not (target / layout).is_dir():
+        console.print(
+            f"no --manual_dir: simulating a small {experiment.corpus} corpus "
+            f"in {target}; results will be marked SIMULATED"
+        )
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            corpus.simulate(folder, layout=layout, scale="small", seed=0)
+            shutil.move(Path(folder, layout), target / layout)
+    return target
+
+
+def _best_layout(corpus, manual_dir: Path, experiment: Experiment) -> str:
+    """The layout to read; of several, the experiment's first."""
+    if hasattr(corpus, "find_layouts"):
+        found = corpus.find_layouts(manual_dir)
+        for layout in experiment.layouts:
+            if layout in found:
+                return layout
+    return corpus.detect_layout(manual_dir)
+
+
+def few_people(recordings: Sequence[Mapping]) -> list[Mapping]:
+    """Recordings of two people of each split and group."""
+    kept: dict[tuple, set] = {}
+    result = []
+    for recording in recordings:
+        stratum = (recording["split"], recording.get("group"))
+        people = kept.setdefault(stratum, set())
+        if recording["subject_id"] in people or len(people) < _SMOKE_SUBJECTS:
+            people.add(recording["subject_id"])
+            result.append(recording)
+    return result
+
+
+def few_windows(windows: WindowSet) -> WindowSet:
+    """Evenly spaced windows of each subject and class."""
+    chosen = []
+    for subject in dict.fromkeys(windows.subject.tolist()):
+        for label in range(windows.num_classes):
+            index = np.flatnonzero(
+                (windows.subject == subject) & (windows.y == label)
+            )
+            step = max(len(index) // (_SMOKE_WINDOWS // 2), 1)
+            chosen.append(index[::step][: _SMOKE_WINDOWS // 2])
+    return windows.take(np.sort(np.concatenate(chosen)))

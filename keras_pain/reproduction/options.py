@@ -1,0 +1,139 @@
+"""The flags that every reproduce script shares."""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from keras_pain.errors import ConfigurationError
+
+flags.DEFINE_string(
+    "manual_dir",
+    None,
+    "Folder of the raw corpus. Without it, EmoPain scripts simulate a small "
+    "corpus, and everything they write says SIMULATED.",
+)
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "Where the TFRecords are, or go. Default: data/tfds/<fingerprint of the "
+    "raw files>.",
+)
+flags.DEFINE_string(
+    "results_dir", None, "Where folds and tables go. Default: results/<script>."
+)
+flags.DEFINE_string(
+    "layout",
+    None,
+    "Layout of the raw corpus, where --manual_dir holds several. Default: the "
+    "one that fits the paper best.",
+)
+flags.DEFINE_enum(
+    "protocol",
+    "both",
+    ["as_published", "leak_free", "both"],
+    "as_published chooses the epoch on the test subjects, as the released "
+    "code does; leak_free on training subjects set aside for it.",
+)
+flags.DEFINE_list(
+    "methods",
+    None,
+    "Methods to run instead of the table's; names of the suite, or "
+    "package.module:object for your own. Trivial baselines always run.",
+)
+flags.DEFINE_list("seeds", ["0"], "Random seeds, e.g. 0,1,2.")
+flags.DEFINE_string(
+    "folds", "all", "Folds to run in this call: all, or a:b as in Python."
+)
+flags.DEFINE_integer(
+    "epochs",
+    None,
+    "Epochs of every training stage. Default: those of the recipes; fewer on "
+    "the small simulated corpus, so that it ends in minutes.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "jobs",
+    1,
+    "Folds trained at once, in processes of their own. More than 1 makes "
+    "training times incomparable.",
+    lower_bound=1,
+)
+flags.DEFINE_bool(
+    "smoke", False, "A run of a few people and one epoch, to see that it works."
+)
+flags.DEFINE_enum(
+    "on_bad_file",
+    None,
+    ["fail", "skip"],
+    "What to do with a raw file that cannot be used. Default: fail; skip where "
+    "the corpus is known to be released with such a file.",
+)
+
+_OPTIONS = (
+    "manual_dir",
+    "data_dir",
+    "results_dir",
+    "layout",
+    "protocol",
+    "methods",
+    "seeds",
+    "folds",
+    "epochs",
+    "jobs",
+    "smoke",
+    "on_bad_file",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of a reproduce script; see their help texts."""
+
+    manual_dir: str | None = None
+    data_dir: str | None = None
+    results_dir: str | None = None
+    layout: str | None = None
+    protocol: str = "both"
+    methods: Sequence[str] | None = None
+    seeds: Sequence[int] = (0,)
+    folds: str = "all"
+    epochs: int | None = None
+    jobs: int = 1
+    smoke: bool = False
+    on_bad_file: str | None = None
+
+
+def show_in_help() -> None:
+    """Makes `--help` of a script show these flags, not only absl's own."""
+    for name in _OPTIONS:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
+
+
+def options_of_flags() -> Options:
+    values = {name: flags.FLAGS[name].value for name in _OPTIONS}
+    try:
+        values["seeds"] = tuple(int(seed) for seed in values["seeds"])
+    except ValueError:
+        raise ConfigurationError(
+            f"--seeds: {','.join(values['seeds'])!r} is not a list of whole "
+            "numbers, e.g. 0,1,2"
+        ) from None
+    if not values["seeds"] or min(values["seeds"]) < 0:
+        raise ConfigurationError("--seeds: give at least one, none negative")
+    return Options(**values)
+
+
+def parse_folds(text: str) -> slice | None:
+    if text == "all":
+        return None
+    try:
+        begin, _, end = text.partition(":")
+        if ":" not in text:
+            return slice(int(begin), int(begin) + 1)
+        return slice(int(begin or 0), int(end) if end else None)
+    except ValueError:
+        raise ConfigurationError(
+            f"--folds: {text!r} is neither all, nor a number, nor a:b"
+        ) from None

@@ -1,0 +1,87 @@
+"""Real recordings of ten people: correct or incorrect exercise, LOSO.
+
+Nobody in UI-PRMD is in pain. It shows that readers, windows, folds, training
+and metrics work on real signals; no paper of this suite reports on it, so the
+paper's column is empty. Chance macro-F1 is 0.50.
+
+Data: Vakanski et al., "A Data Set of Human Body Movements for Physical
+Rehabilitation Exercises", Data 3(1):2, 2018.
+
+    python reproduce/open_ui_prmd.py --manual_dir UI_PRMD
+
+Two tables: m05 (sit to stand) and m10 (standing
+shoulder scaption). The default is `--epochs=15` for every network.
+"""
+
+from functools import partial
+
+from keras_pain.data.windows import whole_recordings
+from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reproduction import Experiment, main
+
+EXERCISES = {"m05": "sit to stand", "m10": "standing shoulder scaption"}
+CLASSES = ("correct", "incorrect")
+SETTINGS = {"length": 180, "step": 45, "padding": "zero"}
+
+
+def table(exercise: str) -> TableSpec:
+    """The table of one exercise."""
+    return TableSpec(
+        name=f"open_ui_prmd_{exercise}",
+        title=f"UI-PRMD {exercise} ({EXERCISES[exercise]}): correct or "
+        "incorrect, leave one subject out",
+        paper="No paper of this suite; data: Vakanski et al., Data 3(1):2, "
+        "2018",
+        rows=tuple(
+            RowSpec(label, method, "loso")
+            for label, method in (
+                ("Majority class", "majority"),
+                ("Stratified random", "stratified"),
+                ("KNN", "knn"),
+                ("SVM", "svm"),
+                ("Stacked-LSTM", "stacked_lstm"),
+                ("BANet", "banet"),
+                ("ALANet", "alanet"),
+                ("ALANet, per body part", "alanet_parts"),
+            )
+        ),
+        columns=(
+            ColumnSpec("Macro-F1", "macro_f1"),
+            ColumnSpec("Accuracy", "accuracy"),
+            ColumnSpec("F1 correct", "f1", 0),
+            ColumnSpec("F1 incorrect", "f1", 1),
+            ColumnSpec("MCC", "mcc"),
+            ColumnSpec("ROC-AUC", "roc_auc"),
+        ),
+        class_names=CLASSES,
+        notes=("Chance macro-F1 is 0.50: both classes are equally frequent.",),
+    )
+
+
+def windows(recordings):
+    """Windows over whole episodes, which are shorter than 3 s for most."""
+    return whole_recordings(
+        recordings, label="label", class_names=CLASSES, length=180, step=45
+    )
+
+
+def is_exercise(recording, exercise: str) -> bool:
+    """Whether a recording is of this exercise."""
+    return recording["exercise"] == exercise
+
+
+EXPERIMENTS = tuple(
+    Experiment(
+        table=table(exercise),
+        corpus="ui_prmd",
+        layouts=("vicon",),
+        windows=windows,
+        settings={**SETTINGS, "exercise": exercise},
+        epochs=15,
+        select=partial(is_exercise, exercise=exercise),
+    )
+    for exercise in EXERCISES
+)
+
+if __name__ == "__main__":
+    main(*EXPERIMENTS)

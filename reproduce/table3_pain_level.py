@@ -1,0 +1,74 @@
+"""ALANet, Table III: healthy, low or high pain, hold-out and LOSO.
+
+Paper: Yuan and Mahmoud, "ALANet: Autoencoder-LSTM for pain and protective
+behaviour detection", section V.C, Table III.
+
+    python reproduce/table3_pain_level.py                  # simulated EmoPain
+    python reproduce/table3_pain_level.py --manual_dir RAW # the real corpus
+
+Needs a release with pain levels (challenge2020 or coordinates). Expected on 2
+CPU cores: about 5 minutes simulated.
+"""
+
+from pathlib import Path
+
+from keras_pain.data.windows import PAIN_CLASSES, activity_instances
+from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reproduction import Experiment, main
+
+TABLE = TableSpec(
+    name="table3_pain_level",
+    title="Pain level recognition, hold-out and LOSO (ALANet, Table III)",
+    paper="Yuan and Mahmoud, ALANet: Autoencoder-LSTM for pain and protective "
+    "behaviour detection, Table III",
+    rows=tuple(
+        RowSpec(label, method, evaluation)
+        for evaluation in ("holdout", "loso")
+        for label, method in (
+            ("Majority class", "majority"),
+            ("Stratified random", "stratified"),
+            ("KNN", "knn"),
+            ("SVM", "svm"),
+            ("ALANet", "alanet"),
+        )
+    ),
+    columns=(
+        ColumnSpec("Accuracy", "accuracy"),
+        ColumnSpec("F1 healthy", "f1", 0),
+        ColumnSpec("F1 low", "f1", 1),
+        ColumnSpec("F1 high", "f1", 2),
+        ColumnSpec("Macro-F1", "macro_f1"),
+        ColumnSpec("Balanced accuracy", "balanced_accuracy"),
+        ColumnSpec("MCC", "mcc"),
+        ColumnSpec("ROC-AUC", "roc_auc"),
+    ),
+    class_names=PAIN_CLASSES,
+    published=Path(__file__).parent / "published" / "alanet_table3.csv",
+    notes=(
+        "Neither the challenge's public description nor the paper says how "
+        "long a sample of Task 2 is: here one performed activity, brought to "
+        "180 frames by linear interpolation.",
+    ),
+    reference="alanet",
+)
+
+SETTINGS = {"length": 180, "fit": "resample"}
+
+
+def samples(recordings):
+    """Section IV.A, task two: one sample an activity, three classes."""
+    return activity_instances(recordings, **SETTINGS)
+
+
+EXPERIMENT = Experiment(
+    table=TABLE,
+    corpus="emopain",
+    layouts=("challenge2020", "coordinates"),
+    windows=samples,
+    settings=SETTINGS,
+    simulated_epochs=8,
+    attention=("alanet",),
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)

@@ -1,0 +1,131 @@
+"""The FLOP counter against numbers worked out by hand."""
+
+import keras
+import pytest
+from keras import layers
+
+from keras_pain.errors import ConfigurationError
+from keras_pain.layers import GroupedDense, GroupedLSTM
+from keras_pain.models import flops
+from keras_pain.models.banet import BANet
+from keras_pain.models.flops import count_flops
+from keras_pain.models.registry import MODELS
+from keras_pain.models.stacked_lstm import StackedLSTM
+
+
+def _model(shape, *stack):
+    x = inputs = keras.Input(shape)
+    for layer in stack:
+        x = layer(x)
+    return keras.Model(inputs, x)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stack", "expected"),
+    [
+        # The loop trap: 64.8 k if the loop's body is counted once.
+        ((180, 30), [layers.LSTM(64)], 8_663_040),
+        ((7,), [layers.Dense(5)], 70),
+        ((4, 7), [layers.Dense(5)], 280),
+        ((10, 3), [layers.Conv1D(4, 3)], 2 * 8 * 4 * 3 * 3),
+        (
+            (9, 9, 6),
+            [layers.Conv2D(8, 3, strides=2, padding="same", groups=2)],
+            2 * (5 * 5 * 8) * (3 * 3 * 3),
+        ),
+        (
+            (8, 16, 16, 3),
+            [layers.Conv3D(4, (3, 5, 5), padding="same")],
+            2 * (8 * 16 * 16 * 4) * (3 * 5 * 5 * 3),
+        ),
+        ((10, 3, 2), [GroupedLSTM(4, 3)], 2 * 10 * 3 * 16 * (2 + 4)),
+        ((10, 3, 4), [GroupedDense(2)], 2 * 10 * 3 * 4 * 2),
+    ],
+)
+def test_layers_by_hand(shape, stack, expected):
+    model = _model(shape, *stack)
+    assert count_flops(model) == expected
+    assert count_flops(model, batch_size=6) == 6 * expected
+
+
+def test_models_by_hand():
+    # LSTM 32 three times, then 32 -> 2.
+    lstm = 2 * 180 * 128
+    assert count_flops(StackedLSTM()) == lstm * (62 + 64 + 64) + 2 * 32 * 2
+    # Autoencoder: 30 -> 8 -> 8 -> 30 on every frame.
+    frame = 32 * (30 + 8) + 32 * (8 + 8) + 8 * 30
+    autoencoder = MODELS["alanet_autoencoder"].build()
+    assert count_flops(autoencoder) == 2 * 180 * frame
+    # BANet: 13 parts; scores and weighted sum; two 13 x 13; 104 -> 2.
+    encoder = 32 * (2 + 8) + 2 * 32 * (8 + 8)
+    rest = 2 * 8 * 13 * 13 + 104 * 2
+    expected = 2 * (180 * 13 * (encoder + 8 + 8) + rest)
+    assert count_flops(BANet()) == expected
+
+
+def test_shared_layers_count_at_every_call():
+    shared, inputs = layers.Dense(5), keras.Input((5,))
+    model = keras.Model(inputs, shared(shared(inputs)))
+    assert count_flops(model) == 2 * 50
+
+
+def test_nested_models_count():
+    inner = _model((4, 3), layers.LSTM(2))
+    sequential = keras.Sequential([keras.Input((4, 3)), layers.LSTM(2)])
+    a, b = keras.Input((4, 3)), keras.Input((4, 3))
+    joined = layers.Concatenate()([inner(a), sequential(b), inner(b)])
+    model = keras.Model([a, b], layers.Dense(1)(joined))
+    one = 2 * 4 * 8 * 5
+    assert count_flops(inner) == count_flops(sequential) == one
+    assert count_flops(model) == 3 * one + 2 * 6
+
+
+def test_counting_leaves_the_model_alone():
+    model = StackedLSTM((24, 30))
+    lstm = model.get_layer("lstm_1")
+    count_flops(model, batch_size=2)
+    assert lstm.output.shape == (None, 24, 32)
+
+
+def test_unknown_layer_is_named():
+    class Strange(layers.Layer):
+        def call(self, x):
+            return x
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    model = _model((3,), Strange(name="odd"))
+    with pytest.raises(ConfigurationError, match="'odd'.*Strange"):
+        count_flops(model)
+    flops.register(Strange)(lambda layer, shapes: 3 * shapes[0][-1])
+    try:
+        assert count_flops(model) == 9
+    finally:
+        del flops._RULES[Strange]
+
+
+def test_unfixed_time_is_named():
+    model = _model((None, 3), layers.LSTM(2, name="endless"))
+    with pytest.raises(ConfigurationError, match="'endless'.*not fixed"):
+        count_flops(model)
+
+
+def test_products_outside_layers_are_refused():
+    inputs = keras.Input((3, 3))
+    model = keras.Model(inputs, keras.ops.matmul(inputs, inputs))
+    with pytest.raises(ConfigurationError, match="Matmul"):
+        count_flops(model)
+
+
+def test_subclassed_models_are_refused():
+    class Opaque(keras.Model):
+        def call(self, x):
+            return x
+
+        def compute_output_shape(self, input_shape):
+            return input_shape
+
+    model = _model((3,), Opaque(name="opaque"))
+    with pytest.raises(ConfigurationError, match="'opaque'"):
+        count_flops(model)

@@ -1,0 +1,186 @@
+"""Folds x seeds x methods: preparation, resume, parallel runs, bad input."""
+
+import numpy as np
+import pytest
+from fake_recordings import make_recording
+
+from keras_pain.data.windows import sliding_windows
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import runner
+from keras_pain.experiments.methods import (
+    registered_methods,
+    resolve_method,
+)
+from keras_pain.experiments.protocols import make_folds, subjects_of
+from keras_pain.experiments.store import ResultStore
+
+FAKE = "fake_methods:MeanMethod"
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    protective = np.repeat([0, 1, 0], [300, 400, 300])
+    return [
+        make_recording(
+            f"{group}{n}_N",
+            protective=protective * (group == "P"),
+            seed=n + 50 * (group == "P"),
+            split="train" if n < 3 else "validation",
+        )
+        for group in "PC"
+        for n in range(5)
+    ]
+
+
+@pytest.fixture(scope="module")
+def windows(recordings):
+    return sliding_windows(recordings)
+
+
+def tasks_of(recordings, windows, methods=(FAKE,), **changes):
+    settings = {
+        "evaluations": {"loso": list(methods)},
+        "protocols": ["leak_free"],
+        "seeds": [0],
+        "dataset": {"fingerprint": "abc"},
+        **changes,
+    }
+    return runner.plan(subjects_of(recordings, windows.subject), **settings)
+
+
+def test_every_fold_is_stored(recordings, windows, tmp_path):
+    tasks = tasks_of(recordings, windows, seeds=[0, 1])
+    store = ResultStore(tmp_path)
+    runner.run(tasks, windows, store)
+    assert sorted(store.completed()) == sorted(task.key for task in tasks)
+    assert len(tasks) == 20
+    result = store.read(tasks[0].key)
+    fold = result.result["subjects"]
+    assert set(result.predictions["subject"]) == set(fold["test"])
+    assert not set(fold["train"]) & set(fold["test"] + fold["validation"])
+    counts = result.result["windows"]
+    assert counts["fitted_on"][1] == 7 * counts["train"][1]
+    np.testing.assert_allclose(
+        result.predictions["probabilities"].sum(1), 1, atol=1e-6
+    )
+
+
+def test_finished_folds_are_not_run_again(recordings, windows, tmp_path):
+    tasks = tasks_of(recordings, windows)
+    store = ResultStore(tmp_path)
+    runner.run(tasks, windows, store, folds=slice(0, 4))
+    first = store.completed()
+    assert len(first) == 4
+    times = {
+        k: (store.path(k) / "result.json").stat().st_mtime_ns for k in first
+    }
+    runner.run(tasks, windows, store)
+    assert len(store.completed()) == 10
+    for key, time in times.items():
+        assert (store.path(key) / "result.json").stat().st_mtime_ns == time
+
+
+def test_order_and_processes_do_not_change_predictions(
+    recordings, windows, tmp_path
+):
+    tasks = tasks_of(recordings, windows, protocols=["as_published"])
+    one, two = ResultStore(tmp_path / "1"), ResultStore(tmp_path / "2")
+    runner.run(tasks, windows, one)
+    runner.run(tasks[::-1], windows, two, jobs=2)
+    for task in tasks:
+        path = task.key.path / "predictions.npz"
+        assert (one.root / path).read_bytes() == (two.root / path).read_bytes()
+
+
+def test_another_configuration_is_refused(recordings, windows, tmp_path):
+    store = ResultStore(tmp_path)
+    runner.run(tasks_of(recordings, windows), windows, store)
+    other = tasks_of(recordings, windows, dataset={"fingerprint": "xyz"})
+    with pytest.raises(ConfigurationError, match="abc.*xyz") as error:
+        runner.run(other, windows, store)
+    assert "--results_dir" in str(error.value)
+
+
+def test_a_broken_method_loses_no_finished_fold(recordings, windows, tmp_path):
+    store = ResultStore(tmp_path)
+    methods = (FAKE, "fake_methods:FailingMethod")
+    with pytest.raises(RuntimeError, match="the method broke"):
+        runner.run(tasks_of(recordings, windows, methods), windows, store)
+    assert len(store.completed()) == 1
+    runner.run(tasks_of(recordings, windows), windows, store)
+    assert len(store.completed()) == 10
+
+
+def test_scaling_uses_training_subjects_only(recordings, windows):
+    subjects = subjects_of(recordings, windows.subject)
+    (fold,) = make_folds(subjects, "holdout", "leak_free")
+    shifted = windows.take(np.arange(len(windows)))
+    shifted.x = windows.x.copy()
+    others = ~np.isin(windows.subject, fold.train)
+    shifted.x[others] += 1000 * shifted.mask[others][:, :, None]
+    before = runner.prepare_fold(windows, fold, 0)
+    after = runner.prepare_fold(shifted, fold, 0)
+    np.testing.assert_array_equal(before.train.x, after.train.x)
+    np.testing.assert_array_equal(before.augmented.x, after.augmented.x)
+    assert not np.array_equal(before.test.x, after.test.x)
+
+
+def test_augmented_copies_stay_in_training(recordings, windows):
+    subjects = subjects_of(recordings, windows.subject)
+    for fold in make_folds(subjects, "loso", "leak_free"):
+        data = runner.prepare_fold(windows, fold, 0)
+        assert set(data.augmented.subject) == set(fold.train)
+        for part, ids in (
+            (data.validation, fold.validation),
+            (data.test, fold.test),
+        ):
+            assert len(part) == np.isin(windows.subject, ids).sum()
+        held_out = set(data.test.window_id) | set(data.validation.window_id)
+        assert not held_out & set(data.augmented.window_id)
+
+
+def test_one_class_only_gets_a_clear_line(recordings, windows, tmp_path):
+    healthy = windows.take(windows.y == 0)
+    tasks = tasks_of(recordings, windows)
+    with pytest.raises(ConfigurationError, match="nothing to learn") as error:
+        runner.run(tasks, healthy, ResultStore(tmp_path))
+    assert "non-protective" in str(error.value)
+
+
+def test_a_subject_without_windows_is_named(recordings, windows, tmp_path):
+    tasks = tasks_of(recordings, windows)
+    without = windows.take(windows.subject != tasks[0].fold.test[0])
+    with pytest.raises(ConfigurationError, match="test subjects"):
+        runner.run(tasks[:1], without, ResultStore(tmp_path))
+
+
+def test_methods_resolve():
+    assert resolve_method("knn").name == "knn"
+    assert resolve_method(FAKE).name == "mean_method"
+    with pytest.raises(ConfigurationError, match="not one of"):
+        resolve_method("bananet")
+    with pytest.raises(ConfigurationError, match="cannot load"):
+        resolve_method("no_such_module:thing")
+    with pytest.raises(ConfigurationError, match="lacks name, fit"):
+        resolve_method("fake_methods:not_a_method")
+
+
+@pytest.mark.parametrize("name", sorted(registered_methods()))
+def test_every_registered_method_runs(name, recordings, windows):
+    subjects = subjects_of(recordings, windows.subject)
+    (fold,) = make_folds(subjects, "holdout", "leak_free")
+    short = windows.take(np.arange(0, len(windows), 4))
+    short.x = np.ascontiguousarray(short.x[:, :20])
+    short.length = np.minimum(short.length, 20)
+    data = runner.prepare_fold(short, fold, 0)
+    method = resolve_method(name, epochs=1)
+    assert method.name == name
+    report = method.fit(data.augmented, data.validation, 7)
+    probabilities = method.predict_proba(data.test)
+    assert probabilities.shape == (len(data.test), 2)
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
+    assert sum(report.stages.values()) > 0
+    method.fit(data.augmented, data.validation, 7)
+    np.testing.assert_array_equal(
+        method.predict_proba(data.test), probabilities
+    )

@@ -1,0 +1,589 @@
+"""Tables from a store of folds whose numbers are known."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports.published import read_published
+from keras_pain.reports.render import escape_latex
+from keras_pain.reports.tables import (
+    CSV_COLUMNS,
+    ColumnSpec,
+    RowSpec,
+    TableSpec,
+    strip_timings,
+    write_table,
+)
+
+PUBLISHED = ROOT / "reproduce" / "published"
+PROTOCOLS = ("as_published", "leak_free")
+COLUMNS = (
+    ColumnSpec("Accuracy", "accuracy"),
+    ColumnSpec("F1 other", "f1", 0),
+    ColumnSpec("F1 protective", "f1", 1),
+    ColumnSpec("Macro-F1", "macro_f1"),
+    ColumnSpec("MCC", "mcc"),
+)
+SPEC = TableSpec(
+    name="alanet_table1",
+    title="Protective behaviour, hold-out",
+    paper="Yuan and Mahmoud, Table I",
+    rows=(
+        RowSpec("Majority class", "majority", "holdout"),
+        RowSpec("BANet", "banet", "holdout"),
+        RowSpec("ALANet", "alanet", "holdout"),
+    ),
+    columns=COLUMNS,
+    class_names=("other", "protective"),
+    published=PUBLISHED / "alanet_table1.csv",
+    notes=("A note with 100 % & $.",),
+)
+LOSO = TableSpec(
+    name="loso",
+    title="Leave one subject out",
+    paper="none",
+    rows=(
+        RowSpec("Majority class", "majority", "loso"),
+        RowSpec("ALANet", "alanet", "loso"),
+    ),
+    columns=COLUMNS,
+    class_names=("other", "protective"),
+)
+ENVIRONMENT = {
+    "versions": {"keras": "3.15.1", "python": "3.11.7"},
+    "hardware": "Test processor, 2 cores",
+    "git_commit": "",
+}
+
+# Truth and predictions of one fold: accuracy 0.7, F1 0.8 and 0.4.
+TRUTH = [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+GUESS = [1, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+
+
+def put(store, key, *, truth=TRUTH, guess=GUESS, seconds=2.0, **changes):
+    config = {"seed": key.seed, "dataset": {"fingerprint": "abc"}}
+    config.update(changes.get("config", {}))
+    result = {
+        "timings": {"fit_seconds": seconds, "jobs": changes.get("jobs", 1)},
+        "environment": ENVIRONMENT,
+    }
+    predictions = {
+        "y_true": np.array(truth),
+        "probabilities": np.eye(2, dtype=np.float32)[guess],
+        "subject": np.array([key.fold] * len(truth)),
+        "window_id": np.arange(len(truth)),
+    }
+    store.write(key, config, result, predictions)
+    return config
+
+
+def holdout_keys(methods=("majority", "banet", "alanet"), seeds=(0, 1)):
+    return [
+        FoldKey("holdout", protocol, method, seed, "holdout")
+        for protocol in PROTOCOLS
+        for method in methods
+        for seed in seeds
+    ]
+
+
+def fill(store, keys, scale=1.0):
+    for key in keys:
+        guess = {"majority": [0] * 10}.get(key.method, GUESS)
+        if key.method == "alanet" and key.seed == 1:
+            guess = TRUTH
+        seconds = {"majority": 0.1, "banet": 8.0, "alanet": 2.0}[key.method]
+        put(store, key, guess=guess, seconds=seconds * scale)
+
+
+def table(spec, store, expected, out, **changes):
+    arguments = {"corpus": "emopain", "simulated": False, "header": ["H"]}
+    paths = write_table(spec, store, expected, out, **arguments | changes)
+    return {path.suffix[1:]: path.read_text() for path in paths}
+
+
+def rows_of(text: str) -> list[dict]:
+    return list(csv.DictReader(text.splitlines()))
+
+
+def find(rows, method, metric, class_="", protocol="holdout/leak_free"):
+    [row] = [
+        row
+        for row in rows
+        if (row["method"], row["metric"]) == (method, metric)
+        and (row["class"], row["protocol"]) == (class_, protocol)
+    ]
+    return row
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ResultStore(tmp_path / "store")
+
+
+def test_cells_are_ours_the_papers_and_the_difference(store, tmp_path):
+    fill(store, holdout_keys())
+    texts = table(SPEC, store, holdout_keys(), tmp_path / "out")
+    rows = rows_of(texts["csv"])
+    assert tuple(rows[0]) == CSV_COLUMNS
+    # ALANet: 0.7 with one seed, 1.0 with the other.
+    row = find(rows, "alanet", "pooled_accuracy")
+    assert row["ours"] == "0.850000"
+    assert float(row["ours_sd"]) == pytest.approx(0.3 / np.sqrt(2), abs=1e-6)
+    assert (row["paper"], row["difference"]) == ("0.85", "0.000000")
+    assert (row["n_folds"], row["n_seeds"]) == ("1", "2")
+    assert (row["corpus"], row["simulated"]) == ("emopain", "false")
+    # F1 of class 1 by hand: TP 1, FP 1, FN 2.
+    row = find(rows, "banet", "pooled_f1", "protective")
+    assert row["ours"] == "0.400000" and row["ours_sd"] == "0.000000"
+    assert (row["paper"], row["difference"]) == ("0.28", "0.120000")
+    # Unknown paper values stay empty cells.
+    row = find(rows, "majority", "pooled_accuracy")
+    assert (row["ours"], row["paper"], row["difference"]) == (
+        "0.700000",
+        "",
+        "",
+    )
+    assert find(rows, "alanet", "pooled_mcc")["paper"] == ""
+    # One fold: nothing to average.
+    assert not [r for r in rows if r["metric"].startswith("fold_mean")]
+    lines = texts["md"].splitlines()
+    [ours, *_] = [x for x in lines if x.startswith("| ALANet ")]
+    assert "0.850 ± 0.212" in ours and "ours, as_published" in ours
+    assert any("| paper" in x and "0.85 [" in x for x in lines)
+    assert any("difference, leak_free" in x and "+0.120" in x for x in lines)
+
+
+def test_json_holds_the_rows_of_the_csv(store, tmp_path):
+    fill(store, holdout_keys())
+    texts = table(
+        SPEC,
+        store,
+        holdout_keys(),
+        tmp_path,
+        subject_lists=["subjects/holdout.json"],
+    )
+    report = json.loads(texts["json"])
+    assert len(report["rows"]) == len(rows_of(texts["csv"]))
+    assert list(report["rows"][0]) == list(CSV_COLUMNS)
+    assert report["header"] == ["H"] and report["complete"] is True
+    assert report["provenance"] == [ENVIRONMENT]
+    assert report["fingerprint"] == "abc"
+    assert report["subject_lists"] == ["subjects/holdout.json"]
+    assert any("0.587" in note for note in report["notes"])
+
+
+def test_training_time_and_its_ratio(store, tmp_path):
+    fill(store, holdout_keys())
+    texts = table(SPEC, store, holdout_keys(), tmp_path)
+    rows = rows_of(texts["csv"])
+    row = find(rows, "alanet", "fit_seconds")
+    assert (row["ours"], row["paper"], row["difference"]) == (
+        "2.000000",
+        "< 30 minutes",
+        "",
+    )
+    assert find(rows, "alanet", "fit_seconds_ratio")["ours"] == "0.250000"
+    assert find(rows, "banet", "fit_seconds_ratio")["ours"] == "1.000000"
+    assert "Ratio to BANet" in texts["md"]
+    assert "Hardware: Test processor, 2 cores." in texts["md"]
+    assert "at once" not in texts["md"]
+
+
+def test_parallel_folds_are_said_to_spoil_the_times(store, tmp_path):
+    key = FoldKey("loso", "leak_free", "majority", 0, "P01")
+    put(store, key, jobs=4)
+    text = table(LOSO, store, [key], tmp_path)["md"]
+    assert "Up to 4 folds ran at once" in text
+
+
+def test_pooled_and_fold_mean_are_both_named(store, tmp_path):
+    healthy = FoldKey("loso", "leak_free", "alanet", 0, "C01")
+    patient = FoldKey("loso", "leak_free", "alanet", 0, "P01")
+    put(store, healthy, truth=[0] * 30, guess=[0] * 30, seconds=3.0)
+    put(store, patient, seconds=1.0)
+    texts = table(LOSO, store, [healthy, patient], tmp_path)
+    rows = rows_of(texts["csv"])
+    place = {"protocol": "loso/leak_free"}
+    pooled = find(rows, "alanet", "pooled_accuracy", **place)
+    mean = find(rows, "alanet", "fold_mean_accuracy", **place)
+    assert pooled["ours"] == "0.925000" and mean["ours"] == "0.850000"
+    f1 = find(rows, "alanet", "fold_mean_f1", "protective", **place)
+    assert (f1["ours"], f1["n_folds"]) == ("0.400000", "1")
+    assert "0.400 (1/2)" in texts["md"]
+    assert find(rows, "alanet", "fit_seconds", **place)["ours"] == "2.000000"
+    assert "pooled over the windows" in texts["md"]
+    assert "mean over folds" in texts["md"]
+    # The baseline's row is there although nobody ran it.
+    assert find(rows, "majority", "pooled_accuracy", **place)["ours"] == ""
+    assert re.search(r"Majority class .*not run", texts["md"])
+
+
+def test_an_incomplete_row_shows_no_number(store, tmp_path):
+    keys = [
+        FoldKey("loso", "leak_free", "alanet", seed, f"P{n:02}")
+        for seed in (0, 1)
+        for n in range(15)
+    ]
+    done = FoldKey("loso", "leak_free", "majority", 0, "P00")
+    put(store, done)
+    for key in keys[:12]:
+        put(store, key)
+    texts = table(LOSO, store, [*keys, done], tmp_path)
+    row = find(
+        rows_of(texts["csv"]),
+        "alanet",
+        "pooled_accuracy",
+        protocol="loso/leak_free",
+    )
+    assert (row["ours"], row["ours_sd"]) == ("", "")
+    assert row["n_folds"] == "12/30"
+    ours = [x for x in texts["md"].splitlines() if x.startswith("| ALANet")]
+    assert len(ours) == 3 and all("12/30 folds" in x for x in ours)
+    assert not any(re.search(r"0\.\d", x) for x in ours)
+    assert "(INCOMPLETE)" in texts["md"].splitlines()[0]
+    assert "12/30 folds" in texts["tex"]
+    assert json.loads(texts["json"])["complete"] is False
+    # What is complete has its numbers all the same.
+    assert re.search(r"Majority class .*0\.700", texts["md"])
+
+
+def test_a_damaged_fold_makes_the_row_incomplete(store, tmp_path, caplog):
+    keys = [FoldKey("loso", "leak_free", "majority", 0, f) for f in "AB"]
+    for key in keys:
+        put(store, key)
+    (store.path(keys[1]) / "result.json").write_text("{")
+    assert "1/2 folds" in table(LOSO, store, keys, tmp_path)["md"]
+    assert "damaged" in caplog.text
+
+
+def test_folds_that_are_not_expected_stay_out(store, tmp_path):
+    fill(store, holdout_keys())
+    alone = table(SPEC, store, holdout_keys(seeds=(0,)), tmp_path / "a")
+    row = find(rows_of(alone["csv"]), "alanet", "pooled_accuracy")
+    assert (row["ours"], row["ours_sd"], row["n_seeds"]) == (
+        "0.700000",
+        "",
+        "1",
+    )
+
+
+def test_a_users_own_method_gets_a_row(store, tmp_path):
+    key = FoldKey("holdout", "leak_free", "my.module:mine", 0, "holdout")
+    put(store, key)
+    texts = table(SPEC, store, [key], tmp_path)
+    assert find(rows_of(texts["csv"]), "my.module:mine", "pooled_accuracy")
+    assert "| my.module:mine" in texts["md"]
+
+
+def test_the_same_folds_give_the_same_bytes(tmp_path):
+    texts = []
+    for name, keys in (("a", holdout_keys()), ("b", holdout_keys()[::-1])):
+        store = ResultStore(tmp_path / name / "store")
+        fill(store, keys)
+        out = tmp_path / name / "out"
+        texts.append(table(SPEC, store, holdout_keys(), out))
+        assert table(SPEC, store, holdout_keys(), out) == texts[-1]
+    assert texts[0] == texts[1]
+
+
+def test_training_times_apart_two_runs_are_equal(tmp_path):
+    texts = []
+    for name, scale in (("a", 1.0), ("b", 3.3)):
+        store = ResultStore(tmp_path / name / "store")
+        fill(store, holdout_keys(), scale)
+        out = tmp_path / name / "out"
+        texts.append(table(SPEC, store, holdout_keys(), out))
+    first, second = texts
+    for kind in ("md", "tex", "csv", "json"):
+        assert first[kind] != second[kind]
+        stripped = strip_timings(first[kind])
+        assert stripped == strip_timings(second[kind])
+        assert "0.85" in stripped and len(stripped) > 0.6 * len(first[kind])
+
+
+def test_simulated_tables_say_so_and_replace_the_others(store, tmp_path):
+    fill(store, holdout_keys())
+    out = tmp_path / "out"
+    table(SPEC, store, holdout_keys(), out)
+    real = {f"table.{kind}" for kind in ("md", "tex", "csv", "json")}
+    assert {p.name for p in out.iterdir()} == real
+    texts = table(SPEC, store, holdout_keys(), out, simulated=True)
+    assert {p.name for p in out.iterdir()} == {
+        name.replace(".", "_SIMULATED.") for name in real
+    }
+    assert texts["md"].startswith("# SIMULATED: ")
+    assert r"\caption{SIMULATED: " in texts["tex"]
+    assert all(row["simulated"] == "true" for row in rows_of(texts["csv"]))
+    assert json.loads(texts["json"])["simulated"] is True
+    table(SPEC, store, holdout_keys(), out)
+    assert {p.name for p in out.iterdir()} == real
+
+
+def test_folds_of_another_configuration_are_refused(store, tmp_path):
+    key = FoldKey("loso", "leak_free", "majority", 0, "P01")
+    config = put(store, key)
+    table(LOSO, store, {key: config}, tmp_path)
+    with pytest.raises(ConfigurationError, match="seed: 0 -> 9"):
+        table(LOSO, store, {key: {**config, "seed": 9}}, tmp_path)
+
+
+def test_folds_of_different_data_are_refused(store, tmp_path):
+    keys = [FoldKey("loso", "leak_free", "majority", 0, f) for f in "AB"]
+    put(store, keys[0])
+    put(store, keys[1], config={"dataset": {"fingerprint": "def"}})
+    with pytest.raises(ConfigurationError, match="different data"):
+        table(LOSO, store, keys, tmp_path)
+
+
+def test_a_full_disk_is_one_line(store, tmp_path, monkeypatch):
+    fill(store, holdout_keys())
+    (tmp_path / "out").write_text("in the way")
+    with pytest.raises(KerasPainError) as error:
+        table(SPEC, store, holdout_keys(), tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+def test_a_table_needs_its_baseline():
+    with pytest.raises(ValueError, match="majority"):
+        TableSpec("t", "t", "p", SPEC.rows[1:], COLUMNS, ("a", "b"))
+    for column in (
+        ColumnSpec("x", "f1"),
+        ColumnSpec("x", "f1", 2),
+        ColumnSpec("x", "acc"),
+        ColumnSpec("x", "accuracy", 0),
+    ):
+        with pytest.raises(ValueError, match="no such"):
+            TableSpec("t", "t", "p", SPEC.rows, (column,), ("a", "b"))
+
+
+# ---- LaTeX ------------------------------------------------------------------
+
+
+def test_latex_is_escaped(store, tmp_path):
+    fill(store, holdout_keys())
+    text = table(SPEC, store, holdout_keys(), tmp_path, header=["50% of a_b"])[
+        "tex"
+    ]
+    assert r"ours, as\_published" in text
+    assert r"0.850 $\pm$ 0.212" in text
+    assert r"A note with 100 \% \& \$." in text
+    assert r"50\% of a\_b" in text
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
+    assert text.count("{") - text.count(r"\{") == (
+        text.count("}") - text.count(r"\}")
+    )
+    for line in text.splitlines():
+        if not line.startswith("%"):
+            assert not re.search(r"(?<!\\)[%#_]", line), line
+    text.encode("ascii")
+
+
+def test_every_special_character_is_escaped():
+    assert escape_latex(r"a\b{c}_d^e~f & 5% $1 #2 < > |") == (
+        r"a\textbackslash{}b\{c\}\_d\textasciicircum{}e\textasciitilde{}f "
+        r"\& 5\% \$1 \#2 \textless{} \textgreater{} \textbar{}"
+    )
+
+
+def test_bars_do_not_break_the_markdown_grid(store, tmp_path):
+    spec = TableSpec(
+        "t",
+        "t",
+        "p",
+        (RowSpec("a|b", "majority", "loso"),),
+        COLUMNS,
+        ("x", "y"),
+    )
+    key = FoldKey("loso", "leak_free", "majority", 0, "P01")
+    put(store, key)
+    text = table(spec, store, [key], tmp_path)["md"]
+    grid = [x for x in text.splitlines() if x.startswith("|")]
+    bars = {len(re.findall(r"(?<!\\)\|", line)) for line in grid}
+    assert bars == {len(COLUMNS) + 3, 5}  # metrics, training times
+
+
+# ---- The paper's numbers ----------------------------------------------------
+
+
+def published(number: int):
+    return read_published(PUBLISHED / f"alanet_table{number}.csv")
+
+
+def cell(table, method, evaluation, metric, index=None) -> float | None:
+    found = table.get(method, evaluation, metric, index)
+    return None if found is None else found.value
+
+
+@pytest.mark.parametrize(
+    "number, method, evaluation, expected",
+    [
+        (1, "stacked_lstm", "holdout", (0.4636, None, None, 0.48)),
+        (1, "banet", "holdout", (0.77, 0.86, 0.28, 0.57)),
+        (1, "alanet", "holdout", (0.85, 0.91, 0.26, 0.59)),
+        (1, "majority", "holdout", (None, None, None, None)),
+        (2, "banet", "holdout", (0.54, 0.69, 0.09, 0.39)),
+        (2, "alanet_parts", "holdout", (0.78, 0.87, 0.18, 0.53)),
+        (3, "knn", "loso", (0.37, None, None, None, 0.34)),
+        (3, "knn", "holdout", (0.35, 0.39, 0.09, 0.44, 0.31)),
+        (3, "svm", "loso", (0.44, None, None, None, 0.41)),
+        (3, "svm", "holdout", (0.07, 0, 0.14, 0, 0.34)),
+        (3, "alanet", "loso", (0.526, None, None, None, 0.426)),
+        (3, "alanet", "holdout", (0.4561, 0.403, 0, 0, 0.134)),
+    ],
+)
+def test_published_numbers(number, method, evaluation, expected):
+    table = published(number)
+    f1 = [
+        cell(table, method, evaluation, "f1", index)
+        for index in range(len(expected) - 2)
+    ]
+    found = (
+        cell(table, method, evaluation, "accuracy"),
+        *f1,
+        cell(table, method, evaluation, "macro_f1"),
+    )
+    assert found == expected
+
+
+def test_training_times_as_printed():
+    table = published(1)
+    times = {
+        method: table.get(method, "holdout", "training_time").text
+        for method in ("stacked_lstm", "banet", "alanet")
+    }
+    assert times == {
+        "stacked_lstm": "",
+        "banet": "> 10 hours",
+        "alanet": "< 30 minutes",
+    }
+    assert table.get("banet", "holdout", "training_time").value is None
+
+
+def test_average_f1_is_the_mean_of_the_f1s_except_where_noted():
+    """Two printed decimals leave 0.01 of slack, three leave 0.001."""
+    for number in (1, 2, 3):
+        table = published(number)
+        for value in table.values:
+            if value.metric != "macro_f1" or value.value is None:
+                continue
+            place = (value.method, value.evaluation)
+            f1 = [cell(table, *place, "f1", index) for index in range(3)]
+            f1 = [x for x in f1 if x is not None]
+            if len(f1) < 2:
+                continue
+            if place == ("svm", "holdout"):
+                assert np.mean(f1) == pytest.approx(0.047, abs=5e-4)
+                assert "0.047, not 0.34" in value.note
+            else:
+                assert value.value == pytest.approx(np.mean(f1), abs=0.0075)
+
+
+def test_the_impossible_row_is_noted():
+    table = published(3)
+    accuracy = cell(table, "alanet", "holdout", "accuracy")
+    f1 = cell(table, "alanet", "holdout", "f1", 0)
+    recognised = round(accuracy * 416)
+    missed = 313 - recognised
+    false_positives = 2 * recognised / f1 - 2 * recognised - missed
+    assert (recognised, missed) == (190, 123)
+    assert int(false_positives) == 439 > 416 - 313
+    note = table.get("alanet", "holdout", "f1", 0).note
+    for number in ("190", "123", "439", "103", "impossible"):
+        assert number in note
+
+
+def test_the_baselines_accuracy_is_half_of_one():
+    f1 = 0.9622  # of class 0, challenge table
+    accuracy = f1 / (2 - f1)  # of predicting class 0 always
+    table = published(1)
+    printed = cell(table, "stacked_lstm", "holdout", "accuracy")
+    assert printed == round(accuracy / 2, 4)
+    assert round(f1 / 2, 2) == cell(
+        table, "stacked_lstm", "holdout", "macro_f1"
+    )
+    note = table.get("stacked_lstm", "holdout", "accuracy").note
+    assert "0.9272" in note and f"{accuracy:.4f}" == "0.9272"
+
+
+def test_majority_notes_are_arithmetic():
+    accuracy = 2651 / 2833
+    f1 = 2 * 2651 / (2 * 2651 + 182) / 2
+    for number in (1, 2):
+        table = published(number)
+        note = table.get("majority", "holdout", "accuracy").note
+        assert f"{accuracy:.4f}" in note
+        printed = [v.value for v in table.values if v.metric == "accuracy"]
+        assert max(x for x in printed if x is not None) < accuracy
+        note = table.get("majority", "holdout", "macro_f1").note
+        assert f"{f1:.3f}" in note
+    note = published(3).get("majority", "holdout", "accuracy").note
+    assert f"{313 / 416:.3f}" in note
+
+
+@pytest.mark.parametrize(
+    "method, counts, mcc",
+    [
+        ("alanet", (74, 108, 314, 2337), 0.21),
+        ("banet", (127, 55, 596, 2055), 0.27),
+    ],
+)
+def test_confusion_counts_in_the_notes_fit_the_rows(method, counts, mcc):
+    tp, fn, fp, tn = counts
+    table = published(1)
+    assert (tp + fn, tn + fp) == (182, 2651)
+    accuracy = cell(table, method, "holdout", "accuracy")
+    assert (tp + tn) / 2833 == pytest.approx(accuracy, abs=5e-3)
+    f1 = cell(table, method, "holdout", "f1", 1)
+    assert 2 * tp / (2 * tp + fp + fn) == pytest.approx(f1, abs=5e-3)
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    assert (tp * tn - fp * fn) / np.sqrt(product) == pytest.approx(
+        mcc, abs=5e-3
+    )
+    note = table.get(method, "holdout", "f1", 1).note
+    assert str(tp) in note and f"{tn:,}" in note and f"{mcc:.2f}" in note
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (1, ["14 patients and 9 healthy", "[26]", "0.54", "0.851", "0.587"]),
+        (1, ["0.4811", "hardware", "MCC about 0.21", "whole-body variant"]),
+        (2, ["0.77", "0.483", "whole-body variant"]),
+        (3, ["416 samples of 7", "0.66", "0.56", "0.41", "0.752", "0.34"]),
+    ],
+)
+def test_every_known_inconsistency_has_its_note(number, words):
+    table = published(number)
+    text = " ".join(
+        [v.note for v in table.values] + [n for _, n in table.notes]
+    )
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("method,value\n", "columns"),
+        ("method,evaluation,metric,class,value,note\na,b,c,,x,\n", "line 2"),
+        ("method,evaluation,metric,class,value,note\na,b,c,x,1,\n", "line 2"),
+        ("method,evaluation,metric,class,value,note\na,b,c\n", "6 columns"),
+        (
+            "method,evaluation,metric,class,value,note\na,b,c,,1,\na,b,c,,2,\n",
+            "line 3 repeats",
+        ),
+    ],
+)
+def test_published_files_of_another_form_are_refused(tmp_path, text, says):
+    path = tmp_path / "published.csv"
+    path.write_text(text)
+    with pytest.raises(BadFileError, match=says) as error:
+        read_published(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    with pytest.raises(BadFileError, match="cannot be read"):
+        read_published(tmp_path / "missing.csv")
