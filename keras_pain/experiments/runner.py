@@ -6,9 +6,7 @@ again, what is interrupted starts over.
 
 import dataclasses
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -31,6 +29,7 @@ from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.protocols import Fold, Subject, make_folds
 from keras_pain.experiments.provenance import environment
 from keras_pain.experiments.store import FoldKey, ResultStore
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -202,9 +201,8 @@ def run_task(
         "timings": {
             **report.stages,
             "fit_seconds": sum(report.stages.values()),
+            "jobs": jobs,
         },
-        "jobs": jobs,
-        "fingerprint": task.config["dataset"]["fingerprint"],
         "history": report.history,
         "chosen_epoch": report.chosen_epoch,
         "subjects": dataclasses.asdict(task.fold),
@@ -221,11 +219,13 @@ def run_task(
         "subject": data.test.subject.astype(str),
         "window_id": data.test.window_id,
     }
-    with tempfile.TemporaryDirectory() as folder:
-        if hasattr(method, "save"):
-            method.save(Path(folder))
-        files = {path.name: path for path in Path(folder).iterdir()}
-        store.write(task.key, task.config, result, predictions, files)
+    store.write(
+        task.key,
+        task.config,
+        result,
+        predictions,
+        save=getattr(method, "save", None),
+    )
     return task.key, metrics
 
 
@@ -255,7 +255,7 @@ def _fold_data(task: Task, windows: WindowSet) -> FoldData:
 
 
 def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
-    """Windows of one fold, scaled on its training subjects only.
+    """Windows of one fold, scaled and with augmented training copies.
 
     Args:
         windows: Unscaled windows of every subject.
@@ -265,6 +265,27 @@ def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
     Raises:
         ConfigurationError: A part has no windows, or training has one class.
     """
+    scaled = scale_fold(windows, fold)
+    counts = class_counts(scaled["train"])
+    if np.count_nonzero(counts) < 2:
+        only = windows.class_names[int(np.argmax(counts))]
+        raise ConfigurationError(
+            f"fold {fold.name}: all {sum(counts)} training windows are "
+            f"{only!r}, so there is nothing to learn; use more subjects, or "
+            "another label rule"
+        )
+    augmented = augment(
+        scaled["train"], balanced_multiplicity(counts), seed=seed
+    )
+    return FoldData(augmented=augmented, **scaled)
+
+
+def scale_fold(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
+    """`train`, `validation` and `test`, scaled on training subjects only.
+
+    Raises:
+        ConfigurationError: A part has no windows.
+    """
     parts = {}
     for name in ("train", "validation", "test"):
         parts[name] = windows.of_subjects(getattr(fold, name))
@@ -272,20 +293,8 @@ def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
             raise ConfigurationError(
                 f"fold {fold.name}: its {name} subjects have no windows"
             )
-    counts = np.bincount(parts["train"].y, minlength=windows.num_classes)
-    if (counts > 0).sum() < 2:
-        only = windows.class_names[int(counts.argmax())]
-        raise ConfigurationError(
-            f"fold {fold.name}: all {counts.sum()} training windows are "
-            f"{only!r}, so there is nothing to learn; use more subjects, or "
-            "another label rule"
-        )
     scaler = fit_scaler(parts["train"])
-    scaled = {name: apply_scaler(scaler, part) for name, part in parts.items()}
-    augmented = augment(
-        scaled["train"], balanced_multiplicity(counts), seed=seed
-    )
-    return FoldData(augmented=augmented, **scaled)
+    return {name: apply_scaler(scaler, part) for name, part in parts.items()}
 
 
 def _config(method: Method) -> dict:

@@ -15,7 +15,6 @@ from keras_pain.experiments import runner
 from keras_pain.experiments.atomic import write_file
 from keras_pain.experiments.protocols import PROTOCOLS, subjects_of
 from keras_pain.experiments.store import ResultStore
-from keras_pain.reproduction.figures import write_figures
 from keras_pain.reports.tables import write_table
 from keras_pain.reproduction.corpus import few_people, few_windows, prepare
 from keras_pain.reproduction.experiment import (
@@ -23,12 +22,21 @@ from keras_pain.reproduction.experiment import (
     named_rows,
     with_methods,
 )
+from keras_pain.reproduction.figures import write_figures
 from keras_pain.reproduction.options import (
     Options,
     options_of_flags,
     parse_folds,
     show_in_help,
 )
+
+
+_PROTOCOLS = {
+    "as_published": "Protocol as_published: the epoch is chosen on the test "
+    "subjects, as the released BANet code does; it leaks.",
+    "leak_free": "Protocol leak_free: the epoch is chosen on training subjects "
+    "set aside for it; the test subjects are scored once.",
+}
 
 
 def main(*experiments: Experiment) -> None:
@@ -98,6 +106,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         windows = few_windows(windows)
     subjects = subjects_of(recordings, windows.subject)
     epochs = _epochs(experiment, options)
+    protocols = PROTOCOLS if options.protocol == "both" else [options.protocol]
     table = with_methods(experiment.table, options.methods)
     settings = {**experiment.settings, "smoke": options.smoke}
     tasks = runner.plan(
@@ -108,9 +117,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             ]
             for evaluation in table.evaluations
         },
-        protocols=(
-            PROTOCOLS if options.protocol == "both" else [options.protocol]
-        ),
+        protocols=protocols,
         seeds=[int(seed) for seed in options.seeds],
         dataset={
             "corpus": prepared.corpus,
@@ -142,7 +149,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         results_dir,
         corpus=prepared.corpus,
         simulated=prepared.simulated,
-        header=_header(prepared, windows, settings, epochs, options),
+        header=_header(prepared, windows, settings, epochs, protocols, options),
         subject_lists=[path.name for path in subject_lists],
     )
     console.print("drawing figures")
@@ -188,7 +195,9 @@ def _write_subjects(
     ]
 
 
-def _header(prepared, windows, settings, epochs, options) -> list[str]:
+def _header(
+    prepared, windows, settings, epochs, protocols, options
+) -> list[str]:
     """What a reader has to know before the first number."""
     counts = ", ".join(
         f"{count} {name}"
@@ -208,6 +217,7 @@ def _header(prepared, windows, settings, epochs, options) -> list[str]:
         if epochs
         else "Epochs: those of the recipes.",
         f"Seeds: {', '.join(str(seed) for seed in options.seeds)}.",
+        *(_PROTOCOLS[name] for name in protocols),
     ]
     if options.smoke:
         lines.insert(0, "SMOKE RUN: a few people, windows and one epoch.")

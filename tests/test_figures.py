@@ -1,0 +1,301 @@
+"""Figures: written, readable, marked, and the same bytes twice."""
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from keras_pain.experiments.store import FoldKey, FoldResult, ResultStore
+from keras_pain.reports import canvas
+from keras_pain.reports.aggregate import collect
+from keras_pain.reports.attention import plot_attention
+from keras_pain.reports.figures import (
+    ConfusionPanel,
+    TrainingCurve,
+    confusion_panels,
+    plot_confusions,
+    plot_training_curves,
+    training_curves,
+)
+from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.signals.kinematics import ANGLE_NAMES
+
+CHANNELS = [
+    *(f"A{n}" for n in range(1, 14)),
+    *(f"E{n}" for n in range(1, 14)),
+    *(f"sEMG{n}" for n in range(1, 5)),
+]
+COUNTS = np.array([[90, 10], [4, 6]])
+HISTORY = {
+    "loss": [1.0, 0.5, 0.4],
+    "val_loss": [1.1, 0.7, 0.8],
+    "accuracy": [0.5, 0.7, 0.9],
+    "val_accuracy": [0.5, 0.6, 0.55],
+}
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """Figures as they are saved, to look into."""
+    figures = []
+    save = Figure.savefig
+
+    def record(figure, *arguments, **options):
+        figures.append(figure)
+        return save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    return figures
+
+
+def texts(figure: Figure) -> str:
+    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return "\n".join(artist.get_text() for artist in found)
+
+
+def window(length: int = 150):
+    frames = np.arange(180)[:, None] / 60
+    x = 90 + 30 * np.sin(frames * np.linspace(0.5, 3, 30))
+    x[length:] = 0
+    temporal = np.zeros(180)
+    temporal[:length] = np.linspace(1, 2, length)
+    return x, length, temporal / temporal.sum()
+
+
+def confusions(path, **options):
+    panels = [ConfusionPanel("A", COUNTS), ConfusionPanel("B", COUNTS * 10)]
+    return plot_confusions(panels, ("no", "yes"), "T", path, **options)
+
+
+def curves(path, **options):
+    curve = TrainingCurve("ALANet", HISTORY, chosen_epoch=2)
+    return plot_training_curves([curve], "T", path, **options)
+
+
+def attention(path, **options):
+    x, length, temporal = window()
+    bodily = np.full((8, 13), 1 / 13)
+    return plot_attention(
+        x, length, temporal, bodily, CHANNELS, "T", path, **options
+    )
+
+
+@pytest.mark.parametrize("draw", [confusions, curves, attention])
+def test_a_figure_is_written_marked_and_repeatable(tmp_path, drawn, draw):
+    path = draw(tmp_path / "new" / "figure.png")
+    assert path == tmp_path / "new" / "figure.png"
+    pixels = matplotlib.image.imread(path)
+    assert pixels.shape[0] > 200 and pixels.std() > 0.05
+    assert "SIMULATED" not in texts(drawn[-1])
+
+    again = draw(tmp_path / "again.png")
+    assert again.read_bytes() == path.read_bytes()
+
+    marked = draw(path, simulated=True)
+    assert marked.name == "figure_SIMULATED.png"
+    assert drawn[-1].get_suptitle() == "SIMULATED: T"
+    assert [p.name for p in path.parent.iterdir()] == [marked.name]
+    draw(path)
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_drawing_leaves_the_users_backend_alone(tmp_path):
+    import matplotlib.pyplot as plt
+
+    before = plt.get_backend()
+    confusions(tmp_path / "a.png")
+    assert plt.get_backend() == before and plt.get_fignums() == []
+    assert canvas.SIMULATED == "SIMULATED"
+
+
+def test_confusions_show_counts_and_row_shares(tmp_path, drawn):
+    confusions(tmp_path / "a.png")
+    shown = texts(drawn[-1])
+    for text in ("90\n90%", "10\n10%", "4\n40%", "6\n60%", "900\n90%"):
+        assert text in shown
+    assert "predicted (windows)" in shown and "true (windows)" in shown
+    plot_confusions(
+        [ConfusionPanel("A", np.array([[2.5, 0], [0, 0]]))],
+        ("no", "yes"),
+        "T",
+        tmp_path / "b.png",
+    )
+    assert "2.5\n100%" in texts(drawn[-1])
+    assert "0.0\nnone" in texts(drawn[-1])
+
+
+def test_confusion_panels_of_a_table(tmp_path):
+    store = ResultStore(tmp_path)
+    keys = [
+        FoldKey("loso", "leak_free", method, seed, fold)
+        for method in ("majority", "alanet")
+        for seed in (0, 1)
+        for fold in ("A", "B")
+    ]
+    for key in keys[:-1]:
+        store.write(
+            key,
+            {},
+            {},
+            {
+                "y_true": np.array([0, 0, 1]),
+                "probabilities": np.eye(2)[[0, 0, key.seed]],
+                "subject": np.array([key.fold] * 3),
+                "window_id": np.arange(3),
+            },
+        )
+    spec = TableSpec(
+        "t",
+        "t",
+        "p",
+        (
+            RowSpec("Majority", "majority", "loso"),
+            RowSpec("A", "alanet", "loso"),
+        ),
+        (ColumnSpec("Accuracy", "accuracy"),),
+        ("no", "yes"),
+    )
+    [panel] = confusion_panels(spec, collect(store, keys, 2))
+    assert panel.title == "Majority\nleak_free"
+    # Both folds pooled, mean of the two seeds.
+    np.testing.assert_array_equal(panel.counts, [[4, 0], [1, 1]])
+
+
+def test_curves_mark_the_chosen_epoch(tmp_path, drawn):
+    curves(tmp_path / "a.png")
+    left, right = drawn[-1].axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("loss", "accuracy")
+    assert left.get_xlabel() == "epoch"
+    lines = {line.get_label(): line for line in left.lines}
+    np.testing.assert_array_equal(lines["training"].get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(
+        lines["validation"].get_ydata(), HISTORY["val_loss"]
+    )
+    assert list(lines["chosen epoch 2"].get_xdata()) == [2, 2]
+
+
+def test_curves_of_a_stored_fold(tmp_path):
+    rows = [
+        {"stage": "autoencoder", "epoch": 1, "loss": 2.0},
+        {"stage": "autoencoder", "epoch": 2, "loss": 1.0},
+        {"stage": "classifier", "epoch": 1, "loss": 0.7, "val_loss": 0.8},
+    ]
+    key = FoldKey("loso", "leak_free", "alanet", 0, "A")
+    result = {"history": rows, "chosen_epoch": 1}
+    fold = FoldResult(key, {}, result, {}, tmp_path)
+    first, second = training_curves(fold, "ALANet")
+    assert first.label == "ALANet, autoencoder"
+    assert first.history == {"loss": [2.0, 1.0]}
+    assert first.chosen_epoch is None
+    assert second.history == {"loss": [0.7], "val_loss": [0.8]}
+    assert second.chosen_epoch == 1
+    plot_training_curves([first, second], "T", tmp_path / "a.png")
+    baseline = FoldResult(key, {}, {"history": []}, {}, tmp_path)
+    assert training_curves(baseline, "Majority") == []
+
+
+def test_attention_names_the_parts_that_were_looked_at(tmp_path, drawn):
+    x, length, temporal = window()
+    bodily = np.full(13, 0.05)
+    bodily[12] = 0.4
+    plot_attention(
+        x, length, temporal, bodily, CHANNELS, "T", tmp_path / "a.png"
+    )
+    above, below, bars = drawn[-1].axes
+    assert above.get_ylabel() == "joint angles (degrees)"
+    assert below.get_xlabel() == "time (s)"
+    labels = [t.get_text() for t in bars.get_yticklabels()]
+    assert labels == [name.replace("_", " ") for name in ANGLE_NAMES]
+    np.testing.assert_allclose([b.get_width() for b in bars.patches], bodily)
+    named = {line.get_label(): line for line in above.lines}
+    # The neck is A13, and padding is not drawn.
+    np.testing.assert_array_equal(named["neck"].get_ydata(), x[:length, 12])
+    assert named["neck"].get_xdata()[-1] == pytest.approx(149 / 60)
+    [line] = [line for line in below.lines if len(line.get_xdata()) > 2]
+    np.testing.assert_array_equal(line.get_ydata(), temporal[:length])
+
+
+@pytest.mark.parametrize("prefix", ["", "angle_"])
+def test_angles_are_found_by_their_names(tmp_path, drawn, prefix):
+    x, length, temporal = window()
+    # Angles last, so that the position alone cannot find them.
+    names = [*CHANNELS[13:], *(f"{prefix}{name}" for name in ANGLE_NAMES)]
+    weights = np.eye(13)[12]
+    plot_attention(x, length, temporal, weights, names, "T", tmp_path / "a.png")
+    named = {line.get_label(): line for line in drawn[-1].axes[0].lines}
+    np.testing.assert_array_equal(named["neck"].get_ydata(), x[:length, 29])
+
+
+def test_attention_over_units_is_averaged(tmp_path, drawn):
+    x, length, temporal = window()
+    bodily = np.random.default_rng(0).dirichlet(np.ones(13), size=8)
+    plot_attention(
+        x, length, temporal, bodily, CHANNELS, "T", tmp_path / "a.png"
+    )
+    widths = [b.get_width() for b in drawn[-1].axes[2].patches]
+    np.testing.assert_allclose(widths, bodily.mean(axis=0))
+
+
+def test_weights_over_code_units_are_not_called_body_parts(tmp_path, drawn):
+    x, length, temporal = window()
+    plot_attention(
+        x,
+        length,
+        temporal,
+        np.full(8, 1 / 8),
+        CHANNELS,
+        "T",
+        tmp_path / "a.png",
+    )
+    bars = drawn[-1].axes[2]
+    assert bars.get_title() == "Code units (not body parts)"
+    assert bars.get_yticklabels()[0].get_text() == "code unit 1"
+
+
+def test_attention_of_every_part_over_time_is_a_map(tmp_path, drawn):
+    x, length, temporal = window()
+    each = np.repeat(temporal[:, None], 13, axis=1)
+    plot_attention(x, length, each, None, CHANNELS, "T", tmp_path / "a.png")
+    [image] = drawn[-1].axes[1].images
+    np.testing.assert_allclose(image.get_array(), each[:length].T)
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"window": np.zeros((180, 29))}, r"\(T, 30\), got \(180, 29\)"),
+        ({"length": 0}, "1 to 180, got 0"),
+        ({"temporal": np.zeros(90)}, r"got \(90,\)"),
+        ({"temporal": np.full(180, np.nan)}, "not finite"),
+        ({"bodily": np.zeros((2, 8, 13))}, r"got \(2, 8, 13\)"),
+        ({"channel_names": ["x"] * 30}, "neither A1 to A13"),
+    ],
+)
+def test_attention_that_does_not_fit_is_refused(tmp_path, change, says):
+    x, length, temporal = window()
+    arguments = {
+        "window": x,
+        "length": length,
+        "temporal": temporal,
+        "bodily": np.full(13, 1 / 13),
+        "channel_names": CHANNELS,
+        "title": "T",
+        "path": tmp_path / "a.png",
+    }
+    with pytest.raises(ValueError, match=says):
+        plot_attention(**arguments | change)
+    assert not any(tmp_path.iterdir())
+
+
+def test_figures_of_nothing_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="at least one panel"):
+        plot_confusions([], ("a", "b"), "T", tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"2 x 2, got \(3, 3\)"):
+        plot_confusions(
+            [ConfusionPanel("A", np.eye(3))],
+            ("a", "b"),
+            "T",
+            tmp_path / "a.png",
+        )
+    with pytest.raises(ValueError, match="needs a curve"):
+        plot_training_curves([], "T", tmp_path / "a.png")
