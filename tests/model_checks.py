@@ -124,7 +124,7 @@ def check_signature(case: ModelCase) -> None:
 
 def _configuration(case: ModelCase, **overrides) -> str:
     # Resets the numbers in the names that Keras itself gives.
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     return json.dumps(case.build(**overrides).get_config(), sort_keys=True)
 
 

@@ -30,7 +30,6 @@ from keras_pain.reproduction.options import (
     show_in_help,
 )
 
-
 _PROTOCOLS = {
     "as_published": "Protocol as_published: the epoch is chosen on the test "
     "subjects, as the released BANet code does; it leaks.",

@@ -1,0 +1,172 @@
+"""Every network of the suite: builder, paper, task, recipe.
+
+To add a model: one file with its builder and recipe, one entry here, one row in
+`tests/test_models.py`, then `python -m keras_pain.models.summary --write`.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from keras_pain.models.alanet import (
+    ALANET_AUTOENCODER_RECIPE,
+    ALANET_RECIPE,
+    ALANet,
+    ALANetAutoencoder,
+)
+from keras_pain.models.banet import BANET_RECIPE, BANet
+from keras_pain.models.recipe import Recipe
+from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE, StackedLSTM
+
+PROTECTIVE = "protective behaviour"
+PROTECTIVE_AND_PAIN = "protective behaviour; pain level"
+RECONSTRUCTION = "reconstruction"
+
+ISWC_2019 = "Wang et al., ISWC 2019"
+BANET_2019 = "Wang et al., ACIIW 2019 (arXiv 1904.10824)"
+ALANET = "Yuan and Mahmoud, ALANet"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelEntry:
+    """One model.
+
+    Args:
+        name: Key in `MODELS`.
+        builder: Function that returns the model.
+        paper: Whose architecture it is.
+        task: What it predicts.
+        input_shape: `(time, channels)` in the paper.
+        recipe: How it is trained.
+        arguments: Arguments of the builder that make this entry, over its
+            defaults.
+        published_parameters: Parameter count that the paper prints, if any.
+        note: What a reader of the count has to know.
+        autoencoder: Entry of the model whose encoder this one takes over, or
+            "".
+    """
+
+    name: str
+    builder: Callable[..., keras.Model]
+    paper: str
+    task: str
+    input_shape: tuple[int, ...]
+    recipe: Recipe
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    published_parameters: int | None = None
+    note: str = ""
+    autoencoder: str = ""
+
+    def build(self, **overrides: Any) -> keras.Model:
+        """A new, untrained model.
+
+        Args:
+            **overrides: Arguments of the builder, over the entry's own.
+
+        Returns:
+            The model.
+        """
+        arguments = {
+            "input_shape": self.input_shape,
+            **self.arguments,
+            "name": self.name,
+        }
+        return self.builder(**{**arguments, **overrides})
+
+    @property
+    def call(self) -> str:
+        """The Python call that builds the entry's model."""
+        arguments = {"input_shape": self.input_shape, **self.arguments}
+        inside = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
+        return f"{self.builder.__name__}({inside})"
+
+
+_ENTRIES = (
+    ModelEntry(
+        name="stacked_lstm",
+        builder=StackedLSTM,
+        paper=ISWC_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=STACKED_LSTM_RECIPE,
+        note="as BANet's comparator, input_shape=(180, 26) and units=28, "
+        "18986 parameters, which the BANet paper prints",
+    ),
+    ModelEntry(
+        name="banet",
+        builder=BANet,
+        paper=BANET_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=BANET_RECIPE,
+        published_parameters=2131,
+        note="uses channels 0-25",
+    ),
+    ModelEntry(
+        name="banet_temporal",
+        builder=BANet,
+        paper=BANET_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=BANET_RECIPE,
+        arguments={"attention": "temporal"},
+        published_parameters=1767,
+        note="uses channels 0-25",
+    ),
+    ModelEntry(
+        name="banet_bodily",
+        builder=BANet,
+        paper=BANET_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=BANET_RECIPE,
+        arguments={"attention": "bodily"},
+        published_parameters=2023,
+        note="built as in the released code, which has 2014; the paper's 9 "
+        "more are one 1x1 convolution over 8 features; uses channels 0-25",
+    ),
+    ModelEntry(
+        name="alanet",
+        builder=ALANet,
+        paper=ALANET,
+        task=PROTECTIVE_AND_PAIN,
+        input_shape=(180, 30),
+        recipe=ALANET_RECIPE,
+        autoencoder="alanet_autoencoder",
+        note="frozen encoder 1248, trained head 171",
+    ),
+    ModelEntry(
+        name="alanet_parts",
+        builder=ALANet,
+        paper=ALANET,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=ALANET_RECIPE,
+        arguments={"body_parts": True},
+        autoencoder="alanet_parts_autoencoder",
+        note="13 frozen encoders 4576, trained head 691; uses channels 0-25",
+    ),
+    ModelEntry(
+        name="alanet_autoencoder",
+        builder=ALANetAutoencoder,
+        paper=ALANET,
+        task=RECONSTRUCTION,
+        input_shape=(180, 30),
+        recipe=ALANET_AUTOENCODER_RECIPE,
+        note="first stage of alanet",
+    ),
+    ModelEntry(
+        name="alanet_parts_autoencoder",
+        builder=ALANetAutoencoder,
+        paper=ALANET,
+        task=RECONSTRUCTION,
+        input_shape=(180, 30),
+        recipe=ALANET_AUTOENCODER_RECIPE,
+        arguments={"body_parts": True},
+        note="first stage of alanet_parts; reconstructs channels 0-25",
+    ),
+)
+
+MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
