@@ -217,7 +217,7 @@ SIMULATOR = "keras_pain.corpora.emopain.simulator"
 )
 def test_simulate_then_check(tmp_path, capsys):
     out = tmp_path / "raw"
-    argv = ("simulate", "emopain", "--out", out, "--subjects=2")
+    argv = ("simulate", "emopain", "--out", out, "--subjects=4")
     assert run(*argv, "--layout=challenge2020") == 0
     assert "SIMULATED files" in capsys.readouterr().out
     assert run("check", "emopain", "--manual-dir", out) == 0

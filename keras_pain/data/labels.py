@@ -62,7 +62,7 @@ def papers(recording, starts, stops) -> np.ndarray:
 
     Source: ACM HEALTH 2021 (arXiv 1902.08990v4), text and Fig. 6.
     """
-    marked = _ratings(recording).any(axis=2)  # (T, R)
+    marked = _behaviours(recording).any(axis=2)  # (T, R)
     share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
     return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
 
@@ -73,7 +73,7 @@ def papers_per_frame(recording, starts, stops) -> np.ndarray:
     Source: ISWC 2019; BANet, section IV.A. Stricter than `papers`: the same
     two raters need not overlap there.
     """
-    frame = _ratings(recording).any(axis=2).sum(1) >= MIN_RATERS
+    frame = _behaviours(recording).any(axis=2).sum(1) >= MIN_RATERS
     share = _window_sums(frame, starts, stops) / (stops - starts)
     return (share >= MIN_SHARE).astype(np.int64)
 
@@ -114,6 +114,12 @@ def pain_levels(recording, starts, stops) -> np.ndarray:
         [_window_sums(levels == k, starts, stops) for k in range(3)], axis=1
     )
     return np.where(votes.sum(1) > 0, votes.argmax(1), -1)
+
+
+def _behaviours(recording) -> np.ndarray:
+    """Ratings as the papers count them: healthy means non-protective."""
+    ratings = _ratings(recording)
+    return ratings * (recording.get("group") != "healthy")
 
 
 def _ratings(recording) -> np.ndarray:

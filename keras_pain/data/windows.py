@@ -213,7 +213,7 @@ def whole_recordings(
     """Sliding windows over whole recordings that carry one label each.
 
     Args:
-        recordings: Recordings with an integer under the key `label`.
+        recordings: Recordings with a class name under the key `label`.
         label: The key.
         class_names: One name a class.
         length: Frames a window; the last one is zero padded.
@@ -231,7 +231,7 @@ def whole_recordings(
         offsets = np.arange(length)
         x = _gather(frames, starts[:, None] + offsets)
         x *= (offsets < (stops - starts)[:, None])[:, :, None]
-        y = np.full(count, int(recording[label]))
+        y = np.full(count, class_names.index(recording[label]))
         parts.append(_part(recording, x, y, starts, stops, np.zeros(count)))
     return _join(parts, class_names, "windows")
 

@@ -51,14 +51,15 @@ def reach_of(person: Person, style: Style) -> float:
 
 
 def pace_of(person: Person, style: Style) -> float:
-    """Speed of movement: 1 is average, guarding takes up to half."""
-    return person.tempo * (1 - 0.5 * style.guarding_stiffness)
+    """Speed of movement: 1 is average, guarding takes up to 55 %."""
+    return person.tempo * (1 - 0.55 * style.guarding_stiffness)
 
 
 def draw_style(
     person: Person,
     difficulty: str,
     activity: str,
+    luck: float,
     rng: np.random.Generator,
 ) -> Style:
     """How a person performs one activity this time.
@@ -67,14 +68,16 @@ def draw_style(
         person: Who.
         difficulty: `"N"` or `"D"`.
         activity: One of the corpus' activity types.
-        rng: Source of randomness.
+        luck: Standard normal: how stiff this time, compared with the
+            person's average.
+        rng: Source of all other randomness.
 
     Returns:
         The strengths; nearly always zero for healthy people.
     """
     if person.group == "healthy":
         # People without pain also stiffen or pause now and then.
-        guard = max(0.0, rng.normal(-0.05, 0.08))
+        guard = max(0.0, 0.08 * luck - 0.05)
         pause = 0.25 if rng.random() < 0.02 else 0.0
         return Style(guarding_stiffness=guard, hesitation=pause)
     drive = person.severity * _DIFFICULTY[difficulty]
@@ -82,7 +85,7 @@ def draw_style(
     for index, name in enumerate(HABITS):
         weight = _PROVOKES[activity][index] * person.habits[index]
         if name == "guarding_stiffness":
-            strength = rng.normal(0.62 * drive * weight, 0.2)
+            strength = 0.62 * drive * weight + 0.2 * luck
             strengths[name] = 0.0 if strength < 0.08 else min(strength, 1.0)
         elif rng.random() < 0.75 * drive * weight:
             strength = rng.normal(0.4 + 0.4 * drive, 0.2)

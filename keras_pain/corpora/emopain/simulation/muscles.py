@@ -20,10 +20,10 @@ from keras_pain.corpora.emopain.simulation.pose import DOF
 
 # Activity in the unit of the recordings; typical values are 0.01 to 0.1.
 _REST = np.array([0.010, 0.010, 0.011, 0.011])
-_LOAD = 0.042
+_LOAD = 0.036
 _EFFORT = 0.018
-_ARM = 0.030
-_GUARD = np.array([0.013, 0.013, 0.016, 0.016])
+_ARM = 0.025
+_GUARD = np.array([0.015, 0.015, 0.019, 0.019])
 _FLOOR = 0.0015
 # Lumbar flexion, as a share of the person's own, at which the muscles start
 # to fall silent.

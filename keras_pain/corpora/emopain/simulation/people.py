@@ -37,7 +37,7 @@ SCALES = {"small": _SMALL, "full": _FULL}
 # Validation patients of the real split protect themselves far less: 6 %
 # of its windows are protective against 17 % in training.
 _SEVERITY_OF_SPLIT = {"train": 1.0, "validation": 0.62, "test": 0.8}
-_SMALL_GAIN = 1.25
+_SMALL_GAIN = 1.12
 
 HABITS = (
     "guarding_stiffness",
@@ -181,7 +181,7 @@ def _stratum(row, scale, seed, first):
             # Low and high in turn; the larger half of validation is low.
             high = index % 2 == 1 if split != "validation" else index == 1
             pain = 2 if high else 1
-            severity = (0.72 if high else 0.52) + 0.12 * spread[index]
+            severity = (0.63 if high else 0.445) + 0.1 * spread[index]
             severity *= _SEVERITY_OF_SPLIT[split]
             severity *= _SMALL_GAIN if scale == "small" else 1.0
         people.append(
@@ -229,7 +229,7 @@ def _person(rng, group, **fixed) -> Person:
         group=group,
         body=body,
         carriage={name: float(value) for name, value in carriage.items()},
-        habits=tuple(rng.uniform(0.55, 1.45, len(HABITS)).tolist()),
+        habits=tuple(rng.uniform(0.75, 1.25, len(HABITS)).tolist()),
         tempo=float(np.clip(rng.normal(0.9 if patient else 1, 0.1), 0.65, 1.3)),
         reach=float(np.clip(rng.normal(0.9 if patient else 1, 0.08), 0.7, 1.2)),
         sway=float(np.exp(rng.normal(0, 0.2))),

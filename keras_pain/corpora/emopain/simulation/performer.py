@@ -1,6 +1,7 @@
 """A person at work on a score: movements in a style, with its behaviours."""
 
 import numpy as np
+from scipy.special import ndtri
 
 from keras_pain.corpora.emopain.layout import ACTIVITIES, FRAME_RATE
 from keras_pain.corpora.emopain.simulation.behaviours import (
@@ -30,6 +31,7 @@ class Performer:
         self.difficulty = difficulty
         self.rng = rng
         self.style = Style()
+        self._draws: list[float] = []
         self.standing = _standing(person)
         self.sitting = _sitting(person)
         self.score = Score(pose_of(**self.standing, wobble=1.0))
@@ -49,10 +51,21 @@ class Performer:
         pace = pace_of(self.person, self.style)
         return seconds / pace * float(self.rng.uniform(0.88, 1.14))
 
+    def _luck(self) -> float:
+        """Standard normal numbers, eight at a time evenly spread.
+
+        A short recording has a dozen exercises: independent draws would make
+        some patients protective throughout, and others never.
+        """
+        if not self._draws:
+            even = (np.arange(8) + self.rng.random(8)) / 8
+            self._draws = self.rng.permutation(ndtri(even)).tolist()
+        return self._draws.pop()
+
     def begin(self, activity: str) -> int:
         """Draws the style of an activity and returns its first frame."""
         self.style = draw_style(
-            self.person, self.difficulty, activity, self.rng
+            self.person, self.difficulty, activity, self._luck(), self.rng
         )
         return self.score.frames
 

@@ -1,0 +1,252 @@
+"""What the dataset builders of this folder have in common.
+
+An example is a whole recording: windows, scaling and label rules belong to a
+protocol, not to a dataset. One recording is held in memory at a time.
+"""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import rich.console
+import rich.table
+import tensorflow_datasets as tfds
+
+from keras_pain.corpora import files as corpus_files
+from keras_pain.corpora import manifest, registry
+from keras_pain.corpora.recording import Recording
+from keras_pain.errors import ConfigurationError, KerasPainError
+
+ON_BAD_FILE_VARIABLE = "KERAS_PAIN_ON_BAD_FILE"
+# Order of the owners' splits; recordings of a release that has none are
+# "full".
+SPLITS = ("full", "train", "validation", "test")
+
+
+@dataclasses.dataclass(kw_only=True)
+class CorpusConfig(tfds.core.BuilderConfig):
+    """A layout of a corpus, and what to do with files that are no good.
+
+    Args:
+        layout: Which of the corpus' layouts.
+        on_bad_file: `"fail"` ends the build at the first file that is
+            refused, `"skip"` leaves it out and reports it. None asks the
+            environment variable `KERAS_PAIN_ON_BAD_FILE`, then takes the
+            builder's default.
+    """
+
+    layout: str
+    on_bad_file: str | None = None
+
+
+def signal(*shape: int) -> tfds.features.Tensor:
+    """A feature of T frames, stored as raw bytes (lists are ten times slower).
+
+    Args:
+        *shape: Shape of one frame.
+    """
+    return tfds.features.Tensor(
+        shape=(None, *shape), dtype=np.float32, encoding="bytes"
+    )
+
+
+def labels(dtype: type, *shape: int) -> tfds.features.Tensor:
+    """Labels of T frames; they hardly change, so that zlib shrinks them.
+
+    Args:
+        dtype: An integer type.
+        *shape: Shape of one frame.
+    """
+    return tfds.features.Tensor(
+        shape=(None, *shape), dtype=dtype, encoding="zlib"
+    )
+
+
+class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Builds one corpus of `keras_pain.corpora`.
+
+    A subclass names its `CORPUS` and gives `_info`, `_example` and, where the
+    raw files may come from elsewhere than the manual directory, `_raw_folder`.
+
+    `on_bad_file`, set on an instance, comes before its config's.
+    """
+
+    CORPUS: ClassVar[str]
+    DEFAULT_ON_BAD_FILE: ClassVar[str] = "fail"
+    on_bad_file: str | None = None
+
+    def _example(self, recording: Recording) -> dict[str, Any]:
+        """The features of a recording."""
+        raise NotImplementedError
+
+    def _raw_folder(self, dl_manager: tfds.download.DownloadManager) -> str:
+        """Folder of the raw files."""
+        return os.fspath(dl_manager.manual_dir)
+
+    def options(self) -> dict[str, str]:
+        """What the user said about reading the files, as texts."""
+        return {}
+
+    def _read_options(self) -> dict[str, Any]:
+        """`options` as arguments of the corpus' `read_file`."""
+        return dict(self.options())
+
+    def _make_info(
+        self, features: dict[str, Any], homepage: str
+    ) -> tfds.core.DatasetInfo:
+        """The dataset's info, with metadata that the build fills in."""
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=None,
+            homepage=homepage,
+            metadata=tfds.core.MetadataDict(
+                fingerprint="",
+                simulated=False,
+                frame_rate=60.0,
+                layout=self.builder_config.layout,
+                options={},
+                report=[],
+            ),
+        )
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        root = self._raw_folder(dl_manager)
+        found = self._find_files(root)
+        groups = group_by_split(found)
+        check_subjects(root, groups)
+        # An earlier build with this instance may have failed half way.
+        self.info.metadata.update(
+            fingerprint=manifest.verify_manifest(root, found)
+            or manifest.fingerprint(root, found),
+            simulated=False,
+            options=self.options(),
+            report=[],
+        )
+        return {
+            split: self._generate_examples(root, files)
+            for split, files in groups.items()
+        }
+
+    def _find_files(self, root: str) -> list[corpus_files.RawFile]:
+        corpus = registry.get_corpus(self.CORPUS)
+        return corpus.find_files(root, self.builder_config.layout)
+
+    def _generate_examples(
+        self, root: str, files: list[corpus_files.RawFile]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        metadata = self.info.metadata
+        for recording, report in corpus_files.read_corpus(
+            self.CORPUS,
+            root,
+            self.builder_config.layout,
+            on_bad_file=self.resolved_on_bad_file(),
+            files=files,
+            **self._read_options(),
+        ):
+            metadata["report"].append(report.to_dict())
+            if recording is not None:
+                # One simulated file is enough for results to say so.
+                metadata["simulated"] |= recording.simulated
+                yield recording.name, self._example(recording)
+
+    def resolved_on_bad_file(self) -> str:
+        """`"fail"` or `"skip"`, whoever said so."""
+        choice = (
+            self.on_bad_file
+            or self.builder_config.on_bad_file
+            or os.environ.get(ON_BAD_FILE_VARIABLE)
+            or self.DEFAULT_ON_BAD_FILE
+        )
+        if choice not in corpus_files.ON_BAD_FILE:
+            raise ConfigurationError(
+                f"on_bad_file ({ON_BAD_FILE_VARIABLE} in the environment) must "
+                f"be fail or skip, got {choice!r}"
+            )
+        return choice
+
+    def _download_and_prepare(self, *args, **kwargs) -> None:
+        # The step of TFDS that runs only where there is something to build.
+        super()._download_and_prepare(*args, **kwargs)
+        print_summary(self.info.full_name, self.info.metadata)
+
+
+def group_by_split(
+    files: list[corpus_files.RawFile],
+) -> dict[str, list[corpus_files.RawFile]]:
+    """Files by TFDS split, in the order of `SPLITS`.
+
+    Args:
+        files: Files of one layout. One that lies beside the split folders,
+            which its corpus refuses, goes to the first split, to be reported
+            there.
+    """
+    named = [split for split in SPLITS if any(f.split == split for f in files)]
+    groups = {split: [] for split in named or SPLITS[:1]}
+    for file in files:
+        groups[file.split if file.split in groups else next(iter(groups))] += [
+            file
+        ]
+    return groups
+
+
+def check_subjects(
+    root: str, groups: dict[str, list[corpus_files.RawFile]]
+) -> None:
+    """Raises KerasPainError where a participant is in two splits.
+
+    Args:
+        root: Folder of the raw files, for the message.
+        groups: Files by split; those refused by name do not count.
+    """
+    split_of: dict[str, str] = {}
+    for split, files in groups.items():
+        for file in files:
+            other = split_of.get(file.subject_id, split)
+            if file.refusal is None:
+                split_of[file.subject_id] = split
+                if other != split:
+                    raise KerasPainError(
+                        f"{root}: participant {file.subject_id} is in {other} "
+                        f"and in {split} ({file.relative}): what is learnt "
+                        "from a person must not be tested on the same person; "
+                        "put the files back as their owners sent them"
+                    )
+
+
+def print_summary(name: str, metadata: dict[str, Any]) -> None:
+    """Prints how many files were read, and what was done to them.
+
+    Args:
+        name: Name of the dataset.
+        metadata: `report`, `simulated` and `fingerprint` of the dataset.
+    """
+    report = metadata["report"]
+    rules: dict[tuple[str, str], list[str]] = {}
+    for file in report:
+        for finding in file["findings"]:
+            if finding["action"] in ("repaired", "refused"):
+                key = (finding["action"], finding["rule"])
+                rules.setdefault(key, []).append(file["path"])
+    refused = sum(file["refused"] for file in report)
+    console = rich.console.Console(file=sys.stderr)
+    kind = "SIMULATED " if metadata["simulated"] else ""
+    console.print()  # leaves the line of the progress bar
+    console.print(
+        f"{name}: {len(report) - refused} {kind}recordings, "
+        f"{sum(file['frames'] for file in report):,} frames, {refused} files "
+        f"refused; fingerprint {metadata['fingerprint'][:12]}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not rules:
+        return
+    table = rich.table.Table("action", "rule", "files", "first of them")
+    for (action, rule), paths in sorted(rules.items()):
+        first = paths[0].rsplit("/", 1)[-1]
+        table.add_row(action, rule, str(len(paths)), first)
+    console.print(table)
