@@ -165,22 +165,30 @@ def test_methods_resolve():
         resolve_method("fake_methods:not_a_method")
 
 
-@pytest.mark.parametrize("name", sorted(registered_methods()))
-def test_every_registered_method_runs(name, recordings, windows):
-    subjects = subjects_of(recordings, windows.subject)
-    (fold,) = make_folds(subjects, "holdout", "leak_free")
+@pytest.fixture(scope="module")
+def folds(recordings, windows):
+    """Two folds of short windows, ready to train on."""
     short = windows.take(np.arange(0, len(windows), 4))
     short.x = np.ascontiguousarray(short.x[:, :20])
     short.length = np.minimum(short.length, 20)
-    data = runner.prepare_fold(short, fold, 0)
-    method = resolve_method(name, epochs=1)
-    assert method.name == name
-    report = method.fit(data.augmented, data.validation, 7)
-    probabilities = method.predict_proba(data.test)
-    assert probabilities.shape == (len(data.test), 2)
-    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
-    assert sum(report.stages.values()) > 0
-    method.fit(data.augmented, data.validation, 7)
-    np.testing.assert_array_equal(
-        method.predict_proba(data.test), probabilities
-    )
+    subjects = subjects_of(recordings, windows.subject)
+    made = make_folds(subjects, "loso", "leak_free")
+    return [runner.prepare_fold(short, fold, 0) for fold in made[-2:]]
+
+
+@pytest.mark.parametrize("name", sorted(registered_methods()))
+def test_a_method_alone_equals_it_after_another_fold(name, folds):
+    """A kept network is as good as new: same bytes, whatever came before."""
+
+    def predict(data, **options):
+        method = resolve_method(name, epochs=2, **options)
+        assert method.name == name
+        report = method.fit(data.augmented, data.validation, 7)
+        assert sum(report.stages.values()) > 0
+        return method.predict_proba(data.test)
+
+    alone = predict(folds[0])
+    assert alone.shape == (len(folds[0].test), 2)
+    np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
+    predict(folds[1], reuse=True)
+    np.testing.assert_array_equal(predict(folds[0], reuse=True), alone)

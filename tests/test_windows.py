@@ -222,5 +222,7 @@ def test_whole_recordings_carry_one_label():
     windows = whole_recordings(
         [first, second], label="label", class_names=("correct", "incorrect")
     )
-    assert windows.y.tolist() == [1, 0, 0, 0, 0]
-    assert windows.length.tolist() == [157, 180, 180, 180, 165]
+    assert windows.y.tolist() == [1, 0]
+    assert windows.x.shape == (2, 180, 30) and windows.mask.all()
+    np.testing.assert_allclose(windows.x[1, 0, :13], second["angles"][0])
+    np.testing.assert_allclose(windows.x[1, -1, :13], second["angles"][-1])

@@ -186,12 +186,7 @@ def activity_instances(
         label = label_rules.pain_levels(recording, begins, ends)
         frames = _frames(recording)
         if fit == "resample":
-            grid = np.linspace(0.0, 1.0, length)
-            position = begins[:, None] + (ends - 1 - begins)[:, None] * grid
-            lower = np.floor(position).astype(np.int64)
-            weight = (position - lower)[:, :, None]
-            x = (1 - weight) * _gather(frames, lower)
-            x += weight * _gather(frames, lower + 1)
+            x = _resample(frames, begins, ends, length)
             stops = begins + length
         else:
             offsets = np.arange(length)
@@ -208,32 +203,30 @@ def whole_recordings(
     label: str,
     class_names: tuple[str, ...],
     length: int = 180,
-    step: int = 45,
 ) -> WindowSet:
-    """Sliding windows over whole recordings that carry one label each.
+    """One sample a recording that carries one label, e.g. an exercise done.
 
     Args:
         recordings: Recordings with a class name under the key `label`.
         label: The key.
         class_names: One name a class.
-        length: Frames a window; the last one is zero padded.
-        step: Frames from one window's start to the next.
+        length: Frames a sample; recordings are brought to it by linear
+            interpolation.
 
     Returns:
-        Windows; `activity` is zero.
+        One sample a recording; `activity` is zero.
+
+    Raises:
+        KerasPainError: There is no recording.
     """
     parts = []
     for recording in recordings:
         frames = _frames(recording)
-        count = -(-max(len(frames) - length, 0) // step) + 1
-        starts = step * np.arange(count)
-        stops = np.minimum(starts + length, len(frames))
-        offsets = np.arange(length)
-        x = _gather(frames, starts[:, None] + offsets)
-        x *= (offsets < (stops - starts)[:, None])[:, :, None]
-        y = np.full(count, class_names.index(recording[label]))
-        parts.append(_part(recording, x, y, starts, stops, np.zeros(count)))
-    return _join(parts, class_names, "windows")
+        begin, end = np.array([0]), np.array([len(frames)])
+        x = _resample(frames, begin, end, length)
+        y = np.array([class_names.index(recording[label])])
+        parts.append(_part(recording, x, y, begin, begin + length, np.zeros(1)))
+    return _join(parts, class_names, "samples")
 
 
 def _segments(recording, max_flicker, activities):
@@ -256,6 +249,17 @@ def _frames(recording) -> np.ndarray:
 
 def _gather(frames: np.ndarray, index: np.ndarray) -> np.ndarray:
     return frames[np.minimum(index, len(frames) - 1)]
+
+
+def _resample(frames, begins, ends, length: int) -> np.ndarray:
+    """`(n, length, C)`: each span brought to `length` frames."""
+    grid = np.linspace(0.0, 1.0, length)
+    position = begins[:, None] + (ends - 1 - begins)[:, None] * grid
+    lower = np.floor(position).astype(np.int64)
+    weight = (position - lower)[:, :, None].astype(np.float32)
+    x = (1 - weight) * _gather(frames, lower)
+    x += weight * _gather(frames, lower + 1)
+    return x
 
 
 def _ranges(counts: np.ndarray) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""Trivial baselines, and KNN and SVM on window statistics."""
+"""Trivial baselines, and KNN, SVM and forest on window statistics."""
 
 import time
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -127,9 +128,19 @@ def svm(kernel: str = "rbf", c: float = 0.1, **_) -> SklearnMethod:
     )
 
 
+def rf_frames(trees: int = 30, **_) -> SklearnMethod:
+    """Random forest of 30 trees ("RF-frames", arXiv 1902.08990v4, Table 2)."""
+    return SklearnMethod(
+        "rf_frames",
+        lambda seed: RandomForestClassifier(trees, random_state=seed),
+        {"trees": trees},
+    )
+
+
 METHODS = {
     "majority": majority,
     "stratified": stratified,
     "knn": knn,
     "svm": svm,
+    "rf_frames": rf_frames,
 }

@@ -24,6 +24,8 @@ class FitReport:
 
     Args:
         stages: Wall seconds of each training stage, in order.
+        trace_seconds: Wall seconds of tracing networks, which is paid once a
+            process and therefore not part of any stage.
         history: One row an epoch: `stage`, `epoch` and the logged values.
         chosen_epoch: Epoch (from 1) whose weights were kept; 0 where a method
             has no epochs.
@@ -32,6 +34,7 @@ class FitReport:
     stages: dict[str, float] = dataclasses.field(default_factory=dict)
     history: list[dict] = dataclasses.field(default_factory=list)
     chosen_epoch: int = 0
+    trace_seconds: float = 0.0
 
 
 class Method(abc.ABC):

@@ -14,6 +14,7 @@ from keras_pain.data.feed import (
 )
 from keras_pain.data.windows import WindowSet
 from keras_pain.experiments.methods import FitReport, Method
+from keras_pain.experiments.reuse import fresh_models, trace
 from keras_pain.models import alanet
 from keras_pain.models.recipe import Recipe
 from keras_pain.models.registry import MODELS, RECONSTRUCTION
@@ -27,15 +28,25 @@ class KerasMethod(Method):
     Args:
         name: Key of `keras_pain.models.registry.MODELS`.
         epochs: Replaces the recipe's number of epochs.
+        reuse: Share one traced network among all methods of this name and
+            shape in this process: each `fit` then ends the use of earlier
+            ones' `model`.
         **arguments: Passed to the model builder.
     """
 
     augment = True
 
-    def __init__(self, name: str, epochs: int | None = None, **arguments):
+    def __init__(
+        self,
+        name: str,
+        epochs: int | None = None,
+        reuse: bool = False,
+        **arguments,
+    ):
         self.name = name
         self._entry = MODELS[name]
         self._arguments = arguments
+        self._reuse = reuse
         self.recipe = self._entry.recipe
         self.epochs = epochs or self.recipe.epochs
         self.model: keras.Model | None = None
@@ -44,10 +55,27 @@ class KerasMethod(Method):
         self, train: WindowSet, validation: WindowSet, seed: int
     ) -> FitReport:
         report = FitReport()
-        keras.backend.clear_session()
         keras.utils.set_random_seed(seed)
-        self.model = self.build(train)
-        train_classifier(
+        self._build(train)
+        self._train(train, validation, seed, report)
+        return report
+
+    def _build(self, windows: WindowSet) -> None:
+        """Sets the networks to their initial state."""
+
+        def build():
+            model = self._entry.build(
+                input_shape=windows.x.shape[1:],
+                num_classes=windows.num_classes,
+                **self._arguments,
+            )
+            compile_classifier(model, self.recipe)
+            return (model,)
+
+        (self.model,) = fresh_models(self._key(windows), build, self._reuse)
+
+    def _train(self, train, validation, seed, report) -> None:
+        fit_classifier(
             self.model,
             (train.x, one_hot(train)),
             (validation.x, one_hot(validation)),
@@ -57,15 +85,11 @@ class KerasMethod(Method):
             report,
             on_epoch=self.on_epoch,
         )
-        return report
 
-    def build(self, windows: WindowSet) -> keras.Model:
-        """The untrained model for windows of this shape."""
-        return self._entry.build(
-            input_shape=windows.x.shape[1:],
-            num_classes=windows.num_classes,
-            **self._arguments,
-        )
+    def _key(self, windows: WindowSet) -> tuple:
+        shape = (*windows.x.shape[1:], windows.num_classes)
+        arguments = tuple(sorted(self._arguments.items()))
+        return (type(self), self.name, shape, arguments)
 
     def predict_proba(self, windows: WindowSet) -> np.ndarray:
         return self.model.predict(
@@ -94,6 +118,7 @@ class ALANetMethod(KerasMethod):
     Args:
         name: `"alanet"` or `"alanet_parts"`.
         epochs: Replaces both stages' number of epochs.
+        reuse: See `KerasMethod`.
         trainable_encoder: Fine-tune the encoder in the second stage.
         **arguments: Passed to both model builders.
     """
@@ -102,88 +127,105 @@ class ALANetMethod(KerasMethod):
         self,
         name: str = "alanet",
         epochs: int | None = None,
+        reuse: bool = False,
         trainable_encoder: bool = False,
         **arguments,
     ):
-        super().__init__(name, epochs, **arguments)
-        self._autoencoder = MODELS[self._entry.autoencoder]
-        self._pretrain_epochs = epochs or self._autoencoder.recipe.epochs
+        super().__init__(name, epochs, reuse, **arguments)
+        self._stage_one = MODELS[self._entry.autoencoder]
+        self._stage_one_epochs = epochs or self._stage_one.recipe.epochs
         self._trainable_encoder = trainable_encoder
 
-    def fit(
-        self, train: WindowSet, validation: WindowSet, seed: int
-    ) -> FitReport:
-        report = FitReport()
-        keras.backend.clear_session()
-        keras.utils.set_random_seed(seed)
-        self.model = self._entry.build(
-            input_shape=train.x.shape[1:],
-            num_classes=train.num_classes,
-            trainable_encoder=self._trainable_encoder,
-            **self._arguments,
-        )
-        autoencoder = self._autoencoder.build(
-            input_shape=train.x.shape[1:], **self._arguments
-        )
-        self._pretrain(autoencoder, train, seed, report)
-        alanet.transfer_encoder(autoencoder, self.model)
-        model, prepare = self.model, lambda windows: windows.x
-        if not self._trainable_encoder:
-            encoder = alanet.alanet_encoder(self.model)
-            model = alanet.alanet_head(self.model)
+    def _build(self, windows: WindowSet) -> None:
+        def build():
+            model = self._entry.build(
+                input_shape=windows.x.shape[1:],
+                num_classes=windows.num_classes,
+                trainable_encoder=self._trainable_encoder,
+                **self._arguments,
+            )
+            autoencoder = self._stage_one.build(
+                input_shape=windows.x.shape[1:], **self._arguments
+            )
+            recipe = self._stage_one.recipe
+            autoencoder.compile(
+                optimizer=_optimizer(recipe),
+                loss=recipe.loss,
+                weighted_metrics=[],
+            )
+            encoder = alanet.alanet_encoder(model)
+            trained = model
+            if not self._trainable_encoder:
+                trained = alanet.alanet_head(model)
+            compile_classifier(trained, self.recipe)
+            return model, autoencoder, encoder, trained
 
-            def prepare(windows):
-                batches = evaluation_batches((windows.x,), _PREDICT_BATCH)
-                return encoder.predict(batches, verbose=0)
+        self.model, self._autoencoder, self._encoder, self._trained = (
+            fresh_models(
+                (*self._key(windows), self._trainable_encoder),
+                build,
+                self._reuse,
+            )
+        )
 
+    def _train(self, train, validation, seed, report) -> None:
+        self._pretrain(train, seed, report)
+        alanet.transfer_encoder(self._autoencoder, self.model)
         start = time.perf_counter()
-        codes, validation_codes = prepare(train), prepare(validation)
+        inputs = [self._head_input(part) for part in (train, validation)]
         report.stages["encode"] = time.perf_counter() - start
-        train_classifier(
-            model,
-            (codes, one_hot(train)),
-            (validation_codes, one_hot(validation)),
+        fit_classifier(
+            self._trained,
+            (inputs[0], one_hot(train)),
+            (inputs[1], one_hot(validation)),
             self.recipe,
             self.epochs,
             seed,
             report,
             on_epoch=self.on_epoch,
         )
-        return report
 
-    def _pretrain(self, autoencoder, train, seed, report) -> None:
+    def _head_input(self, windows: WindowSet) -> np.ndarray:
+        """What the trained part takes: codes, or windows when fine-tuning."""
+        if self._trainable_encoder:
+            return windows.x
+        batches = evaluation_batches((windows.x,), _PREDICT_BATCH)
+        return self._encoder.predict(batches, verbose=0)
+
+    def _pretrain(self, train: WindowSet, seed: int, report) -> None:
         """Reconstruction of real frames; padded ones carry no weight."""
-        recipe = self._autoencoder.recipe
-        start = time.perf_counter()
-        autoencoder.compile(
-            optimizer=_optimizer(recipe), loss=recipe.loss, weighted_metrics=[]
-        )
-        weights = train.mask.astype(np.float32)
-        target = alanet.reconstruction_target(autoencoder, train.x)
-        arrays = (train.x, target, weights)
-        history = autoencoder.fit(
-            training_batches(arrays, recipe.batch_size, seed),
+        recipe = self._stage_one.recipe
+        target = alanet.reconstruction_target(self._autoencoder, train.x)
+        arrays = (train.x, target, train.mask.astype(np.float32))
+        _fit(
+            self._autoencoder,
+            "autoencoder",
+            report,
+            x=training_batches(arrays, recipe.batch_size, seed),
             steps_per_epoch=num_steps(len(train), recipe.batch_size),
-            epochs=self._pretrain_epochs,
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-            callbacks=_callbacks(
-                "autoencoder", self._pretrain_epochs, self.on_epoch
-            ),
+            epochs=self._stage_one_epochs,
+            on_epoch=self.on_epoch,
         )
-        report.stages["autoencoder"] = time.perf_counter() - start
-        report.history += _rows("autoencoder", history)
 
     def config(self) -> dict:
         return {
             **super().config(),
-            "pretrain_epochs": self._pretrain_epochs,
-            "pretrain_recipe": self._autoencoder.recipe.settings(),
+            "pretrain_epochs": self._stage_one_epochs,
+            "pretrain_recipe": self._stage_one.recipe.settings(),
             "trainable_encoder": self._trainable_encoder,
         }
 
 
-def train_classifier(
+def compile_classifier(model: keras.Model, recipe: Recipe) -> None:
+    """Compiles a classifier over one-hot targets as its recipe says."""
+    model.compile(
+        optimizer=_optimizer(recipe),
+        loss=recipe.loss_for(model.output_shape[-1]),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+
+
+def fit_classifier(
     model: keras.Model,
     train: Sequence[np.ndarray],
     validation: Sequence[np.ndarray],
@@ -196,38 +238,46 @@ def train_classifier(
     """Trains and leaves the weights of the epoch best on `validation`.
 
     Args:
-        model: Classifier over one-hot targets.
+        model: Compiled classifier over one-hot targets.
         train: `(x, one-hot y)`.
         validation: `(x, one-hot y)` that chooses the epoch.
-        recipe: Optimiser, batch size, loss and what chooses the epoch.
+        recipe: Batch size, and what chooses the epoch.
         epochs: Number of epochs.
         seed: Seed of the shuffling.
         report: Gets the stage's time, history and chosen epoch.
         on_epoch: Called with ("classifier", epoch, epochs).
     """
-    start = time.perf_counter()
-    model.compile(
-        optimizer=_optimizer(recipe),
-        loss=recipe.loss_for(train[1].shape[1]),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
     keep_best = keras.callbacks.EarlyStopping(
         monitor=recipe.monitor,
         patience=epochs,  # keeps the best epoch, never stops early
         restore_best_weights=True,
     )
-    history = model.fit(
-        training_batches(train, recipe.batch_size, seed),
+    _fit(
+        model,
+        "classifier",
+        report,
+        x=training_batches(train, recipe.batch_size, seed),
         steps_per_epoch=num_steps(len(train[0]), recipe.batch_size),
         epochs=epochs,
         validation_data=evaluation_batches(validation, _PREDICT_BATCH),
-        shuffle=False,
-        verbose=0,
-        callbacks=[keep_best, *_callbacks("classifier", epochs, on_epoch)],
+        callbacks=[keep_best],
+        on_epoch=on_epoch,
     )
-    report.stages["classifier"] = time.perf_counter() - start
-    report.history += _rows("classifier", history)
     report.chosen_epoch = keep_best.best_epoch + 1
+
+
+def _fit(model, stage, report, on_epoch=None, callbacks=(), **arguments):
+    """`model.fit`, with its tracing and its training timed apart."""
+    # The batches are shuffled already.
+    arguments = {**arguments, "shuffle": False, "verbose": 0}
+    start = time.perf_counter()
+    trace(model, **arguments)
+    begin = time.perf_counter()
+    reported = _callbacks(stage, arguments["epochs"], on_epoch)
+    history = model.fit(**arguments, callbacks=[*callbacks, *reported])
+    report.stages[stage] = time.perf_counter() - begin
+    report.trace_seconds += begin - start
+    report.history += _rows(stage, history)
 
 
 def one_hot(windows: WindowSet) -> np.ndarray:

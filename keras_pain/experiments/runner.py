@@ -28,6 +28,7 @@ from keras_pain.experiments.methods import Method, resolve_method
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.protocols import Fold, Subject, make_folds
 from keras_pain.experiments.provenance import environment
+from keras_pain.experiments.quiet import start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore
 
 
@@ -75,7 +76,8 @@ def plan(
     Returns:
         Tasks; those that share a fold's data follow each other.
     """
-    options = {"epochs": epochs} if epochs else {}
+    # One traced network serves all folds of a process.
+    options = {"epochs": epochs, "reuse": True}
     versions = environment()["versions"]
     tasks = []
     for evaluation, names in evaluations.items():
@@ -186,6 +188,7 @@ def run_task(
     on_epoch=None,
 ) -> tuple[FoldKey, dict]:
     """Trains and tests one method on one fold, and stores the result."""
+    start_tensorflow()  # in a process of its own this is the first to use it
     data = _fold_data(task, windows)
     method = resolve_method(task.method, **task.options)
     if on_epoch is not None:
@@ -201,6 +204,7 @@ def run_task(
         "timings": {
             **report.stages,
             "fit_seconds": sum(report.stages.values()),
+            "trace_seconds": getattr(report, "trace_seconds", 0.0),
             "jobs": jobs,
         },
         "history": report.history,
@@ -249,18 +253,24 @@ def _fold_data(task: Task, windows: WindowSet) -> FoldData:
     if key not in _prepared:
         _prepared.clear()
         _prepared[key] = prepare_fold(
-            windows, task.fold, fold_seed(task.key.seed, task.number)
+            windows,
+            task.fold,
+            fold_seed(task.key.seed, task.number),
+            task.config["dataset"].get("augmentation", "balanced"),
         )
     return _prepared[key]
 
 
-def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
+def prepare_fold(
+    windows: WindowSet, fold: Fold, seed: int, augmentation: str = "balanced"
+) -> FoldData:
     """Windows of one fold, scaled and with augmented training copies.
 
     Args:
         windows: Unscaled windows of every subject.
         fold: Subjects of each part.
         seed: Seed of the augmentation.
+        augmentation: `"balanced"` (ALANet, section IV.B) or `"none"`.
 
     Raises:
         ConfigurationError: A part has no windows, or training has one class.
@@ -274,9 +284,10 @@ def prepare_fold(windows: WindowSet, fold: Fold, seed: int) -> FoldData:
             f"{only!r}, so there is nothing to learn; use more subjects, or "
             "another label rule"
         )
-    augmented = augment(
-        scaled["train"], balanced_multiplicity(counts), seed=seed
-    )
+    augmented = scaled["train"]
+    if augmentation == "balanced":
+        times = balanced_multiplicity(counts)
+        augmented = augment(augmented, times, seed=seed)
     return FoldData(augmented=augmented, **scaled)
 
 

@@ -151,8 +151,9 @@ def _remarks(groups: Groups, evaluation: str) -> tuple[str, ...]:
         {e["hardware"] for g in mine for e in g.environments if "hardware" in e}
     )
     text = (
-        "Wall-clock seconds of training, pre-training included, mean over "
-        "folds; ratios are within this run."
+        "Wall-clock seconds of training, pre-training included, the one-time "
+        "tracing of networks left out, mean over folds; ratios are within "
+        "this run."
     )
     if hardware:
         text += f" Hardware: {'; '.join(hardware)}."

@@ -9,8 +9,12 @@ import os
 # Before TensorFlow is imported: its start-up notes are not the user's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.options import Options
-from keras_pain.reproduction.run import main, reproduce
+from keras_pain.experiments.quiet import start_tensorflow
+
+start_tensorflow()
+
+from keras_pain.reproduction.experiment import Experiment  # noqa: E402
+from keras_pain.reproduction.options import Options  # noqa: E402
+from keras_pain.reproduction.run import main, reproduce  # noqa: E402
 
 __all__ = ["Experiment", "Options", "main", "reproduce"]

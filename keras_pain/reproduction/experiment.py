@@ -21,6 +21,8 @@ class Experiment:
         windows: Recordings to unscaled windows.
         settings: What `windows` does, as JSON values: part of every fold's
             configuration.
+        augmentation: `"balanced"` or `"none"`, see
+            `keras_pain.experiments.runner.prepare_fold`.
         epochs: Epochs of every training stage; None leaves them to the
             recipes.
         simulated_epochs: The same where no raw corpus is given.
@@ -33,6 +35,7 @@ class Experiment:
     layouts: tuple[str, ...]
     windows: Callable[[Sequence[Mapping]], WindowSet]
     settings: Mapping
+    augmentation: str = "balanced"
     epochs: int | None = None
     simulated_epochs: int | None = 10
     attention: tuple[str, ...] = ()

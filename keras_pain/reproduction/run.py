@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from absl import app
+from absl import app, logging
 from rich.console import Console
 
 from keras_pain.data.prepare import load_recordings
@@ -47,6 +47,8 @@ def main(*experiments: Experiment) -> None:
     show_in_help()
 
     def run_all(arguments):
+        # TensorFlow and TFDS report through absl what only they care about.
+        logging.set_verbosity(logging.ERROR)
         try:
             if len(arguments) > 1:
                 raise ConfigurationError(
@@ -123,6 +125,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             "layout": prepared.config,
             "fingerprint": prepared.fingerprint,
             "windows": settings,
+            "augmentation": experiment.augmentation,
         },
         epochs=epochs,
     )
@@ -148,7 +151,9 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         results_dir,
         corpus=prepared.corpus,
         simulated=prepared.simulated,
-        header=_header(prepared, windows, settings, epochs, protocols, options),
+        header=_header(
+            experiment, prepared, windows, settings, epochs, protocols, options
+        ),
         subject_lists=[path.name for path in subject_lists],
     )
     console.print("drawing figures")
@@ -195,7 +200,7 @@ def _write_subjects(
 
 
 def _header(
-    prepared, windows, settings, epochs, protocols, options
+    experiment, prepared, windows, settings, epochs, protocols, options
 ) -> list[str]:
     """What a reader has to know before the first number."""
     counts = ", ".join(
@@ -211,7 +216,8 @@ def _header(
         f"Corpus {prepared.corpus}, layout {prepared.config}, fingerprint "
         f"{prepared.fingerprint[:12]}: {len(windows)} windows ({counts}) of "
         f"{len(set(windows.subject))} people.",
-        f"Windows: {described}.",
+        f"Windows: {described}; augmentation of training windows: "
+        f"{experiment.augmentation}.",
         f"Epochs: {epochs}, instead of the recipes'."
         if epochs
         else "Epochs: those of the recipes.",

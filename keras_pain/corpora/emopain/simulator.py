@@ -95,6 +95,8 @@ def simulate(
         for name in layouts
     }
     for name, plan in plans.items():
+        _refuse_others(Path(out) / name, plan)
+    for name, plan in plans.items():
         folder = Path(out) / name
         _prepare(folder, plan, _note(folder, plan, scale, seed, subjects))
     keys = [
@@ -147,8 +149,8 @@ def _place(folder: Path, layout: str, person: Person, name: str, level: str):
     return folder / Fame.folders[person.group] / f"{stem}.mat", variable
 
 
-def _prepare(folder, plan, note):
-    """Makes folders and note; never mixes with, or overwrites, other data."""
+def _refuse_others(folder, plan):
+    """Never mixes with, or overwrites, other data."""
     paths = {path for path, _, _ in plan.values()}
     for path in sorted(folder.rglob("*.mat")) if folder.is_dir() else ():
         if path not in paths or not is_simulated(path):
@@ -156,8 +158,11 @@ def _prepare(folder, plan, note):
                 f"{folder} already holds other recordings ({path.name}); "
                 f"choose another folder or empty this one"
             )
+
+
+def _prepare(folder, plan, note):
     try:
-        for parent in {path.parent for path in paths}:
+        for parent in {path.parent for path, _, _ in plan.values()}:
             parent.mkdir(parents=True, exist_ok=True)
         (folder / NOTE).write_text(note, encoding="utf-8", newline="\n")
     except OSError as error:

@@ -87,7 +87,7 @@ def draw_style(
         if name == "guarding_stiffness":
             strength = 0.62 * drive * weight + 0.2 * luck
             strengths[name] = 0.0 if strength < 0.08 else min(strength, 1.0)
-        elif rng.random() < 0.75 * drive * weight:
+        elif rng.random() < 0.55 * drive * weight:
             strength = rng.normal(0.4 + 0.4 * drive, 0.2)
             strengths[name] = float(np.clip(strength, 0.15, 1))
     return Style(**{name: float(value) for name, value in strengths.items()})

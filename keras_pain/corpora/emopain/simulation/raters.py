@@ -40,10 +40,10 @@ class Rater:
 
 
 RATERS = (
-    Rater(guarding=0.77, brief=0.95, noise=0.23, strong=1.10, invents=0.04),
-    Rater(guarding=0.45, brief=0.95, noise=0.25, strong=0.00, invents=0.40),
-    Rater(guarding=0.63, brief=0.95, noise=0.24, strong=0.95, invents=0.12),
-    Rater(guarding=0.335, brief=0.90, noise=0.25, strong=0.80, invents=0.55),
+    Rater(guarding=0.75, brief=0.88, noise=0.20, strong=1.10, invents=0.04),
+    Rater(guarding=0.43, brief=0.68, noise=0.21, strong=0.00, invents=0.40),
+    Rater(guarding=0.61, brief=0.78, noise=0.20, strong=0.95, invents=0.12),
+    Rater(guarding=0.32, brief=0.62, noise=0.21, strong=0.80, invents=0.55),
 )
 
 
