@@ -8,20 +8,21 @@ import numpy as np
 from keras_pain.signals.kinematics import JOINTS_22, JOINTS_26
 
 # Chains of joints; a joint that a layout lacks is left out of its chain.
-CHAINS = {
-    "trunk": ("hip", "spine", "spine_1", "neck", "head", "crown"),
-    "left": (
-        ("hip", "left_upper_leg", "left_lower_leg", "left_ankle"),
-        ("left_ankle", "left_heel", "left_toes", "left_ankle"),
-        ("spine_1", "left_shoulder", "left_upper_arm", "left_lower_arm"),
-        ("left_lower_arm", "left_wrist", "left_fingertip"),
-    ),
-}
-CHAINS["trunk"] = (CHAINS["trunk"],)
-CHAINS["right"] = tuple(
-    tuple(name.replace("left", "right") for name in chain)
-    for chain in CHAINS["left"]
+_LIMBS = (
+    ("hip", "{side}_upper_leg", "{side}_lower_leg", "{side}_ankle"),
+    ("{side}_ankle", "{side}_heel", "{side}_toes", "{side}_ankle"),
+    ("spine_1", "{side}_shoulder", "{side}_upper_arm", "{side}_lower_arm"),
+    ("{side}_lower_arm", "{side}_wrist", "{side}_fingertip"),
 )
+CHAINS = {
+    "trunk": (("hip", "spine", "spine_1", "neck", "head", "crown"),),
+    **{
+        side: tuple(
+            tuple(name.format(side=side) for name in chain) for chain in _LIMBS
+        )
+        for side in ("left", "right")
+    },
+}
 COLOURS = {"trunk": "#333333", "left": "#1f77b4", "right": "#d62728"}
 
 
@@ -46,7 +47,7 @@ def draw_skeleton(
         linewidth: Width of the bones.
 
     Returns:
-        The drawn lines, in the order of `_project`'s.
+        The drawn lines, one for each chain of joints in `CHAINS`.
 
     Raises:
         ValueError: Neither 26 nor 22 joints.

@@ -61,7 +61,7 @@ def simulate(
         out: Folder to write into; every layout gets a sub-folder of its name.
         layout: One of `LAYOUTS`, or `"all"`.
         scale: `"small"`: 12 people, a recording of about 5,500 frames each;
-            `"full"`: 30 people, 46 recordings, about 689,000 frames.
+            `"full"`: 30 people, 46 recordings, about 680,000 frames.
         seed: Seed of everything random, from 0.
         subjects: Limits the number of people (at least 4), keeping patients
             and healthy people in training and validation.

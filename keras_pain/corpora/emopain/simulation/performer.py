@@ -153,7 +153,7 @@ class Performer:
             return
         score, side, rng = self.score, self.sore, self.rng
         first, hand = score.frames, f"{self.sore}_on_back"
-        score.move(0.8, {hand: 1.0, "thorax_twist": score_twist(side)})
+        score.move(0.8, {hand: 1.0, "thorax_twist": twist_towards(side)})
         frames = round((1.5 + 3.5 * strength * rng.uniform(0.6, 1.3)) * 60)
         time = np.arange(frames) / FRAME_RATE
         envelope = np.clip(np.minimum(time, time[::-1]) / 0.4, 0, 1)
@@ -167,7 +167,7 @@ class Performer:
         score.move(0.8, {hand: 0.0, "thorax_twist": 0.0})
 
 
-def score_twist(side: str) -> float:
+def twist_towards(side: str) -> float:
     """Twist of the upper trunk towards the hand that reaches back."""
     return 6.0 if side == "left" else -6.0
 
