@@ -9,6 +9,7 @@ import scipy.io
 
 from keras_pain.corpora.emopain.layout import (
     ACTIVITIES,
+    BEHAVIOURS,
     LAYOUTS,
     Challenge,
     Coordinates,
@@ -260,6 +261,16 @@ def test_knees_are_bent_when_sitting_and_straight_when_standing(performances):
         assert np.median(knees[stands]) > 160
         hip = recording.joints[:, J["hip"], 1]
         assert hip[sits].mean() < hip[stands].mean() - 30
+
+
+def test_movement_is_smooth_unless_it_is_abrupt(performances):
+    abrupt = BEHAVIOURS.index("jerky_motion")
+    for recording in performances[::5]:
+        angles = joint_angles(recording.joints)
+        assert np.isfinite(angles).all()
+        jumps = np.abs(np.diff(angles, axis=0))
+        calm = recording.intensity[1:, abrupt] == 0
+        assert jumps[calm].max() < 9
 
 
 def test_a_bend_bends(performances):

@@ -61,11 +61,11 @@ def with_methods(table: TableSpec, methods: Sequence[str] | None) -> TableSpec:
 
 
 def named_rows(table: TableSpec) -> TableSpec:
-    """Rows by the methods' own names, where they were given as a path."""
-    rows = tuple(
-        dataclasses.replace(row, method=resolve_method(row.method).name)
-        if ":" in row.method
-        else row
-        for row in table.rows
-    )
-    return dataclasses.replace(table, rows=rows)
+    """The table with the names of methods that were given as a path."""
+    rows = []
+    for row in table.rows:
+        if ":" in row.method:
+            name = resolve_method(row.method).name
+            row = dataclasses.replace(row, method=name, label=name)
+        rows.append(row)
+    return dataclasses.replace(table, rows=tuple(rows))

@@ -213,7 +213,7 @@ def _header(
         f"{k}={v}" for k, v in settings.items() if k != "smoke"
     )
     lines = [
-        f"Corpus {prepared.corpus}, layout {prepared.config}, fingerprint "
+        f"Layout {prepared.config}, fingerprint "
         f"{prepared.fingerprint[:12]}: {len(windows)} windows ({counts}) of "
         f"{len(set(windows.subject))} people.",
         f"Windows: {described}; augmentation of training windows: "

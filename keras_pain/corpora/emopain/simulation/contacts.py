@@ -57,7 +57,7 @@ def place_hands(body, joints, pose, heading, pelvis, thighs) -> None:
         outwards = heading[rows] @ np.array([0.8 * out, 0.0, -0.9])
         pole = (elbow - shoulder) + weight * body.upper_arm * outwards
         new_elbow, new_wrist = _two_bones(
-            shoulder, goal, pole, body.upper_arm, body.forearm
+            shoulder, wrist, goal, pole, body.upper_arm, body.forearm
         )
         hand = np.linalg.norm(tip - wrist, axis=-1, keepdims=True)
         along = _unit(new_wrist - new_elbow)
@@ -75,7 +75,7 @@ def _targets(body, joints, rub, heading, pelvis, thigh, side, out, rows):
     size = body.stature
     hip_joint = joints[rows, JOINT[f"{side}_upper_leg"]]
     knee = joints[rows, JOINT[f"{side}_lower_leg"]]
-    on_thigh = hip_joint + 0.62 * (knee - hip_joint)
+    on_thigh = hip_joint + 0.5 * (knee - hip_joint)
     on_thigh += thigh[rows] @ (size * np.array([0.01 * out, 0, 0.045]))
     back = size * np.array([0.06 * out, 0.05, -0.085])
     on_back = pelvis[rows] @ back
@@ -88,13 +88,22 @@ def _targets(body, joints, rub, heading, pelvis, thigh, side, out, rows):
     return np.stack([on_thigh, on_back, on_chair], axis=1)
 
 
-def _two_bones(root, goal, pole, first, second):
+def _two_bones(root, wrist, goal, pole, first, second):
     """Middle and end of a two-bone chain that reaches for a goal."""
     reach = goal - root
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
     axis = reach / np.maximum(distance, 1e-9)
+    length = first + second
+    # A goal out of reach stretches the arm softly: at full stretch the elbow
+    # would snap straight within a frame. An arm that is straighter without
+    # the contact may stay so, which keeps the way in and out continuous.
+    free = np.linalg.norm(wrist - root, axis=-1, keepdims=True)
+    soft = np.maximum(0.80 * length, free)
+    margin = np.maximum(0.98 * length, free + 0.002 * length) - soft
+    excess = np.maximum(distance - soft, 0) / margin
+    distance = np.minimum(distance, soft) + margin * (1 - np.exp(-excess))
     distance = np.clip(
-        distance, 1.02 * abs(first - second) + 1, 0.9995 * (first + second)
+        distance, 1.02 * abs(first - second) + 1, 0.9999 * length
     )
     along = (first**2 - second**2 + distance**2) / (2 * distance)
     height = np.sqrt(np.maximum(first**2 - along**2, 0))
