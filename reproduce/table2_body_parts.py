@@ -59,7 +59,7 @@ EXPERIMENT = Experiment(
     layouts=("challenge2020", "coordinates", "fame"),
     windows=windows,
     settings=SETTINGS,
-    simulated_epochs=8,
+    simulated_epochs=6,
     attention=("banet", "alanet_parts"),
 )
 

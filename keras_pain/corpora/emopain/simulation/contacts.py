@@ -57,7 +57,13 @@ def place_hands(body, joints, pose, heading, pelvis, thighs) -> None:
         outwards = heading[rows] @ np.array([0.8 * out, 0.0, -0.9])
         pole = (elbow - shoulder) + weight * body.upper_arm * outwards
         new_elbow, new_wrist = _two_bones(
-            shoulder, wrist, goal, pole, body.upper_arm, body.forearm
+            shoulder,
+            wrist,
+            goal,
+            pole,
+            body.upper_arm,
+            body.forearm,
+            weight,
         )
         hand = np.linalg.norm(tip - wrist, axis=-1, keepdims=True)
         along = _unit(new_wrist - new_elbow)
@@ -88,17 +94,17 @@ def _targets(body, joints, rub, heading, pelvis, thigh, side, out, rows):
     return np.stack([on_thigh, on_back, on_chair], axis=1)
 
 
-def _two_bones(root, wrist, goal, pole, first, second):
+def _two_bones(root, wrist, goal, pole, first, second, weight):
     """Middle and end of a two-bone chain that reaches for a goal."""
     reach = goal - root
     distance = np.linalg.norm(reach, axis=-1, keepdims=True)
     axis = reach / np.maximum(distance, 1e-9)
     length = first + second
     # A goal out of reach stretches the arm softly: at full stretch the elbow
-    # would snap straight within a frame. An arm that is straighter without
-    # the contact may stay so, which keeps the way in and out continuous.
+    # would snap straight within a frame. The softness comes and goes with the
+    # contact, as an arm that hangs free may be straighter.
     free = np.linalg.norm(wrist - root, axis=-1, keepdims=True)
-    soft = np.maximum(0.80 * length, free)
+    soft = free + weight * np.minimum(0.85 * length - free, 0)
     margin = np.maximum(0.98 * length, free + 0.002 * length) - soft
     excess = np.maximum(distance - soft, 0) / margin
     distance = np.minimum(distance, soft) + margin * (1 - np.exp(-excess))
