@@ -16,8 +16,8 @@ from keras_pain.reports.tables import strip_timings
 
 TABLES = ("table1_protective", "table2_body_parts", "table3_pain_level")
 SCRIPTS = sorted(p.stem for p in (ROOT / "reproduce").glob("*.py"))
-# Scripts that run on recordings which only some machines have, or on none.
-OTHERS = ("open_ui_prmd", "speed_pipeline")
+# Scripts that need other recordings, or none; each has a test of its own.
+OTHERS = ("figure_simulated_bend", "open_ui_prmd", "speed_pipeline")
 
 
 def run_script(name, *arguments, cwd, check=True, **options):
@@ -231,3 +231,24 @@ def test_open_recordings_smoke(open_data, tmp_path):
         assert "SIMULATED" not in text
         rows = rows_of(folder / "table.csv")
         assert {row["simulated"].lower() for row in rows} == {"false"}
+
+
+def test_pipeline_speed_script(tmp_path):
+    done = run_script(
+        "speed_pipeline",
+        "--windows=80",
+        "--steps=1",
+        "--repeats=1",
+        cwd=tmp_path,
+    )
+    for network in ("stacked_lstm", "banet", "alanet_autoencoder"):
+        assert network in done.stdout
+
+
+def test_bend_figures(tmp_path):
+    run_script("figure_simulated_bend", "--out=out", cwd=tmp_path)
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [
+        "bend_healthy_SIMULATED.png",
+        "bend_protective_SIMULATED.png",
+    ]
