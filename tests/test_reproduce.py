@@ -210,6 +210,33 @@ def test_another_configuration_is_refused(flags, tmp_path):
     assert "another configuration" in line and "--results_dir" in line
 
 
+def test_a_drawn_holdout_says_so(tmp_path):
+    emopain.simulate(tmp_path / "raw", layout="fame", progress=False)
+    done = run_script(
+        "table1_protective",
+        "--smoke",
+        "--methods=svm",
+        f"--manual_dir={tmp_path / 'raw'}",
+        cwd=tmp_path,
+    )
+    assert "drawn by us" in done.stdout
+
+
+def test_other_rows_leave_no_figures_of_the_last_call(flags, tmp_path):
+    common = ["--smoke", "--results_dir=out", *flags]
+    run_script("table1_protective", "--methods=svm", *common, cwd=tmp_path)
+    assert (tmp_path / "out/subjects_holdout_as_published.json").exists()
+    run_script(
+        "table1_protective",
+        "--methods=svm",
+        "--protocol=leak_free",
+        *common,
+        cwd=tmp_path,
+    )
+    assert not (tmp_path / "out/subjects_holdout_as_published.json").exists()
+    assert (tmp_path / "out/subjects_holdout_leak_free.json").exists()
+
+
 def test_help_shows_the_flags():
     done = run_script("table1_protective", "--help", cwd=ROOT, check=False)
     for flag in ("manual_dir", "protocol", "smoke", "jobs", "on_bad_file"):

@@ -154,6 +154,74 @@ def test_a_subject_without_windows_is_named(recordings, windows, tmp_path):
         runner.run(tasks[:1], without, ResultStore(tmp_path))
 
 
+def test_prepared_data_belong_to_the_windows_asked_for(recordings, windows):
+    """Same configuration, other windows: nothing of the first comes back."""
+    (task, *_) = tasks_of(recordings, windows)
+    before = runner._fold_data(task, task.fold, windows, shared=False)
+    other = windows.take(np.arange(len(windows)))
+    other.x = windows.x + np.float32(1) * windows.mask[:, :, None]
+    other.y = 1 - windows.y
+    after = runner._fold_data(task, task.fold, other, shared=False)
+    assert not np.array_equal(before.test.y, after.test.y)
+    again = runner._fold_data(task, task.fold, other, shared=False)
+    assert again is after
+
+
+def test_who_chooses_no_epoch_trains_on_everyone(recordings, windows, tmp_path):
+    store = ResultStore(tmp_path)
+    tasks = tasks_of(
+        recordings,
+        windows,
+        ("svm", FAKE),
+        evaluations={"holdout": ["svm", FAKE]},
+        protocols=["as_published", "leak_free"],
+    )
+    runner.run(tasks, windows, store)
+    results = {(t.key.protocol, t.key.method): store.read(t.key) for t in tasks}
+    one = results["as_published", "svm"].predictions["probabilities"]
+    two = results["leak_free", "svm"].predictions["probabilities"]
+    np.testing.assert_array_equal(one, two)
+    used = results["leak_free", "svm"].result["subjects"]
+    assert not set(used["train"]) & set(used["test"])
+    inner = results["leak_free", "mean_method"].result["subjects"]
+    assert not set(inner["train"]) & set(inner["validation"])
+    assert set(used["train"]) == {*inner["train"], *inner["validation"]}
+
+
+def test_an_edited_method_is_not_taken_for_the_old_one(
+    recordings, windows, tmp_path, monkeypatch
+):
+    code = (
+        "from fake_methods import MeanMethod\n"
+        "class Mine(MeanMethod):\n    name = 'mine'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "my_module.py").write_text(code)
+    store = ResultStore(tmp_path / "store")
+    tasks = tasks_of(recordings, windows, ["my_module:Mine"])
+    runner.run(tasks, windows, store, folds=slice(0, 1))
+    (tmp_path / "my_module.py").write_text(code + "# edited\n")
+    tasks = tasks_of(recordings, windows, ["my_module:Mine"])
+    with pytest.raises(ConfigurationError, match="source_sha256"):
+        runner.run(tasks, windows, store)
+
+
+def test_a_name_of_the_suite_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "impostor.py").write_text(
+        "from fake_methods import MeanMethod\n"
+        "class Mine(MeanMethod):\n    name = 'alanet'\n"
+    )
+    with pytest.raises(ConfigurationError, match="name of its own"):
+        resolve_method("impostor:Mine")
+
+
+def test_folds_that_do_not_exist(recordings, windows, tmp_path):
+    tasks = tasks_of(recordings, windows)
+    with pytest.raises(ConfigurationError, match="there are 10"):
+        runner.run(tasks, windows, ResultStore(tmp_path), folds=slice(20, 25))
+
+
 def test_methods_resolve():
     assert resolve_method("knn").name == "knn"
     assert resolve_method(FAKE).name == "mean_method"

@@ -48,6 +48,8 @@ class SklearnMethod(Method):
             and zeroed frames change ranges, and no source augments for these.
     """
 
+    chooses_epoch = False
+
     def __init__(self, name, make, settings, augment=False):
         self.name = name
         self.augment = augment

@@ -7,7 +7,9 @@ function that returns one.
 
 import abc
 import dataclasses
+import hashlib
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,11 +45,15 @@ class Method(abc.ABC):
     Attributes:
         name: Short name, used in folders and tables.
         augment: Whether `fit` gets the augmented training windows.
+        chooses_epoch: Whether `fit` uses the validation windows. One that does
+            not is trained on them as well in the protocol `leak_free`, where
+            they are of training subjects.
         on_epoch: Called with (stage, epoch, epochs) while training, if set.
     """
 
     name: str = ""
     augment: bool = False
+    chooses_epoch: bool = True
     on_epoch: Callable[[str, int, int], None] | None = None
 
     @abc.abstractmethod
@@ -82,7 +88,8 @@ def resolve_method(name: str, **options) -> Method:
         **options: Passed to the registered factory (`epochs`).
 
     Raises:
-        ConfigurationError: No such method, or the object is not one.
+        ConfigurationError: No such method, the object is not one, or it takes
+            the name of one of ours.
     """
     methods = registered_methods()
     if name in methods:
@@ -112,7 +119,29 @@ def resolve_method(name: str, **options) -> Method:
             f"--methods: {name!r} is not a method: it lacks "
             f"{', '.join(missing)} (see keras_pain.experiments.methods.Method)"
         )
+    if method.name in methods:
+        raise ConfigurationError(
+            f"--methods: {name!r} calls itself {method.name!r}, which is a "
+            "method of the suite; give it a name of its own"
+        )
     return method
+
+
+def method_config(method: Method) -> dict:
+    """What identifies a method in a fold's configuration.
+
+    A user's own method need not have a `config`; the hash of the file that
+    defines it stands in, so that an edited method is never taken for the one
+    whose results are stored.
+    """
+    config = method.config() if hasattr(method, "config") else {}
+    config = {"name": method.name, **config}
+    if not type(method).__module__.startswith("keras_pain."):
+        source = inspect.getsourcefile(type(method))
+        config["source_sha256"] = hashlib.sha256(
+            Path(source).read_bytes()
+        ).hexdigest()
+    return config
 
 
 def registered_methods() -> dict[str, Callable[..., Method]]:

@@ -195,6 +195,11 @@ def subjects_of(
     ]
 
 
+def has_owners_split(subjects: Sequence[Subject]) -> bool:
+    """Whether the release says who is for training and who for validation."""
+    return {"train", "validation"} <= {subject.split for subject in subjects}
+
+
 def _holdout(subjects, seed):
     """The owners' split; where there is none, one drawn by `seed`."""
     train = [s for s in subjects if s.split == "train"]

@@ -24,7 +24,12 @@ from keras_pain.data.augment import augment, balanced_multiplicity
 from keras_pain.data.scaling import apply_scaler, fit_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.methods import Method, resolve_method
+from keras_pain.experiments.keys import canonical_json
+from keras_pain.experiments.methods import (
+    Method,
+    method_config,
+    resolve_method,
+)
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.protocols import Fold, Subject, make_folds
 from keras_pain.experiments.provenance import environment
@@ -34,10 +39,14 @@ from keras_pain.experiments.store import FoldKey, ResultStore
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One fold of one method and seed."""
+    """One fold of one method and seed.
+
+    `method` is as `resolve_method` takes it; `fold` is the protocol's, of which
+    `training_fold` is what this method trains on.
+    """
 
     key: FoldKey
-    method: str  # as `resolve_method` takes it
+    method: str
     fold: Fold
     number: int
     config: dict
@@ -87,12 +96,13 @@ def plan(
             for seed in seeds:
                 for number, fold in enumerate(folds):
                     for name, method in methods:
+                        used = training_fold(fold, method, protocol)
                         config = {
                             "dataset": dataset,
                             "evaluation": evaluation,
                             "protocol": protocol,
-                            "subjects": dataclasses.asdict(fold),
-                            "method": _config(method),
+                            "subjects": dataclasses.asdict(used),
+                            "method": method_config(method),
                             "seed": seed,
                             # Others may change a result: folds of different
                             # versions do not share a table.
@@ -128,7 +138,13 @@ def run(
         ConfigurationError: The store holds a fold of another configuration, or
             a fold cannot be trained on.
     """
-    chosen = range(max(task.number for task in tasks) + 1)[folds or slice(None)]
+    numbers = range(max(task.number for task in tasks) + 1)
+    chosen = numbers[folds or slice(None)]
+    if not chosen:
+        raise ConfigurationError(
+            f"--folds: there is no such fold; there are {len(numbers)}, from "
+            f"0 to {numbers[-1]}"
+        )
     todo = [
         task
         for task in tasks
@@ -189,8 +205,9 @@ def run_task(
 ) -> tuple[FoldKey, dict]:
     """Trains and tests one method on one fold, and stores the result."""
     start_tensorflow()  # in a process of its own this is the first to use it
-    data = _fold_data(task, windows)
     method = resolve_method(task.method, **task.options)
+    fold = training_fold(task.fold, method, task.key.protocol)
+    data = _fold_data(task, fold, windows, shared=jobs > 1)
     if on_epoch is not None:
         method.on_epoch = on_epoch
     seed = fold_seed(task.key.seed, task.number)
@@ -209,7 +226,7 @@ def run_task(
         },
         "history": report.history,
         "chosen_epoch": report.chosen_epoch,
-        "subjects": dataclasses.asdict(task.fold),
+        "subjects": dataclasses.asdict(fold),
         "windows": {
             "train": class_counts(data.train),
             "fitted_on": class_counts(train),
@@ -244,21 +261,47 @@ def fold_seed(seed: int, number: int) -> int:
     return int(state[0] % 2**31)
 
 
-_prepared: dict[tuple, FoldData] = {}
+def training_fold(fold: Fold, method: Method, protocol: str) -> Fold:
+    """The fold as a method uses it.
+
+    Who chooses no epoch has no use for subjects set aside for that: it trains
+    on them, so that its two protocols differ by nothing.
+    """
+    if protocol != "leak_free" or getattr(method, "chooses_epoch", True):
+        return fold
+    train = tuple(sorted({*fold.train, *fold.validation}))
+    return dataclasses.replace(fold, train=train)
 
 
-def _fold_data(task: Task, windows: WindowSet) -> FoldData:
-    """Scaled and augmented windows; the last fold's are kept for re-use."""
-    key = (id(windows), task.fold, task.key.seed)
-    if key not in _prepared:
-        _prepared.clear()
-        _prepared[key] = prepare_fold(
+# The prepared data of a fold as networks use it, and as the others do.
+_PREPARED_FOLDS = 2
+_prepared: dict[str, tuple[WindowSet, FoldData]] = {}
+
+
+def _fold_data(
+    task: Task, fold: Fold, windows: WindowSet, shared: bool
+) -> FoldData:
+    """Scaled and augmented windows; those of the last folds are kept.
+
+    Every task of a process of its own gets another copy of the windows
+    (`shared`), all of the same configuration. Elsewhere only the very same
+    object will do.
+    """
+    dataset = task.config["dataset"]
+    key = canonical_json([dataset, dataclasses.asdict(fold), task.key.seed])
+    kept, data = _prepared.get(key, (None, None))
+    if data is None or not (shared or kept is windows):
+        data = prepare_fold(
             windows,
-            task.fold,
+            fold,
             fold_seed(task.key.seed, task.number),
-            task.config["dataset"].get("augmentation", "balanced"),
+            dataset.get("augmentation", "balanced"),
         )
-    return _prepared[key]
+        _prepared.pop(key, None)
+        while len(_prepared) >= _PREPARED_FOLDS:
+            del _prepared[next(iter(_prepared))]
+        _prepared[key] = (windows, data)
+    return data
 
 
 def prepare_fold(
@@ -306,11 +349,6 @@ def scale_fold(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
             )
     scaler = fit_scaler(parts["train"])
     return {name: apply_scaler(scaler, part) for name, part in parts.items()}
-
-
-def _config(method: Method) -> dict:
-    config = getattr(method, "config", None)
-    return config() if config else {"name": method.name}
 
 
 def _name(key: FoldKey) -> str:

@@ -1,6 +1,7 @@
 """The data of an experiment: the user's corpus, or a small simulated one."""
 
-import shutil
+import contextlib
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from keras_pain import __version__
 from keras_pain.corpora import manifest
 from keras_pain.corpora.registry import get_corpus
 from keras_pain.data.prepare import PreparedDataset, prepare_dataset
 from keras_pain.data.windows import WindowSet
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.options import Options
 
@@ -29,6 +31,8 @@ def prepare(
         manual_dir = _simulated_corpus(experiment, console)
     else:
         manual_dir = Path(options.manual_dir)
+    if options.challenge_columns:  # the builder takes them from there
+        os.environ["KERAS_PAIN_CHALLENGE_COLUMNS"] = options.challenge_columns
     layout = options.layout or _best_layout(corpus, manual_dir, experiment)
     if layout not in experiment.layouts:
         raise ConfigurationError(
@@ -57,7 +61,9 @@ def _simulated_corpus(experiment: Experiment, console: Console) -> Path:
             f"{experiment.corpus} cannot be simulated: give the folder of its "
             "raw files with --manual_dir"
         )
-    target = Path("data", "simulated", f"{experiment.corpus}_small_seed0")
+    # Another version of the simulator may write other files.
+    folder_name = f"{experiment.corpus}_small_seed0_v{__version__}"
+    target = Path("data", "simulated", folder_name)
     layout = experiment.layouts[0]
     if not (target / layout).is_dir():
         console.print(
@@ -67,7 +73,13 @@ def _simulated_corpus(experiment: Experiment, console: Console) -> Path:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             corpus.simulate(folder, layout=layout, scale="small", seed=0)
-            shutil.move(Path(folder, layout), target / layout)
+            # Where another run was faster, its files are the same.
+            with contextlib.suppress(OSError):
+                os.rename(Path(folder, layout), target / layout)
+        if not (target / layout).is_dir():
+            raise KerasPainError(
+                f"{target}: the simulated corpus cannot be written there"
+            )
     return target
 
 

@@ -71,6 +71,12 @@ flags.DEFINE_enum(
     "the corpus is known to be released with such a file.",
 )
 
+flags.DEFINE_string(
+    "challenge_columns",
+    None,
+    "Label columns of challenge2020 files (0-based), e.g. "
+    "exercise=30,pain=none,protective=31. Default: 30, 31 and 32, inferred.",
+)
 _OPTIONS = (
     "manual_dir",
     "data_dir",
@@ -84,6 +90,7 @@ _OPTIONS = (
     "jobs",
     "smoke",
     "on_bad_file",
+    "challenge_columns",
 )
 
 
@@ -103,6 +110,7 @@ class Options:
     jobs: int = 1
     smoke: bool = False
     on_bad_file: str | None = None
+    challenge_columns: str | None = None
 
 
 def show_in_help() -> None:
@@ -114,7 +122,8 @@ def show_in_help() -> None:
 def options_of_flags() -> Options:
     values = {name: flags.FLAGS[name].value for name in _OPTIONS}
     try:
-        values["seeds"] = tuple(int(seed) for seed in values["seeds"])
+        seeds = [int(seed) for seed in values["seeds"]]
+        values["seeds"] = tuple(dict.fromkeys(seeds))
     except ValueError:
         raise ConfigurationError(
             f"--seeds: {','.join(values['seeds'])!r} is not a list of whole "

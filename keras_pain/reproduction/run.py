@@ -13,7 +13,12 @@ from keras_pain.data.prepare import load_recordings
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import runner
 from keras_pain.experiments.atomic import write_file
-from keras_pain.experiments.protocols import PROTOCOLS, subjects_of
+from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.protocols import (
+    PROTOCOLS,
+    has_owners_split,
+    subjects_of,
+)
 from keras_pain.experiments.store import ResultStore
 from keras_pain.reports.tables import write_table
 from keras_pain.reproduction.corpus import few_people, few_windows, prepare
@@ -34,7 +39,8 @@ _PROTOCOLS = {
     "as_published": "Protocol as_published: the epoch is chosen on the test "
     "subjects, as the released BANet code does; it leaks.",
     "leak_free": "Protocol leak_free: the epoch is chosen on training subjects "
-    "set aside for it; the test subjects are scored once.",
+    "set aside for it; the test subjects are scored once. Methods that "
+    "choose no epoch train on those subjects as well.",
 }
 
 
@@ -96,6 +102,15 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     results_dir = Path(options.results_dir or "results") / (
         "" if options.results_dir else name
     )
+    # What the user may have mistyped is looked at before the long work.
+    folds = parse_folds(options.folds)
+    table = with_methods(experiment.table, options.methods)
+    for row in table.rows:
+        resolve_method(row.method)
+    if results_dir.exists() and not results_dir.is_dir():
+        raise ConfigurationError(
+            f"{results_dir}: is a file; choose another --results_dir"
+        )
     prepared = prepare(experiment, options, console)
     recordings = load_recordings(prepared.path)
     if experiment.select is not None:
@@ -108,7 +123,6 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     subjects = subjects_of(recordings, windows.subject)
     epochs = _epochs(experiment, options)
     protocols = PROTOCOLS if options.protocol == "both" else [options.protocol]
-    table = with_methods(experiment.table, options.methods)
     settings = {**experiment.settings, "smoke": options.smoke}
     tasks = runner.plan(
         subjects,
@@ -139,7 +153,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         tasks,
         windows,
         store,
-        folds=parse_folds(options.folds),
+        folds=folds,
         jobs=options.jobs,
     )
     subject_lists = _write_subjects(tasks, results_dir)
@@ -152,7 +166,14 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         corpus=prepared.corpus,
         simulated=prepared.simulated,
         header=_header(
-            experiment, prepared, windows, settings, epochs, protocols, options
+            experiment,
+            prepared,
+            windows,
+            settings,
+            epochs,
+            protocols,
+            has_owners_split(subjects),
+            options,
         ),
         subject_lists=[path.name for path in subject_lists],
     )
@@ -166,6 +187,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         simulated=prepared.simulated,
         attention=experiment.attention,
     )
+    _remove_stale(results_dir, [*paths, *subject_lists])
     print(paths[0].read_text())
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
     return paths + subject_lists
@@ -200,7 +222,14 @@ def _write_subjects(
 
 
 def _header(
-    experiment, prepared, windows, settings, epochs, protocols, options
+    experiment,
+    prepared,
+    windows,
+    settings,
+    epochs,
+    protocols,
+    split_by_owners,
+    options,
 ) -> list[str]:
     """What a reader has to know before the first number."""
     counts = ", ".join(
@@ -226,7 +255,21 @@ def _header(
     ]
     if options.smoke:
         lines.insert(0, "SMOKE RUN: a few people, windows and one epoch.")
+    if "holdout" in experiment.table.evaluations and not split_by_owners:
+        lines.append(
+            "This release has no train / validation split: the test subjects "
+            "of the hold-out are drawn by us (seed 0), not the challenge's."
+        )
     refused = sum(file["refused"] for file in prepared.report)
     if refused:
-        lines.append(f"{refused} raw files were refused and are left out.")
+        lines.append(f"Raw files refused and left out: {refused}.")
     return lines
+
+
+def _remove_stale(results_dir: Path, written: list[Path]) -> None:
+    """Removes figures and lists of an earlier call with other rows."""
+    kept = {path.resolve() for path in written}
+    for pattern in ("figures/*.png", "subjects_*.json"):
+        for path in results_dir.glob(pattern):
+            if path.resolve() not in kept:
+                path.unlink()

@@ -144,8 +144,8 @@ def _refuse_long_gaps(gaps: np.ndarray, what: str, max_gap: int) -> None:
         start = end - int(runs.max()) + 1
         raise Refusal(
             "nan_rows",
-            f"{what} is missing (NaN) in rows {start + 1} to {end + 1}, longer "
-            f"than the {max_gap} frames that are interpolated",
+            f"{what} is missing (NaN or infinite) in rows {start + 1} to "
+            f"{end + 1}, longer than the {max_gap} frames that are filled in",
             "leave the file out with --on_bad_file=skip",
         )
 
