@@ -245,7 +245,7 @@ def test_repairs_reach_the_recording(tmp_path):
         (
             (slice(50, 90), 5),
             NAN,
-            "positions is missing (NaN) in rows 51 to 90",
+            "positions is missing (NaN or infinite) in rows 51 to 90",
         ),
         ((slice(None), 30), NAN, "positions is missing"),
         ((slice(0, 9), 79), -1.0, "2% of the sEMG samples are negative"),
