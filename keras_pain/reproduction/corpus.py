@@ -94,13 +94,17 @@ def _best_layout(corpus, manual_dir: Path, experiment: Experiment) -> str:
 
 
 def few_people(recordings: Sequence[Mapping]) -> list[Mapping]:
-    """Recordings of two people of each split and group."""
-    kept: dict[tuple, set] = {}
+    """Recordings of a few people of each split and group, four at least.
+
+    Leaving one out and setting one aside must leave two to train on.
+    """
+    strata = {(r["split"], r.get("group")) for r in recordings}
+    wanted = max(_SMOKE_SUBJECTS, -(-4 // max(len(strata), 1)))
+    kept: dict[tuple, set] = {stratum: set() for stratum in strata}
     result = []
     for recording in recordings:
-        stratum = (recording["split"], recording.get("group"))
-        people = kept.setdefault(stratum, set())
-        if recording["subject_id"] in people or len(people) < _SMOKE_SUBJECTS:
+        people = kept[recording["split"], recording.get("group")]
+        if recording["subject_id"] in people or len(people) < wanted:
             people.add(recording["subject_id"])
             result.append(recording)
     return result
