@@ -265,7 +265,7 @@ def test_pipeline_speed_script(tmp_path):
     done = run_script(
         "speed_pipeline",
         "--windows=80",
-        "--steps=1",
+        "--seconds=0.01",
         "--repeats=1",
         cwd=tmp_path,
     )
