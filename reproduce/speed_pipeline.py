@@ -6,7 +6,7 @@ Each network trains on invented windows in three ways: fed by the suite's
 pipeline (shuffled anew every epoch, gathered, prefetched); on arrays in memory,
 in order, by `fit` itself; and on one batch over and over, so that feeding costs
 nothing at all. They alternate in one run, as the machine's speed drifts; the
-ratio of the median step times is what counts. Needs no data; about 5 minutes on
+ratio of the median step times is what counts. Needs no data; some minutes on
 2 CPU cores.
 """
 

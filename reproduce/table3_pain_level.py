@@ -6,8 +6,8 @@ behaviour detection", section V.C, Table III.
     python reproduce/table3_pain_level.py                  # simulated EmoPain
     python reproduce/table3_pain_level.py --manual_dir RAW # the real corpus
 
-Needs a release with pain levels (challenge2020 or coordinates). Expected on 2
-CPU cores: about 5 minutes simulated.
+Needs a release with pain levels (challenge2020 or coordinates). Some minutes on
+2 CPU cores simulated.
 """
 
 from pathlib import Path
