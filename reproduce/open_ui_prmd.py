@@ -11,8 +11,8 @@ Rehabilitation Exercises", Data 3(1):2, 2018.
 
 Two tables: m05 (sit to stand) and m10 (standing shoulder scaption). One sample
 an episode, as its label is the episode's; no augmentation, as the classes are
-equally frequent; 40 epochs for every network. Expected on 2 CPU cores: about an
-hour for both protocols; `--protocol leak_free --jobs 2` takes a third of it.
+equally frequent; 40 epochs for every network. `--protocol leak_free --jobs 2`
+took 38 minutes on 2 CPU cores that had other work, too.
 """
 
 from functools import partial

@@ -6,8 +6,8 @@ behaviour detection", section V.B, Table II.
     python reproduce/table2_body_parts.py                  # simulated EmoPain
     python reproduce/table2_body_parts.py --manual_dir RAW # the real corpus
 
-Some minutes on 2 CPU cores simulated. With a raw corpus the recipes' epochs run:
-hours on a CPU, see --epochs.
+Some minutes on 2 CPU cores simulated. With a raw corpus the recipes' epochs
+run: hours on a CPU, see --epochs.
 """
 
 from pathlib import Path
