@@ -112,7 +112,7 @@ def main(_):
             f"{1e3 * one:.1f}",
             f"{100 * (fed / one - 1):+.1f} %",
         )
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":
