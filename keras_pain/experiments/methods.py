@@ -9,7 +9,6 @@ import abc
 import dataclasses
 import hashlib
 import importlib
-import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,20 +126,23 @@ def resolve_method(name: str, **options) -> Method:
     return method
 
 
-def method_config(method: Method) -> dict:
+def method_config(method: Method, name: str) -> dict:
     """What identifies a method in a fold's configuration.
 
     A user's own method need not have a `config`; the hash of the file that
-    defines it stands in, so that an edited method is never taken for the one
-    whose results are stored.
+    `name` points to stands in, so that an edited method is never taken for the
+    one whose results are stored.
+
+    Args:
+        method: The method.
+        name: What `resolve_method` was given.
     """
     config = method.config() if hasattr(method, "config") else {}
     config = {"name": method.name, **config}
-    if not type(method).__module__.startswith("keras_pain."):
-        source = inspect.getsourcefile(type(method))
-        config["source_sha256"] = hashlib.sha256(
-            Path(source).read_bytes()
-        ).hexdigest()
+    if ":" in name:
+        module = importlib.import_module(name.partition(":")[0])
+        source = Path(module.__file__).read_bytes()
+        config["source_sha256"] = hashlib.sha256(source).hexdigest()
     return config
 
 

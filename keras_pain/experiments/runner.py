@@ -102,7 +102,7 @@ def plan(
                             "evaluation": evaluation,
                             "protocol": protocol,
                             "subjects": dataclasses.asdict(used),
-                            "method": method_config(method),
+                            "method": method_config(method, name),
                             "seed": seed,
                             # Others may change a result: folds of different
                             # versions do not share a table.
