@@ -236,6 +236,92 @@ def _models(args: argparse.Namespace) -> int:
     return 0
 
 
+def _convert_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", choices=("lsfan",), help="whose checkpoint")
+    parser.add_argument("source", help="the released .pth file")
+    parser.add_argument("target", help="the .keras file to write")
+
+
+def _convert(args: argparse.Namespace) -> int:
+    from keras_pain.experiments.quiet import start_tensorflow
+
+    start_tensorflow()
+    from keras_pain.models import lsfan_checkpoint as checkpoint
+
+    checkpoint.check_target(args.target)
+    conversion = checkpoint.convert_lsfan(args.source)
+    checkpoint.save_conversion(conversion, args.target)
+    print(f"{args.target}: {conversion.summary()}")
+    return 0
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "results_dir", help="results folder of a reproduce script"
+    )
+    parser.add_argument(
+        "--method",
+        metavar="NAME,...",
+        help="networks; left out, all that have a finished fold",
+    )
+    parser.add_argument(
+        "--fold",
+        help="its name; left out, the first with test windows of every class",
+    )
+    parser.add_argument(
+        "--protocol", default="leak_free", help="of the fold [leak_free]"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the fold [0]")
+    parser.add_argument(
+        "--out", help="folder to write to [RESULTS_DIR/explanations]"
+    )
+    parser.add_argument(
+        "--check_epochs",
+        type=int,
+        metavar="N",
+        help="epochs of the two trainings that the label check needs [those "
+        "of the fold, 5 at most]",
+    )
+    parser.add_argument(
+        "--no_checks", action="store_true", help="draw the maps only"
+    )
+    parser.add_argument(
+        "--axis_labels",
+        choices=("real", "as_released"),
+        default="real",
+        help="as_released: channels are labelled as in the released L-SFAN "
+        "figure, in the wrong order (defect misordered_axis_labels) [real]",
+    )
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from keras_pain.reproduction.explain import ExplainOptions, explain
+
+    explained = explain(
+        args.results_dir,
+        ExplainOptions(
+            methods=args.method.split(",") if args.method else None,
+            protocol=args.protocol,
+            fold=args.fold,
+            seed=args.seed,
+            out=args.out,
+            checks=not args.no_checks,
+            check_epochs=args.check_epochs,
+            axis_labels=args.axis_labels,
+        ),
+    )
+    for one in explained:
+        for path in one.paths:
+            print(path)
+    for one in explained:
+        if one.reading:
+            print(
+                f"{one.key.method}, fold {one.key.fold}, Spearman/SSIM to the "
+                f"trained network's map: {one.reading}"
+            )
+    return 0
+
+
 COMMANDS = (
     Command(
         "simulate",
@@ -254,6 +340,18 @@ COMMANDS = (
         "List the models: paper, task, input, parameters, FLOPs.",
         _models_arguments,
         _models,
+    ),
+    Command(
+        "convert",
+        "Turn a checkpoint that authors released into a Keras model.",
+        _convert_arguments,
+        _convert,
+    ),
+    Command(
+        "explain",
+        "Draw where the networks of a results folder look, and check it.",
+        _explain_arguments,
+        _explain,
     ),
 )
 

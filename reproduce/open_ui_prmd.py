@@ -15,15 +15,18 @@ equally frequent; 40 epochs for every network. `--protocol leak_free --jobs 2`
 took 38 minutes on 2 CPU cores that had other work, too.
 """
 
-from functools import partial
-
-from keras_pain.data.windows import whole_recordings
 from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
 EXERCISES = {"m05": "sit to stand", "m10": "standing shoulder scaption"}
 CLASSES = ("correct", "incorrect")
-SETTINGS = {"length": 180, "fit": "resample"}
+# One sample an episode, brought to 180 frames.
+SETTINGS = {
+    "cut": "whole_recordings",
+    "label": "label",
+    "class_names": CLASSES,
+    "length": 180,
+}
 
 
 def table(exercise: str) -> TableSpec:
@@ -61,28 +64,15 @@ def table(exercise: str) -> TableSpec:
     )
 
 
-def windows(recordings):
-    """One sample an episode, brought to 180 frames."""
-    return whole_recordings(
-        recordings, label="label", class_names=CLASSES, length=180
-    )
-
-
-def is_exercise(recording, exercise: str) -> bool:
-    """Whether a recording is of this exercise."""
-    return recording["exercise"] == exercise
-
-
 EXPERIMENTS = tuple(
     Experiment(
         table=table(exercise),
         corpus="ui_prmd",
         layouts=("vicon",),
-        windows=windows,
-        settings={**SETTINGS, "exercise": exercise},
+        settings=SETTINGS,
+        where={"exercise": (exercise,)},
         augmentation="none",
         epochs=40,
-        select=partial(is_exercise, exercise=exercise),
     )
     for exercise in EXERCISES
 )

@@ -12,7 +12,7 @@ run: hours on a CPU, see --epochs.
 
 from pathlib import Path
 
-from keras_pain.data.windows import PROTECTIVE_CLASSES, sliding_windows
+from keras_pain.data.windows import PROTECTIVE_CLASSES
 from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
@@ -40,24 +40,19 @@ TABLE = TableSpec(
     published=Path(__file__).parent / "published" / "alanet_table2.csv",
 )
 
+# Section IV.A: sliding windows with 75 % overlap, majority label.
 SETTINGS = {
+    "cut": "sliding_windows",
     "length": 180,
     "step": 45,
     "padding": "zero",
     "label_rule": "merged_majority",
 }
 
-
-def windows(recordings):
-    """Section IV.A: sliding windows with 75 % overlap, majority label."""
-    return sliding_windows(recordings, **SETTINGS)
-
-
 EXPERIMENT = Experiment(
     table=TABLE,
     corpus="emopain",
     layouts=("challenge2020", "coordinates", "fame"),
-    windows=windows,
     settings=SETTINGS,
     simulated_epochs=6,
     attention=("banet", "alanet_parts"),

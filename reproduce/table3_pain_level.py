@@ -12,7 +12,7 @@ Needs a release with pain levels (challenge2020 or coordinates). Some minutes on
 
 from pathlib import Path
 
-from keras_pain.data.windows import PAIN_CLASSES, activity_instances
+from keras_pain.data.windows import PAIN_CLASSES
 from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
@@ -52,19 +52,13 @@ TABLE = TableSpec(
     reference="alanet",
 )
 
-SETTINGS = {"length": 180, "fit": "resample"}
-
-
-def samples(recordings):
-    """Section IV.A, task two: one sample an activity, three classes."""
-    return activity_instances(recordings, **SETTINGS)
-
+# Section IV.A, task two: one sample an activity, three classes.
+SETTINGS = {"cut": "activity_instances", "length": 180, "fit": "resample"}
 
 EXPERIMENT = Experiment(
     table=TABLE,
     corpus="emopain",
     layouts=("challenge2020", "coordinates"),
-    windows=samples,
     settings=SETTINGS,
     simulated_epochs=8,
     attention=("alanet",),

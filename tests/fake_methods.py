@@ -38,4 +38,21 @@ class FailingMethod(MeanMethod):
         raise RuntimeError("the method broke")
 
 
+class ContinuingMethod(MeanMethod):
+    """Counts the folds that its network has been through."""
+
+    name = "continuing_method"
+    _fits = 0
+
+    def continue_from(self, folder):
+        self._fits = int((folder / "fits.txt").read_text())
+
+    def fit(self, train, validation, seed):
+        self._fits += 1
+        return super().fit(train, validation, seed)
+
+    def save(self, folder):
+        (folder / "fits.txt").write_text(str(self._fits))
+
+
 not_a_method = 42

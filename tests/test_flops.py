@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from keras_pain.errors import ConfigurationError
-from keras_pain.layers import GroupedDense, GroupedLSTM
+from keras_pain.layers import GroupedDense, GroupedLSTM, TransformerEncoder
 from keras_pain.models import flops
 from keras_pain.models.banet import BANet
 from keras_pain.models.flops import count_flops
@@ -40,6 +40,19 @@ def _model(shape, *stack):
         ),
         ((10, 3, 2), [GroupedLSTM(4, 3)], 2 * 10 * 3 * 16 * (2 + 4)),
         ((10, 3, 4), [GroupedDense(2)], 2 * 10 * 3 * 4 * 2),
+        (
+            (10, 3),
+            [layers.Bidirectional(layers.LSTM(4, return_sequences=True))],
+            2 * 2 * 10 * 16 * (3 + 4),
+        ),
+        (
+            (9, 6),
+            [TransformerEncoder(num_heads=2, key_dim=5, ff_units=7)],
+            # Projections, queries by keys, weights by values, hidden units.
+            2 * 9 * (3 * 6 * 10 + 10 * 6)
+            + 2 * (2 * 9 * 9 * 2 * 5)
+            + 2 * 9 * (6 * 7 + 7 * 6),
+        ),
     ],
 )
 def test_layers_by_hand(shape, stack, expected):
@@ -61,6 +74,11 @@ def test_models_by_hand():
     rest = 2 * 8 * 13 * 13 + 104 * 2
     expected = 2 * (180 * 13 * (encoder + 8 + 8) + rest)
     assert count_flops(BANet()) == expected
+    # L-SFAN: four convolutions on 30 sensors, 16 tokens of 30, 480 -> 2.
+    pixels = 178 * 2 * 9 + 176 * 4 * 18 + 86 * 8 * 36 + 84 * 16 * 72
+    encoder = 16 * (4 * 30 * 30 + 2 * 30 * 30) + 2 * 16 * 16 * 30
+    expected = 2 * (30 * pixels + encoder + 480 * 2)
+    assert count_flops(MODELS["lsfan"].build()) == expected
 
 
 def test_shared_layers_count_at_every_call():

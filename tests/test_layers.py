@@ -15,8 +15,11 @@ from keras_pain.layers import (
     GroupedLSTM,
     JoinBodyParts,
     MaskedSumPooling,
+    OrientedPooling,
+    SelectChannels,
     SplitBodyParts,
     TemporalAttention,
+    TransformerEncoder,
     UnfoldBodyParts,
 )
 
@@ -65,6 +68,21 @@ SHAPES = {
         (TIME, 4, 2),
     ),
     GroupedDense: ({"units": 3}, (TIME, 4, 2)),
+    OrientedPooling: ({"axis": "sensors", "bins": 9}, (TIME, 4, 3)),
+    SelectChannels: ({"start": 1, "stop": -1}, (TIME, 5)),
+    TransformerEncoder: (
+        {
+            "num_heads": 2,
+            "key_dim": 4,
+            "ff_units": 6,
+            "dropout": 0.3,
+            "norm": "pre",
+            "activation": "gelu",
+            "epsilon": 1e-4,
+            "torch_init": False,
+        },
+        (TIME, 5),
+    ),
 }
 
 

@@ -57,7 +57,8 @@ def test_loso_leaves_each_subject_out_once():
     for protocol in PROTOCOLS:
         folds = make_folds(CHALLENGE, "loso", protocol)
         assert [f.test for f in folds] == [
-            (s,) for s in sorted(subject.id for subject in CHALLENGE)
+            (s.id,)
+            for s in sorted(CHALLENGE, key=lambda s: (s.id[0] == "C", s.id))
         ]
         assert [f.name for f in folds] == [f.test[0] for f in folds]
 

@@ -157,13 +157,13 @@ def test_a_subject_without_windows_is_named(recordings, windows, tmp_path):
 def test_prepared_data_belong_to_the_windows_asked_for(recordings, windows):
     """Same configuration, other windows: nothing of the first comes back."""
     (task, *_) = tasks_of(recordings, windows)
-    before = runner._fold_data(task, task.fold, windows, shared=False)
+    before = runner._fold_data(task, windows, shared=False)
     other = windows.take(np.arange(len(windows)))
     other.x = windows.x + np.float32(1) * windows.mask[:, :, None]
     other.y = 1 - windows.y
-    after = runner._fold_data(task, task.fold, other, shared=False)
+    after = runner._fold_data(task, other, shared=False)
     assert not np.array_equal(before.test.y, after.test.y)
-    again = runner._fold_data(task, task.fold, other, shared=False)
+    again = runner._fold_data(task, other, shared=False)
     assert again is after
 
 

@@ -6,13 +6,15 @@ windows only.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from keras_pain.data.windows import WindowSet
+from keras_pain.errors import ConfigurationError
 
 LEVELS = (0.05, 0.10, 0.15)
+AUGMENTATIONS = ("none", "balanced", "all_copies")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,32 @@ def discard(
     return np.where(hit, np.float32(0), x)
 
 
+def crop(
+    x: np.ndarray, probability: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Sets a block of each window to zero, as the released L-SFAN code does.
+
+    int(p T) distinct frames and int(p C) distinct channels are drawn, and
+    their crossings are zeroed: 9 x 1, 18 x 3 and 27 x 4 of 180 x 30 at the
+    three levels.
+
+    Args:
+        x: `(n, T, C)`.
+        probability: Share p of frames and of channels.
+        rng: Source of randomness.
+
+    Returns:
+        `(n, T, C)` copy.
+    """
+
+    def drawn(size):
+        order = rng.random((len(x), size)).argsort(axis=1)
+        return order < int(size * probability)
+
+    hit = drawn(x.shape[1])[:, :, None] & drawn(x.shape[2])[:, None, :]
+    return np.where(hit, np.float32(0), x)
+
+
 def balanced_multiplicity(
     counts: Sequence[int], num_copies: int = len(COPIES)
 ) -> list[int]:
@@ -91,8 +119,42 @@ def balanced_multiplicity(
     return result.tolist()
 
 
+def augmented(
+    windows: WindowSet, kind: str, seed: int | Sequence[int]
+) -> WindowSet:
+    """Windows with the copies that a data path adds.
+
+    Args:
+        windows: Training windows.
+        kind: `"none"`; `"balanced"` (ALANet, section IV.B); `"all_copies"`:
+            every window seven times, with L-SFAN's way of cropping.
+        seed: Seed of what is random.
+
+    Returns:
+        Originals first.
+
+    Raises:
+        ConfigurationError: The kind is unknown.
+    """
+    if kind == "none":
+        return windows
+    if kind == "all_copies":
+        times = [1 + len(COPIES)] * windows.num_classes
+        return augment(windows, times, seed, discarding=crop)
+    if kind != "balanced":
+        raise ConfigurationError(
+            f"augmentation must be one of {', '.join(AUGMENTATIONS)}, got "
+            f"{kind!r}"
+        )
+    counts = np.bincount(windows.y, minlength=windows.num_classes)
+    return augment(windows, balanced_multiplicity(counts), seed)
+
+
 def augment(
-    windows: WindowSet, multiplicity: Sequence[int], seed: int | Sequence[int]
+    windows: WindowSet,
+    multiplicity: Sequence[int],
+    seed: int | Sequence[int],
+    discarding: Callable | None = None,
 ) -> WindowSet:
     """Originals and, for each class, `multiplicity - 1` distinct copies.
 
@@ -104,6 +166,7 @@ def augment(
         windows: Scaled training windows.
         multiplicity: One number a class, see `balanced_multiplicity`.
         seed: Seed; the same one gives the same windows.
+        discarding: `crop`, or None for `discard`.
 
     Returns:
         Originals first, then the copies kind by kind; padding stays zero.
@@ -118,7 +181,7 @@ def augment(
         part = windows.take(takes[:, number])
         if not len(part):
             continue
-        change = jitter if copy.kind == "jitter" else discard
+        change = jitter if copy.kind == "jitter" else discarding or discard
         x = change(part.x, copy.level, rng)
         x *= part.mask[:, :, None]
         sets.append(dataclasses.replace(part, x=x))

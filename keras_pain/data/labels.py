@@ -74,27 +74,75 @@ def papers_per_frame(recording, starts, stops) -> np.ndarray:
     two raters need not overlap there.
     """
     frame = _behaviours(recording).any(axis=2).sum(1) >= MIN_RATERS
-    share = _window_sums(frame, starts, stops) / (stops - starts)
-    return (share >= MIN_SHARE).astype(np.int64)
+    return _half_of_frames(frame, starts, stops)
 
 
 def lsfan_as_coded(recording, starts, stops) -> np.ndarray:
-    """The label that the released L-SFAN parser computes, defects included.
+    """The label that the released L-SFAN label parser computes.
 
-    Its rater columns are shifted by one, so that behaviour k is read from
-    column k + 1, and the seventh is read from the next rater's first column;
-    for the last rater that is the flag of the first one-leg stand. Two raters
-    must then agree on the same behaviour; one rater alone counts for the first
-    behaviour read when the value is 2.
+    Both of its defects: `lsfan_shifted` and `lsfan_same_behaviour`.
     """
+    frame = _same_behaviour(_shifted(recording))
+    return _half_of_frames(frame, starts, stops)
+
+
+def lsfan_shifted(recording, starts, stops) -> np.ndarray:
+    """`papers_per_frame` on the columns that the L-SFAN parser reads.
+
+    They are shifted by one, so that behaviour k is read from column k + 1, and
+    the seventh is read from the next rater's first column; for the last rater
+    that is the flag of the first one-leg stand. Healthy people are not set
+    apart, as the columns are all that the parser looks at.
+    """
+    frame = _shifted(recording).any(axis=2).sum(1) >= MIN_RATERS
+    return _half_of_frames(frame, starts, stops)
+
+
+def lsfan_same_behaviour(recording, starts, stops) -> np.ndarray:
+    """The L-SFAN parser's agreement rule on the right columns.
+
+    Two raters must agree on the same behaviour; one rater alone counts for the
+    first behaviour when the value is 2.
+    """
+    frame = _same_behaviour(_behaviours(recording))
+    return _half_of_frames(frame, starts, stops)
+
+
+def lsfan_parser(recording, starts, stops) -> np.ndarray:
+    """The path without padding of L-SFAN's other parser, `parser.py`.
+
+    Meant is the rule of `papers`. Coded is: rater r is read from columns r to
+    r + 6 of 28 instead of 7 r to 7 r + 6, and marks a frame only where these
+    sum to more than one.
+    """
+    columns = _ratings(recording)
+    _, raters, kinds = columns.shape
+    columns = columns.reshape(len(columns), -1)
+    marked = np.stack(
+        [columns[:, r : r + kinds].sum(axis=1) > 1 for r in range(raters)],
+        axis=1,
+    )
+    share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
+    return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
+
+
+def _shifted(recording) -> np.ndarray:
+    """`(T, R, 7)` ratings as read one column too late."""
     ratings = _ratings(recording)
     next_column = np.asarray(recording["activity_instance"]) == 1
     columns = ratings.reshape(len(ratings), -1)
     shifted = np.column_stack([columns[:, 1:], next_column])
-    shifted = shifted.reshape(ratings.shape)
-    agreed = (shifted > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
-    alone = (shifted[:, :, 0] >= 2).any(axis=1)
-    frame = agreed.any(axis=1) | alone
+    return shifted.reshape(ratings.shape)
+
+
+def _same_behaviour(ratings) -> np.ndarray:
+    """`(T,)` frames that the L-SFAN label parser counts."""
+    agreed = (ratings > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
+    alone = (ratings[:, :, 0] >= 2).any(axis=1)
+    return agreed.any(axis=1) | alone
+
+
+def _half_of_frames(frame, starts, stops) -> np.ndarray:
     share = _window_sums(frame, starts, stops) / (stops - starts)
     return (share >= MIN_SHARE).astype(np.int64)
 
@@ -104,6 +152,9 @@ LABEL_RULES: dict[str, Callable] = {
     "papers": papers,
     "papers_per_frame": papers_per_frame,
     "lsfan_as_coded": lsfan_as_coded,
+    "lsfan_shifted": lsfan_shifted,
+    "lsfan_same_behaviour": lsfan_same_behaviour,
+    "lsfan_parser": lsfan_parser,
 }
 
 

@@ -21,6 +21,7 @@ CHANNEL_NAMES = (
     *(f"semg_{name}" for name in SEMG_NAMES),
 )
 PROTECTIVE_CLASSES = ("non-protective", "protective")
+SEGMENTS = ("type", "instance", "whole")
 PAIN_CLASSES = ("healthy", "low pain", "high pain")
 
 
@@ -91,6 +92,10 @@ def sliding_windows(
     label_rule: str = "merged_majority",
     max_flicker: int = MAX_FLICKER,
     activities: Sequence[int] | None = None,
+    segments: str = "type",
+    unfinished: str = "keep",
+    label: str | None = None,
+    class_names: Sequence[str] = PROTECTIVE_CLASSES,
 ) -> WindowSet:
     """Windows inside each activity segment, with protective labels.
 
@@ -103,6 +108,13 @@ def sliding_windows(
         label_rule: A key of `keras_pain.data.labels.LABEL_RULES`.
         max_flicker: See `activity_segments`.
         activities: Activity types to use; None uses all, transitions included.
+        segments: `"type"`: runs of one activity type; `"instance"`: runs of
+            one of the release's activity columns; `"whole"`: recordings.
+        unfinished: `"drop"` leaves out segments that run to the end of their
+            recording, as L-SFAN's parser does by mistake.
+        label: Key of each recording's class name, where that and not
+            `label_rule` gives the label.
+        class_names: One name a class.
 
     Returns:
         Windows in order of recording and time; those whose label is unknown
@@ -120,9 +132,19 @@ def sliding_windows(
         raise ConfigurationError(
             f"padding must be 'zero' or 'none', got {padding!r}"
         )
+    if segments not in SEGMENTS or unfinished not in ("keep", "drop"):
+        raise ConfigurationError(
+            f"segments must be one of {', '.join(SEGMENTS)}, and unfinished "
+            f"keep or drop; got {segments!r}, {unfinished!r}"
+        )
     parts = []
     for recording in recordings:
-        begins, ends, types = _segments(recording, max_flicker, activities)
+        begins, ends, types = _segments(
+            recording, max_flicker, activities, segments
+        )
+        if unfinished == "drop":
+            whole = ends < len(recording["angles"])
+            begins, ends, types = begins[whole], ends[whole], types[whole]
         size = ends - begins
         over = np.maximum(size - length, 0)
         if padding == "zero":
@@ -131,16 +153,19 @@ def sliding_windows(
             count = np.where(size >= length, over // step + 1, 0)
         starts = np.repeat(begins, count) + step * _ranges(count)
         stops = np.minimum(starts + length, np.repeat(ends, count))
-        label = label_rules.window_labels(label_rule, recording, starts, stops)
+        if label is None:
+            y = label_rules.window_labels(label_rule, recording, starts, stops)
+        else:
+            y = np.full(len(starts), class_names.index(recording[label]))
         offsets = np.arange(length)
         x = _gather(_frames(recording), starts[:, None] + offsets)
         x *= (offsets < (stops - starts)[:, None])[:, :, None]
         parts.append(
-            _part(recording, x, label, starts, stops, np.repeat(types, count))
+            _part(recording, x, y, starts, stops, np.repeat(types, count))
         )
     return _join(
         parts,
-        PROTECTIVE_CLASSES,
+        tuple(class_names),
         f"windows of {length} frames (padding={padding!r})",
     )
 
@@ -201,7 +226,7 @@ def whole_recordings(
     recordings: Sequence[Mapping],
     *,
     label: str,
-    class_names: tuple[str, ...],
+    class_names: Sequence[str],
     length: int = 180,
 ) -> WindowSet:
     """One sample a recording that carries one label, e.g. an exercise done.
@@ -226,13 +251,20 @@ def whole_recordings(
         x = _resample(frames, begin, end, length)
         y = np.array([class_names.index(recording[label])])
         parts.append(_part(recording, x, y, begin, begin + length, np.zeros(1)))
-    return _join(parts, class_names, "samples")
+    return _join(parts, tuple(class_names), "samples")
 
 
-def _segments(recording, max_flicker, activities):
+def _segments(recording, max_flicker, activities, kind="type"):
+    if kind == "whole":
+        # Of one activity, which such recordings need not number.
+        end = np.array([len(recording["angles"])])
+        return np.zeros(1, np.int64), end, np.zeros(1, np.int32)
+    runs_of = "activity_instance" if kind == "instance" else "activity"
     begins, ends, types = activity_segments(
-        recording["activity"], max_flicker=max_flicker
+        recording[runs_of], max_flicker=max_flicker
     )
+    if kind == "instance":
+        types = np.asarray(recording["activity"])[begins]
     if activities is None:
         return begins, ends, types
     chosen = np.isin(types, np.asarray(activities))

@@ -6,7 +6,7 @@ never as a stand-in number: a 0 for a missing class would punish a perfect
 fold, and a 1 (as the released BANet scores such folds) would flatter it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from sklearn import metrics as sk
@@ -107,7 +107,9 @@ def compute_metrics(
 
 
 def pool(
-    predictions: Sequence[Mapping[str, np.ndarray]], num_classes: int
+    predictions: Sequence[Mapping[str, np.ndarray]],
+    num_classes: int,
+    score: Callable[..., dict] = compute_metrics,
 ) -> dict:
     """Metrics over the windows of all folds together.
 
@@ -115,6 +117,7 @@ def pool(
         predictions: One mapping a fold with `y_true` `(n,)` and
             `probabilities` `(n, num_classes)`.
         num_classes: Number of classes.
+        score: `compute_metrics`, or what stands for it.
 
     Returns:
         `compute_metrics` of the joined windows, every name with the prefix
@@ -129,7 +132,7 @@ def pool(
         _checked(fold["y_true"], fold["probabilities"], num_classes)
         for fold in predictions
     ]
-    metrics = compute_metrics(
+    metrics = score(
         np.concatenate([y for y, _ in checked]),
         np.concatenate([p for _, p in checked]),
         num_classes,

@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_pain.data.channels import arranged
 from keras_pain.data.feed import (
     evaluation_batches,
     num_steps,
@@ -50,15 +51,40 @@ class KerasMethod(Method):
         self.recipe = self._entry.recipe
         self.epochs = epochs or self.recipe.epochs
         self.model: keras.Model | None = None
+        self._start: Path | None = None
 
     def fit(
         self, train: WindowSet, validation: WindowSet, seed: int
     ) -> FitReport:
         report = FitReport()
         keras.utils.set_random_seed(seed)
+        train, validation = self._arranged(train), self._arranged(validation)
         self._build(train)
+        if self._start is not None:
+            self._take_over(keras.models.load_model(self._start))
         self._train(train, validation, seed, report)
         return report
+
+    def continue_from(self, folder: Path) -> None:
+        """Makes `fit` start from the network of another fold.
+
+        That is a defect which the ledger of leaks measures. Of models whose
+        released code shares some layers only, these are taken over.
+
+        Args:
+            folder: Folder that `save` wrote to.
+        """
+        self._start = folder / "model.keras"
+
+    def _take_over(self, other: keras.Model) -> None:
+        layers = self._entry.shared_layers or [x.name for x in other.layers]
+        for name in layers:
+            weights = other.get_layer(name).get_weights()
+            self.model.get_layer(name).set_weights(weights)
+
+    def _arranged(self, windows: WindowSet) -> WindowSet:
+        """The windows with their channels as the model takes them."""
+        return arranged(windows, self._entry.channel_order)
 
     def _build(self, windows: WindowSet) -> None:
         """Sets the networks to their initial state."""
@@ -92,9 +118,10 @@ class KerasMethod(Method):
         return (type(self), self.name, shape, arguments)
 
     def predict_proba(self, windows: WindowSet) -> np.ndarray:
-        return self.model.predict(
-            evaluation_batches((windows.x,), _PREDICT_BATCH), verbose=0
+        batches = evaluation_batches(
+            (self._arranged(windows).x,), _PREDICT_BATCH
         )
+        return self.model.predict(batches, verbose=0)
 
     def config(self) -> dict:
         return {
@@ -135,6 +162,9 @@ class ALANetMethod(KerasMethod):
         self._stage_one = MODELS[self._entry.autoencoder]
         self._stage_one_epochs = epochs or self._stage_one.recipe.epochs
         self._trainable_encoder = trainable_encoder
+
+    # Nobody released an ALANet that goes on from fold to fold.
+    continue_from = None
 
     def _build(self, windows: WindowSet) -> None:
         def build():
@@ -218,11 +248,30 @@ class ALANetMethod(KerasMethod):
 
 def compile_classifier(model: keras.Model, recipe: Recipe) -> None:
     """Compiles a classifier over one-hot targets as its recipe says."""
+    loss = recipe.loss_for(model.output_shape[-1])
+    if recipe.class_weights != "none":
+        loss = _weighted_loss(loss)
     model.compile(
         optimizer=_optimizer(recipe),
-        loss=recipe.loss_for(model.output_shape[-1]),
+        loss=loss,
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=_jit_compile(model),
     )
+
+
+def _jit_compile(model: keras.Model) -> bool | str:
+    """Keras' own choice, but no XLA for convolutions on a CPU.
+
+    There a training step of L-SFAN takes about three times as long with it,
+    and tracing too; LSTM layers gain from it.
+    """
+    convolves = any(isinstance(x, keras.layers.Conv2D) for x in model.layers)
+    if keras.backend.backend() == "tensorflow" and convolves:
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return False
+    return "auto"
 
 
 def fit_classifier(
@@ -239,7 +288,7 @@ def fit_classifier(
 
     Args:
         model: Compiled classifier over one-hot targets.
-        train: `(x, one-hot y)`.
+        train: `(x, one-hot y)`; classes weigh as the recipe says.
         validation: `(x, one-hot y)` that chooses the epoch.
         recipe: Batch size, and what chooses the epoch.
         epochs: Number of epochs.
@@ -247,6 +296,7 @@ def fit_classifier(
         report: Gets the stage's time, history and chosen epoch.
         on_epoch: Called with ("classifier", epoch, epochs).
     """
+    train = [*train, *_weights_of(train[1], recipe)]
     keep_best = keras.callbacks.EarlyStopping(
         monitor=recipe.monitor,
         patience=epochs,  # keeps the best epoch, never stops early
@@ -264,6 +314,23 @@ def fit_classifier(
         on_epoch=on_epoch,
     )
     report.chosen_epoch = keep_best.best_epoch + 1
+
+
+def _weighted_loss(name: str) -> keras.losses.Loss:
+    """A loss whose mean over a batch is weighted, as torch's is."""
+    loss = keras.losses.get(
+        {"class_name": "".join(map(str.title, name.split("_"))), "config": {}}
+    )
+    loss.reduction = "mean_with_sample_weight"
+    return loss
+
+
+def _weights_of(targets: np.ndarray, recipe: Recipe) -> list[np.ndarray]:
+    """A weight a window where the recipe weighs classes, else nothing."""
+    if recipe.class_weights == "none":
+        return []
+    of_class = 1 - targets.mean(axis=0)
+    return [(targets @ of_class).astype(np.float32)]
 
 
 def _fit(model, stage, report, on_epoch=None, callbacks=(), **arguments):

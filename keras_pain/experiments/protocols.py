@@ -10,6 +10,9 @@ Two evaluations, each in two variants:
   BANet code;
 * `leak_free`: the epoch is chosen on training subjects set aside for it; the
   test subjects are scored once.
+
+A `Protocol` is one of these and the known defects that are switched on, see
+`keras_pain.experiments.defects`.
 """
 
 import dataclasses
@@ -28,6 +31,26 @@ INNER_SHARE = 0.25
 
 # Participants of the challenge: 10 + 6 train, 4 + 3 validation.
 HOLDOUT_SHARE = 7 / 23
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How people are split, and which known defects are mimicked.
+
+    Args:
+        name: What folders and tables call it.
+        base: One of `PROTOCOLS`: who is trained on and who chooses the epoch.
+        defects: Keys of `keras_pain.experiments.defects.DEFECTS`, in order.
+    """
+
+    name: str
+    base: str = "leak_free"
+    defects: tuple[str, ...] = ()
+
+
+LEAK_FREE = Protocol("leak_free")
+AS_PUBLISHED = Protocol("as_published", "as_published", ("epoch_on_test",))
+STANDARD_PROTOCOLS = (AS_PUBLISHED, LEAK_FREE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +137,12 @@ def make_folds(
     if evaluation == "holdout":
         outer = [("holdout", *_holdout(subjects, seed))]
     else:
-        ordered = sorted(subjects, key=lambda subject: subject.id)
+        # Patients first, then controls, each by id: the order of the released
+        # L-SFAN's folds, which matters where they share a network.
+        ordered = sorted(
+            subjects,
+            key=lambda s: (s.stratum.startswith("healthy"), s.id),
+        )
         outer = [
             (one.id, [s for s in ordered if s != one], [one]) for one in ordered
         ]

@@ -5,121 +5,163 @@ again, what is interrupted starts over.
 """
 
 import dataclasses
-import sys
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import joblib
 import numpy as np
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from keras_pain.data.augment import augment, balanced_multiplicity
-from keras_pain.data.scaling import apply_scaler, fit_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.defects import (
+    resolve_defects,
+    score,
+    settings_with,
+)
+from keras_pain.experiments.fold_data import (
+    FoldData,
+    class_counts,
+    prepare_fold,
+    scale_fold,
+)
 from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import (
     Method,
     method_config,
     resolve_method,
 )
-from keras_pain.experiments.metrics import compute_metrics
-from keras_pain.experiments.protocols import Fold, Subject, make_folds
+from keras_pain.experiments.progress import RunProgress
+from keras_pain.experiments.protocols import (
+    STANDARD_PROTOCOLS,
+    Fold,
+    Protocol,
+    Subject,
+    make_folds,
+)
 from keras_pain.experiments.provenance import environment
 from keras_pain.experiments.quiet import start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore
+
+__all__ = [
+    "FoldData",
+    "Task",
+    "class_counts",
+    "fold_seed",
+    "method_fold",
+    "plan",
+    "prepare_fold",
+    "run",
+    "run_task",
+    "scale_fold",
+    "task_windows",
+]
+
+Windows = WindowSet | Mapping[str, WindowSet]
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
     """One fold of one method and seed.
 
-    `method` is as `resolve_method` takes it; `fold` is the protocol's, of which
-    `training_fold` is what this method trains on.
+    Args:
+        key: Its place in the store.
+        method: As `resolve_method` takes it.
+        fold: The people, as this method uses them under the protocol.
+        outer_fold: The people of the protocol, the same for all methods.
+        number: Number of the fold.
+        config: Everything that its result depends on.
+        options: Arguments of `resolve_method`.
+        previous: The fold whose network this one goes on with, if any.
     """
 
     key: FoldKey
     method: str
     fold: Fold
+    outer_fold: Fold
     number: int
     config: dict
     options: dict
-
-
-@dataclasses.dataclass(frozen=True)
-class FoldData:
-    """Scaled windows of one fold; `augmented` is what `augment` adds to."""
-
-    train: WindowSet
-    augmented: WindowSet
-    validation: WindowSet
-    test: WindowSet
+    previous: FoldKey | None = None
 
 
 def plan(
-    subjects: Sequence[Subject],
+    subjects: Sequence[Subject] | Mapping[str, Sequence[Subject]],
     *,
     evaluations: Mapping[str, Iterable[str]],
-    protocols: Iterable[str],
+    protocols: Iterable[Protocol | str],
     seeds: Iterable[int],
-    dataset: dict,
+    dataset: Mapping,
     epochs: int | None = None,
 ) -> list[Task]:
     """All folds that a table needs, in the order in which they run.
 
     Args:
-        subjects: Subjects with windows.
+        subjects: Subjects with windows; a mapping has them by protocol, where
+            protocols differ in their windows.
         evaluations: For each evaluation, the names of its methods.
-        protocols: Protocol names.
+        protocols: Protocols, or names of the two standard ones.
         seeds: Seeds.
-        dataset: What identifies the data and the windows, for the config.
+        dataset: What identifies the data, for the config; its entry `windows`
+            are the windows' settings without any defect.
         epochs: Replaces the recipes' epochs where given.
 
     Returns:
         Tasks; those that share a fold's data follow each other.
     """
-    # One traced network serves all folds of a process.
-    options = {"epochs": epochs, "reuse": True}
+    standard = {protocol.name: protocol for protocol in STANDARD_PROTOCOLS}
+    protocols = [standard.get(p, p) for p in protocols]
     versions = environment()["versions"]
+    seeds = tuple(seeds)
     tasks = []
-    for evaluation, names in evaluations.items():
-        methods = [(name, resolve_method(name, **options)) for name in names]
-        for protocol in protocols:
-            folds = make_folds(subjects, evaluation, protocol)
-            for seed in seeds:
-                for number, fold in enumerate(folds):
-                    for name, method in methods:
-                        used = training_fold(fold, method, protocol)
-                        config = {
-                            "dataset": dataset,
-                            "evaluation": evaluation,
-                            "protocol": protocol,
-                            "subjects": dataclasses.asdict(used),
-                            "method": method_config(method, name),
-                            "seed": seed,
-                            # Others may change a result: folds of different
-                            # versions do not share a table.
-                            "versions": versions,
-                        }
-                        key = FoldKey(
-                            evaluation, protocol, method.name, seed, fold.name
-                        )
-                        tasks.append(
-                            Task(key, name, fold, number, config, options)
-                        )
+    for (evaluation, names), protocol in itertools.product(
+        evaluations.items(), protocols
+    ):
+        defects = resolve_defects(protocol.defects)
+        continues = any(defect.continues for defect in defects)
+        people = subjects
+        if isinstance(subjects, Mapping):
+            people = subjects[protocol.name]
+        folds = make_folds(people, evaluation, protocol.base)
+        settings = settings_with(protocol.defects, dataset.get("windows", {}))
+        methods = []
+        for name in names:
+            # One traced network serves all folds of a process.
+            options = {"epochs": epochs, "reuse": True}
+            for defect in defects:
+                options |= defect.arguments.get(name, {})
+            methods.append((name, options, resolve_method(name, **options)))
+        for seed, (number, fold) in itertools.product(seeds, enumerate(folds)):
+            for name, options, method in methods:
+                used = method_fold(fold, method, protocol)
+                config = {
+                    "dataset": {**dataset, "windows": settings},
+                    "evaluation": evaluation,
+                    "protocol": protocol.name,
+                    "defects": list(protocol.defects),
+                    "subjects": dataclasses.asdict(used),
+                    "method": method_config(method, name),
+                    "seed": seed,
+                    # Others may change a result: folds of different
+                    # versions do not share a table.
+                    "versions": versions,
+                }
+                key = FoldKey(
+                    evaluation, protocol.name, method.name, seed, fold.name
+                )
+                before = None
+                if continues and number and _can_continue(method):
+                    last = folds[number - 1].name
+                    before = dataclasses.replace(key, fold=last)
+                tasks.append(
+                    Task(key, name, used, fold, number, config, options, before)
+                )
     return tasks
 
 
 def run(
     tasks: Sequence[Task],
-    windows: WindowSet,
+    windows: Windows,
     store: ResultStore,
     *,
     folds: slice | None = None,
@@ -129,7 +171,8 @@ def run(
 
     Args:
         tasks: From `plan`.
-        windows: Unscaled windows of every subject.
+        windows: Unscaled windows of every subject; a mapping has them by
+            protocol.
         store: Where results go.
         folds: Only these fold numbers; the others stay open.
         jobs: Processes; training times of parallel folds disturb each other.
@@ -139,66 +182,72 @@ def run(
             a fold cannot be trained on.
     """
     numbers = range(max(task.number for task in tasks) + 1)
-    chosen = numbers[folds or slice(None)]
+    chosen = set(numbers[folds or slice(None)])
     if not chosen:
         raise ConfigurationError(
             f"--folds: there is no such fold; there are {len(numbers)}, from "
             f"0 to {numbers[-1]}"
         )
-    todo = [
-        task
+    wanted = [task for task in tasks if task.number in chosen]
+    open_ = {
+        task.key: store.status(task.key, task.config) == "missing"
         for task in tasks
-        if store.status(task.key, task.config) == "missing"
-        and task.number in chosen
-    ]
+    }
+    todo = [task for task in wanted if open_[task.key]]
+    coming = {task.key for task in todo}
+    for task in todo:
+        if task.previous in open_.keys() - coming and open_[task.previous]:
+            raise ConfigurationError(
+                f"{_name(task.key)}: this protocol goes on with the network "
+                "of the fold before, which is not finished; run it without "
+                "--folds, or from the first open fold on"
+            )
     console = Console(stderr=True)
-    wanted = sum(task.number in chosen for task in tasks)
-    if len(todo) < wanted:
+    if len(todo) < len(wanted):
         console.print(
-            f"{wanted - len(todo)} of {wanted} folds are finished and kept"
+            f"{len(wanted) - len(todo)} of {len(wanted)} folds are finished "
+            "and kept"
         )
     if not todo:
         return
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        bar = progress.add_task("folds", total=len(todo))
-
-        def done(key: FoldKey, metrics: dict) -> None:
-            score = metrics["macro_f1"]
-            shown = "undefined" if score is None else f"{score:.3f}"
-            progress.update(bar, advance=1, description=f"{_name(key)} {shown}")
-            if progress.disable:
-                console.print(
-                    f"{_name(key)}: macro-F1 {shown}", highlight=False
-                )
-
+    with RunProgress(console, len(todo)) as progress:
         if jobs == 1:
             for task in todo:
-                name = _name(task.key)
-
-                def on_epoch(stage, epoch, epochs, name=name):
-                    text = f"{name} {stage} {epoch}/{epochs}"
-                    progress.update(bar, description=text)
-
-                done(*run_task(task, windows, store, 1, on_epoch))
+                on_epoch = progress.on_epoch(_name(task.key))
+                key, metrics = run_task(task, windows, store, 1, on_epoch)
+                progress.done(key, _name(key), metrics)
             return
         results = joblib.Parallel(
             n_jobs=jobs, return_as="generator_unordered", batch_size=1
-        )(joblib.delayed(run_task)(task, windows, store, jobs) for task in todo)
-        for result in results:
-            done(*result)
+        )(
+            joblib.delayed(_run_chain)(chain, windows, store, jobs)
+            for chain in _chains(todo)
+        )
+        for finished in results:
+            for key, metrics in finished:
+                progress.done(key, _name(key), metrics)
+
+
+def _chains(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks that go on with each other's network, and the others singly."""
+    chains: list[list[Task]] = []
+    of_key: dict[FoldKey, list[Task]] = {}
+    for task in tasks:
+        chain = of_key.get(task.previous)
+        if chain is None:
+            chains.append(chain := [])
+        chain.append(task)
+        of_key[task.key] = chain
+    return chains
+
+
+def _run_chain(chain, windows, store, jobs) -> list[tuple[FoldKey, dict]]:
+    return [run_task(task, windows, store, jobs) for task in chain]
 
 
 def run_task(
     task: Task,
-    windows: WindowSet,
+    windows: Windows,
     store: ResultStore,
     jobs: int = 1,
     on_epoch=None,
@@ -206,16 +255,22 @@ def run_task(
     """Trains and tests one method on one fold, and stores the result."""
     start_tensorflow()  # in a process of its own this is the first to use it
     method = resolve_method(task.method, **task.options)
-    fold = training_fold(task.fold, method, task.key.protocol)
-    data = _fold_data(task, fold, windows, shared=jobs > 1)
+    if task.previous is not None:
+        method.continue_from(store.path(task.previous))
     if on_epoch is not None:
         method.on_epoch = on_epoch
+    data = _fold_data(task, windows, shared=jobs > 1)
+    augment = getattr(method, "augment", False)
+    train = data.augmented if augment else data.train
     seed = fold_seed(task.key.seed, task.number)
-    augmented = getattr(method, "augment", False)
-    train = data.augmented if augmented else data.train
     report = method.fit(train, data.validation, seed)
     probabilities = np.asarray(method.predict_proba(data.test))
-    metrics = compute_metrics(data.test.y, probabilities, data.test.num_classes)
+    metrics = score(
+        data.test.y,
+        probabilities,
+        data.test.num_classes,
+        task.config["defects"],
+    )
     result = {
         "metrics": metrics,
         "timings": {
@@ -226,7 +281,8 @@ def run_task(
         },
         "history": report.history,
         "chosen_epoch": report.chosen_epoch,
-        "subjects": dataclasses.asdict(fold),
+        "subjects": dataclasses.asdict(task.fold),
+        "fold_number": task.number,
         "windows": {
             "train": class_counts(data.train),
             "fitted_on": class_counts(train),
@@ -237,7 +293,7 @@ def run_task(
     predictions = {
         "y_true": data.test.y,
         "probabilities": probabilities.astype(np.float32),
-        "subject": data.test.subject.astype(str),
+        "subject": _true_subjects(data.test, _of_protocol(task, windows)),
         "window_id": data.test.window_id,
     }
     store.write(
@@ -250,9 +306,26 @@ def run_task(
     return task.key, metrics
 
 
-def class_counts(windows: WindowSet) -> list[int]:
-    """Windows of each class."""
-    return np.bincount(windows.y, minlength=windows.num_classes).tolist()
+def task_windows(task: Task, windows: Windows) -> WindowSet:
+    """The windows as the task's protocol splits them."""
+    windows = _of_protocol(task, windows)
+    for defect in resolve_defects(task.config["defects"]):
+        if defect.windows is not None:
+            windows = defect.windows(windows, task.key.seed)
+    return windows
+
+
+def _of_protocol(task: Task, windows: Windows) -> WindowSet:
+    if isinstance(windows, Mapping):
+        return windows[task.key.protocol]
+    return windows
+
+
+def _true_subjects(test: WindowSet, windows: WindowSet) -> np.ndarray:
+    """Who the windows are of, also where a defect dealt them at random."""
+    names, first = np.unique(windows.recording, return_index=True)
+    found = np.searchsorted(names, test.recording)
+    return windows.subject[first[found]].astype(str)
 
 
 def fold_seed(seed: int, number: int) -> int:
@@ -261,94 +334,57 @@ def fold_seed(seed: int, number: int) -> int:
     return int(state[0] % 2**31)
 
 
-def training_fold(fold: Fold, method: Method, protocol: str) -> Fold:
-    """The fold as a method uses it.
+def method_fold(fold: Fold, method: Method, protocol: Protocol) -> Fold:
+    """The fold as a method uses it under a protocol.
 
     Who chooses no epoch has no use for subjects set aside for that: it trains
     on them, so that its two protocols differ by nothing.
     """
-    if protocol != "leak_free" or getattr(method, "chooses_epoch", True):
-        return fold
-    train = tuple(sorted({*fold.train, *fold.validation}))
-    return dataclasses.replace(fold, train=train)
+    chooses = getattr(method, "chooses_epoch", True)
+    if protocol.base == "leak_free" and not chooses:
+        train = tuple(sorted({*fold.train, *fold.validation}))
+        fold = dataclasses.replace(fold, train=train)
+    for defect in resolve_defects(protocol.defects):
+        if defect.fold is not None:
+            fold = defect.fold(fold)
+    return fold
+
+
+def _can_continue(method: Method) -> bool:
+    """Whether a method has a network that another fold can go on with."""
+    return getattr(method, "continue_from", None) is not None
 
 
 # The prepared data of a fold as networks use it, and as the others do.
 _PREPARED_FOLDS = 2
-_prepared: dict[str, tuple[WindowSet, FoldData]] = {}
+_prepared: dict[str, tuple[Windows, FoldData]] = {}
 
 
-def _fold_data(
-    task: Task, fold: Fold, windows: WindowSet, shared: bool
-) -> FoldData:
+def _fold_data(task: Task, windows: Windows, shared: bool) -> FoldData:
     """Scaled and augmented windows; those of the last folds are kept.
 
     Every task of a process of its own gets another copy of the windows
     (`shared`), all of the same configuration. Elsewhere only the very same
     object will do.
     """
-    dataset = task.config["dataset"]
-    key = canonical_json([dataset, dataclasses.asdict(fold), task.key.seed])
+    dataset, defects = task.config["dataset"], task.config["defects"]
+    key = canonical_json(
+        [dataset, task.config["subjects"], task.key.seed, task.number, defects]
+    )
     kept, data = _prepared.get(key, (None, None))
     if data is None or not (shared or kept is windows):
         data = prepare_fold(
-            windows,
-            fold,
+            task_windows(task, windows),
+            task.fold,
             fold_seed(task.key.seed, task.number),
             dataset.get("augmentation", "balanced"),
+            defects,
         )
         _prepared.pop(key, None)
         while len(_prepared) >= _PREPARED_FOLDS:
             del _prepared[next(iter(_prepared))]
         _prepared[key] = (windows, data)
     return data
-
-
-def prepare_fold(
-    windows: WindowSet, fold: Fold, seed: int, augmentation: str = "balanced"
-) -> FoldData:
-    """Windows of one fold, scaled and with augmented training copies.
-
-    Args:
-        windows: Unscaled windows of every subject.
-        fold: Subjects of each part.
-        seed: Seed of the augmentation.
-        augmentation: `"balanced"` (ALANet, section IV.B) or `"none"`.
-
-    Raises:
-        ConfigurationError: A part has no windows, or training has one class.
-    """
-    scaled = scale_fold(windows, fold)
-    counts = class_counts(scaled["train"])
-    if np.count_nonzero(counts) < 2:
-        only = windows.class_names[int(np.argmax(counts))]
-        raise ConfigurationError(
-            f"fold {fold.name}: all {sum(counts)} training windows are "
-            f"{only!r}, so there is nothing to learn; use more subjects, or "
-            "another label rule"
-        )
-    augmented = scaled["train"]
-    if augmentation == "balanced":
-        times = balanced_multiplicity(counts)
-        augmented = augment(augmented, times, seed=seed)
-    return FoldData(augmented=augmented, **scaled)
-
-
-def scale_fold(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
-    """`train`, `validation` and `test`, scaled on training subjects only.
-
-    Raises:
-        ConfigurationError: A part has no windows.
-    """
-    parts = {}
-    for name in ("train", "validation", "test"):
-        parts[name] = windows.of_subjects(getattr(fold, name))
-        if not len(parts[name]):
-            raise ConfigurationError(
-                f"fold {fold.name}: its {name} subjects have no windows"
-            )
-    scaler = fit_scaler(parts["train"])
-    return {name: apply_scaler(scaler, part) for name, part in parts.items()}
 
 
 def _name(key: FoldKey) -> str:

@@ -15,12 +15,15 @@ from keras_pain.layers.body_parts import (
     SplitBodyParts,
     UnfoldBodyParts,
 )
+from keras_pain.layers.channels import SelectChannels
 from keras_pain.layers.grouped import (
     GroupedDense,
     GroupedLSTM,
     GroupedLSTMCell,
 )
 from keras_pain.layers.masking import FrameMasking
+from keras_pain.layers.pooling import OrientedPooling
+from keras_pain.layers.transformer import TransformerEncoder
 
 __all__ = [
     "AttentionPooling",
@@ -31,7 +34,10 @@ __all__ = [
     "GroupedLSTMCell",
     "JoinBodyParts",
     "MaskedSumPooling",
+    "OrientedPooling",
+    "SelectChannels",
     "SplitBodyParts",
     "TemporalAttention",
+    "TransformerEncoder",
     "UnfoldBodyParts",
 ]

@@ -137,15 +137,20 @@ def _count_layer(layer: keras.layers.Layer, tensors: list) -> int:
     keras.layers.Flatten,
     keras.layers.InputLayer,
     keras.layers.Masking,
+    keras.layers.MaxPooling2D,
     keras.layers.Multiply,
     keras.layers.Permute,
+    keras.layers.ReLU,
     keras.layers.RepeatVector,
     keras.layers.Reshape,
     keras.layers.Softmax,
+    keras.layers.ZeroPadding2D,
     layers.FoldBodyParts,
     layers.FrameMasking,
     layers.JoinBodyParts,
     layers.MaskedSumPooling,
+    layers.OrientedPooling,
+    layers.SelectChannels,
     layers.SplitBodyParts,
     layers.UnfoldBodyParts,
 )
@@ -172,6 +177,14 @@ def _lstm(layer, shapes):
     return 2 * batch * time * 4 * units * (features + units)
 
 
+@register(keras.layers.Bidirectional)
+def _bidirectional(layer, shapes):
+    return sum(
+        _count_layer(part, [keras.KerasTensor(shapes[0])])
+        for part in (layer.forward_layer, layer.backward_layer)
+    )
+
+
 @register(layers.GroupedLSTM)
 def _grouped_lstm(layer, shapes):
     batch, time, groups, features = shapes[0]
@@ -192,3 +205,13 @@ def _temporal_attention(layer, shapes):
 @register(layers.AttentionPooling)
 def _attention_pooling(layer, shapes):
     return 2 * math.prod(shapes[1])
+
+
+@register(layers.TransformerEncoder)
+def _transformer_encoder(layer, shapes):
+    batch, tokens, width = shapes[0]
+    inner = layer.num_heads * layer.key_dim
+    projections = 4 * width * inner + 2 * width * layer.ff_units
+    # Every query meets every key, and every weight its value.
+    attention = 2 * tokens * inner
+    return 2 * batch * tokens * (projections + attention)

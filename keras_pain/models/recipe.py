@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 UNSAID = "unsaid:"
+CLASS_WEIGHTS = ("none", "complement")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +20,10 @@ class Recipe:
         optimizer: Name of a Keras optimizer; its other settings are Keras'
             defaults.
         monitor: Quantity whose best epoch is kept.
-        sources: For every field above, where its value comes from. A text
+        class_weights: `"none"`, or `"complement"`: class c weighs one minus
+            its share of the training windows, in a mean weighted by them.
+        sources: For every field above, where its value comes from; a field
+            that is left at its default needs none. A text
             that starts with "unsaid:" marks a value that the paper leaves
             open, and gives the reason for ours.
     """
@@ -31,10 +35,18 @@ class Recipe:
     optimizer: str
     monitor: str
     sources: Mapping[str, str]
+    class_weights: str = "none"
 
     def __post_init__(self):
         names = {field.name for field in dataclasses.fields(self)}
         names.remove("sources")
+        if self.class_weights == "none" and "class_weights" not in self.sources:
+            names.remove("class_weights")
+        if self.class_weights not in CLASS_WEIGHTS:
+            raise ValueError(
+                f"class_weights must be one of {', '.join(CLASS_WEIGHTS)}, "
+                f"got {self.class_weights!r}"
+            )
         wrong = names.symmetric_difference(self.sources)
         empty = {k for k, text in self.sources.items() if not text.strip()}
         if wrong or empty:
@@ -47,6 +59,8 @@ class Recipe:
         """The fields without their sources."""
         fields = dataclasses.asdict(self)
         del fields["sources"]
+        if self.class_weights == "none":
+            del fields["class_weights"]
         return fields
 
     def unsaid(self) -> dict[str, str]:

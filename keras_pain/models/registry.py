@@ -17,6 +17,19 @@ from keras_pain.models.alanet import (
     ALANetAutoencoder,
 )
 from keras_pain.models.banet import BANET_RECIPE, BANet
+from keras_pain.models.bi_lstm import BI_LSTM_RECIPE, BiLSTM
+from keras_pain.models.conv_lstm import CONV_LSTM_RECIPE, ConvLSTM
+from keras_pain.models.dual_stream_lstm import (
+    DUAL_STREAM_LSTM_RECIPE,
+    DualStreamLSTM,
+)
+from keras_pain.models.lsfan import (
+    CNN_SAP,
+    CNN_TAP,
+    FEATURE_LAYERS,
+    LSFAN,
+    LSFAN_RECIPE,
+)
 from keras_pain.models.recipe import Recipe
 from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE, StackedLSTM
 
@@ -27,6 +40,7 @@ RECONSTRUCTION = "reconstruction"
 ISWC_2019 = "Wang et al., ISWC 2019"
 BANET_2019 = "Wang et al., ACIIW 2019 (arXiv 1904.10824)"
 ALANET = "Yuan and Mahmoud, ALANet"
+LSFAN_2024 = "Ortigoso-Narro et al., arXiv 2406.16913"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +60,13 @@ class ModelEntry:
         note: What a reader of the count has to know.
         autoencoder: Entry of the model whose encoder this one takes over, or
             "".
+        min_channels: Channels that a corpus must have for the model to be one
+            of its methods: 26 for angles and energies, 30 with sEMG.
+        shared_layers: Layers that the released code does not build anew for
+            every fold; none named means the whole network, where somebody
+            measures that defect.
+        channel_order: Order of the channels that it is fed, see
+            `keras_pain.data.channels`.
     """
 
     name: str
@@ -58,6 +79,9 @@ class ModelEntry:
     published_parameters: int | None = None
     note: str = ""
     autoencoder: str = ""
+    min_channels: int = 26
+    shared_layers: tuple[str, ...] = ()
+    channel_order: str = "canonical"
 
     def build(self, **overrides: Any) -> keras.Model:
         """A new, untrained model.
@@ -166,6 +190,71 @@ _ENTRIES = (
         recipe=ALANET_AUTOENCODER_RECIPE,
         arguments={"body_parts": True},
         note="first stage of alanet_parts; reconstructs channels 0-25",
+    ),
+    ModelEntry(
+        name="lsfan",
+        builder=LSFAN,
+        paper=LSFAN_2024,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=LSFAN_RECIPE,
+        note="trained 8282, batch-norm statistics 60; the released network "
+        "counts 13982, an encoder that it never calls included",
+        shared_layers=FEATURE_LAYERS,
+        channel_order="semg_first",
+    ),
+    ModelEntry(
+        name="cnn_tap",
+        builder=CNN_TAP,
+        paper=LSFAN_2024,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=LSFAN_RECIPE,
+        note="trained 2582, batch-norm statistics 60",
+        shared_layers=FEATURE_LAYERS,
+        channel_order="semg_first",
+    ),
+    ModelEntry(
+        name="cnn_sap",
+        builder=CNN_SAP,
+        paper=LSFAN_2024,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=LSFAN_RECIPE,
+        note="trained 2966, batch-norm statistics 60; pooling='as_coded' for "
+        "the released code's, which averages time",
+        shared_layers=FEATURE_LAYERS,
+        channel_order="semg_first",
+    ),
+    ModelEntry(
+        name="conv_lstm",
+        builder=ConvLSTM,
+        paper=BANET_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 26),
+        recipe=CONV_LSTM_RECIPE,
+        published_parameters=40_940,
+        note="uses channels 0-25",
+    ),
+    ModelEntry(
+        name="bi_lstm",
+        builder=BiLSTM,
+        paper=BANET_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 26),
+        recipe=BI_LSTM_RECIPE,
+        published_parameters=14_282,
+        note="uses channels 0-25",
+    ),
+    ModelEntry(
+        name="dual_stream_lstm",
+        builder=DualStreamLSTM,
+        paper=ISWC_2019,
+        task=PROTECTIVE,
+        input_shape=(180, 30),
+        recipe=DUAL_STREAM_LSTM_RECIPE,
+        note="26 channels of movement, 4 of sEMG",
+        min_channels=30,
     ),
 )
 

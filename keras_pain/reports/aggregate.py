@@ -5,17 +5,18 @@ drawn again without training.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.defects import score
 from keras_pain.experiments.keys import FoldKey, canonical_json
 from keras_pain.experiments.metrics import (
     CLASS_METRICS,
     SCALAR_METRICS,
     average,
-    compute_metrics,
     pool,
 )
 from keras_pain.experiments.store import FoldResult, ResultStore
@@ -171,14 +172,17 @@ def _is_complete(store, key, configs) -> bool:
 
 def _seed_metrics(folds: Sequence[FoldResult], num_classes: int) -> dict:
     predictions = [fold.predictions for fold in folds]
+    # Some known defects are of the scoring, not of the training.
+    defects = folds[0].config.get("defects", ())
+    scored = functools.partial(score, defects=defects)
     per_fold = [
-        compute_metrics(p["y_true"], p["probabilities"], num_classes)
+        scored(p["y_true"], p["probabilities"], num_classes)
         for p in predictions
     ]
     seconds = [_timings(fold).get("fit_seconds") for fold in folds]
     known = [value for value in seconds if value is not None]
     return {
-        **pool(predictions, num_classes),
+        **pool(predictions, num_classes, scored),
         **average(per_fold),
         "n": len(folds),
         "fit_seconds": float(np.mean(known)) if known else None,

@@ -9,7 +9,12 @@ import re
 
 from keras_pain.reports.document import Block, Cell, Document
 
-TIMING_METRICS = ("fit_seconds", "fit_seconds_ratio")
+TIMING_METRICS = (
+    "fit_seconds",
+    "fit_seconds_ratio",
+    "latency_ms_single",
+    "latency_ms_batch",
+)
 
 _BEGIN, _END = "training times", "end of training times"
 _TIMING_ROW = re.compile(rf'(,|"metric": ")({"|".join(TIMING_METRICS)})(,|")')

@@ -177,17 +177,39 @@ def animate_skeleton(
     return animation
 
 
+def joint_names(count: int) -> tuple[str, ...]:
+    """Names of a skeleton's joints.
+
+    Raises:
+        ValueError: It has neither 26 nor 22 of them.
+    """
+    names = {26: JOINTS_26, 22: JOINTS_22}.get(count)
+    if names is None:
+        raise ValueError(f"a skeleton has 26 or 22 joints, not {count}")
+    return names
+
+
+def project(
+    points: np.ndarray, azimuth: float = 65.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(..., 3)` points as the viewer of `draw_skeleton` sees them.
+
+    Returns:
+        Their places across and up, each `(...)`.
+    """
+    angle = np.deg2rad(azimuth)
+    across = points @ np.array([np.cos(angle), 0, -np.sin(angle)])
+    return across, points[..., 1]
+
+
 def _project(joints, azimuth):
     """`(part, across, up)` of every chain of bones as the viewer sees it."""
-    names = {26: JOINTS_26, 22: JOINTS_22}.get(len(joints))
-    if names is None:
-        raise ValueError(f"a skeleton has 26 or 22 joints, not {len(joints)}")
+    names = joint_names(len(joints))
     place = {name: number for number, name in enumerate(names)}
-    angle = np.deg2rad(azimuth)
-    across = joints @ np.array([np.cos(angle), 0, -np.sin(angle)])
+    across, up = project(joints, azimuth)
     parts = []
     for part, chains in CHAINS.items():
         for chain in chains:
             rows = [place[name] for name in chain if name in place]
-            parts.append((part, across[rows], joints[rows, 1]))
+            parts.append((part, across[rows], up[rows]))
     return parts

@@ -2,10 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from keras_pain.data.windows import WindowSet
 from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
 from keras_pain.reports.tables import RowSpec, TableSpec
+
+if TYPE_CHECKING:
+    from keras_pain.reproduction.finished import FinishedRun
 
 _TRIVIAL = ("majority", "stratified")
 
@@ -18,34 +23,49 @@ class Experiment:
         table: Rows, columns, and where the paper's numbers are.
         corpus: Name of the corpus.
         layouts: Layouts that can fill the table, best first.
-        windows: Recordings to unscaled windows.
-        settings: What `windows` does, as JSON values: part of every fold's
-            configuration.
-        augmentation: `"balanced"` or `"none"`, see
-            `keras_pain.experiments.runner.prepare_fold`.
+        settings: How windows are cut, see `keras_pain.data.cut.cut_windows`;
+            part of every fold's configuration.
+        augmentation: A kind of `keras_pain.data.augment.augmented`.
         epochs: Epochs of every training stage; None leaves them to the
             recipes.
         simulated_epochs: The same where no raw corpus is given.
         attention: Methods whose attention is drawn for one window.
-        select: Which recordings take part; None takes all.
+        where: Values that recordings must have to take part, by key.
+        protocols: Protocols, in the order of the table.
+        seeds: Seeds where the user gives none.
+        join_methods: Whether a user's own method joins the table's, instead of
+            replacing them.
+        report: Writes what the folds are run for; None writes the table and
+            its figures.
     """
 
     table: TableSpec
     corpus: str
     layouts: tuple[str, ...]
-    windows: Callable[[Sequence[Mapping]], WindowSet]
     settings: Mapping
     augmentation: str = "balanced"
     epochs: int | None = None
     simulated_epochs: int | None = 10
     attention: tuple[str, ...] = ()
-    select: Callable[[Mapping], bool] | None = None
+    where: Mapping[str, Sequence] = dataclasses.field(default_factory=dict)
+    protocols: tuple[Protocol, ...] = STANDARD_PROTOCOLS
+    seeds: tuple[int, ...] = (0,)
+    join_methods: bool = False
+    report: Callable[["FinishedRun"], list[Path]] | None = None
 
 
-def with_methods(table: TableSpec, methods: Sequence[str] | None) -> TableSpec:
-    """The table with the user's methods; trivial rows always stay."""
+def with_methods(
+    table: TableSpec, methods: Sequence[str] | None, join: bool = False
+) -> TableSpec:
+    """The table with the user's methods; trivial rows always stay.
+
+    With `join`, methods of the user's own are added to all rows of the table,
+    unless some of the suite are named as well.
+    """
     if not methods:
         return table
+    if join and all(":" in method for method in methods):
+        methods = [*dict.fromkeys(row.method for row in table.rows), *methods]
     labels = {row.method: row.label for row in table.rows}
     rows = []
     for evaluation in table.evaluations:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_pain.data.windows import WindowSet
+from keras_pain.experiments.fold_data import scale_fold
 from keras_pain.experiments.protocols import Fold
-from keras_pain.experiments.runner import scale_fold
 from keras_pain.experiments.store import FoldKey, ResultStore
 from keras_pain.reports import figures
 from keras_pain.reports.aggregate import collect
@@ -21,7 +21,7 @@ def write_figures(
     table: TableSpec,
     store: ResultStore,
     expected: Mapping[FoldKey, Mapping],
-    windows: WindowSet,
+    windows: Mapping[str, WindowSet],
     out_dir: Path,
     *,
     simulated: bool,
@@ -36,7 +36,7 @@ def write_figures(
         table: The table.
         store: Where its folds are.
         expected: Its folds and their configurations.
-        windows: Unscaled windows of every subject.
+        windows: Unscaled windows of every subject, by protocol.
         out_dir: Folder for the PNG files.
         simulated: Whether the corpus is simulated.
         attention: Methods whose attention is drawn.
@@ -78,7 +78,8 @@ def write_figures(
         )
     for key in firsts:
         if key.method in attention:
-            path = _attention(store, key, windows, out_dir, simulated)
+            of_protocol = windows[key.protocol]
+            path = _attention(store, key, of_protocol, out_dir, simulated)
             paths += [path] if path else []
     return paths
 

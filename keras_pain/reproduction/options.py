@@ -33,8 +33,8 @@ flags.DEFINE_enum(
     "protocol",
     "both",
     ["as_published", "leak_free", "both"],
-    "as_published chooses the epoch on the test subjects, as the released "
-    "code does; leak_free on training subjects set aside for it.",
+    "as_published does as the released code does, known defects included; "
+    "leak_free has none of them; both runs all protocols of the script.",
 )
 flags.DEFINE_list(
     "methods",
@@ -42,7 +42,9 @@ flags.DEFINE_list(
     "Methods to run instead of the table's; names of the suite, or "
     "package.module:object for your own. Trivial baselines always run.",
 )
-flags.DEFINE_list("seeds", ["0"], "Random seeds, e.g. 0,1,2.")
+flags.DEFINE_list(
+    "seeds", None, "Random seeds, e.g. 0,1,2. Default: those of the script."
+)
 flags.DEFINE_string(
     "folds", "all", "Folds to run in this call: all, or a:b as in Python."
 )
@@ -104,13 +106,19 @@ class Options:
     layout: str | None = None
     protocol: str = "both"
     methods: Sequence[str] | None = None
-    seeds: Sequence[int] = (0,)
+    seeds: Sequence[int] | None = None
     folds: str = "all"
     epochs: int | None = None
     jobs: int = 1
     smoke: bool = False
     on_bad_file: str | None = None
     challenge_columns: str | None = None
+
+
+def define_corpus(corpora: Sequence[str]) -> None:
+    """Adds the flag `--corpus`, for scripts that know several."""
+    flags.DEFINE_enum("corpus", corpora[0], list(corpora), "Corpus to run on.")
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS["corpus"])
 
 
 def show_in_help() -> None:
@@ -121,17 +129,22 @@ def show_in_help() -> None:
 
 def options_of_flags() -> Options:
     values = {name: flags.FLAGS[name].value for name in _OPTIONS}
+    if values["seeds"] is not None:
+        values["seeds"] = _parse_seeds(values["seeds"])
+    return Options(**values)
+
+
+def _parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
     try:
-        seeds = [int(seed) for seed in values["seeds"]]
-        values["seeds"] = tuple(dict.fromkeys(seeds))
+        seeds = tuple(dict.fromkeys(int(text) for text in texts))
     except ValueError:
         raise ConfigurationError(
-            f"--seeds: {','.join(values['seeds'])!r} is not a list of whole "
-            "numbers, e.g. 0,1,2"
+            f"--seeds: {','.join(texts)!r} is not a list of whole numbers, "
+            "e.g. 0,1,2"
         ) from None
-    if not values["seeds"] or min(values["seeds"]) < 0:
+    if not seeds or min(seeds) < 0:
         raise ConfigurationError("--seeds: give at least one, none negative")
-    return Options(**values)
+    return seeds
 
 
 def parse_folds(text: str) -> slice | None:

@@ -3,53 +3,62 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from absl import app, logging
+from absl import app, flags, logging
 from rich.console import Console
 
-from keras_pain.data.prepare import load_recordings
+from keras_pain.data.cut import cut_windows
+from keras_pain.data.prepare import PreparedDataset, load_recordings
+from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import runner
 from keras_pain.experiments.atomic import write_file
+from keras_pain.experiments.defects import resolve_defects, settings_with
 from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.protocols import (
-    PROTOCOLS,
+    Protocol,
     has_owners_split,
     subjects_of,
 )
 from keras_pain.experiments.store import ResultStore
-from keras_pain.reports.tables import write_table
 from keras_pain.reproduction.corpus import few_people, few_windows, prepare
 from keras_pain.reproduction.experiment import (
     Experiment,
     named_rows,
     with_methods,
 )
-from keras_pain.reproduction.figures import write_figures
+from keras_pain.reproduction.finished import FinishedRun, table_report
 from keras_pain.reproduction.options import (
     Options,
+    define_corpus,
     options_of_flags,
     parse_folds,
     show_in_help,
 )
 
-_PROTOCOLS = {
-    "as_published": "Protocol as_published: the epoch is chosen on the test "
-    "subjects, as the released BANet code does; it leaks.",
-    "leak_free": "Protocol leak_free: the epoch is chosen on training subjects "
-    "set aside for it; the test subjects are scored once. Methods that "
-    "choose no epoch train on those subjects as well.",
+_BASES = {
+    "as_published": "trained on all other people",
+    "leak_free": "the epoch is chosen on training subjects set aside for it, "
+    "and the test subjects are scored once; methods that choose no epoch "
+    "train on those subjects as well",
 }
+RUN_FILE = "run.json"
 
 
-def main(*experiments: Experiment) -> None:
+def main(*experiments: Experiment, choose_corpus: bool = False) -> None:
     """Runs experiments with the flags of the command line.
+
+    With `choose_corpus` the flag `--corpus` says of which corpus; the default
+    is that of the first.
 
     Problems that the user can cure end it with one line and exit code 1; an
     interrupt says what was kept.
     """
+    if choose_corpus:
+        corpora = list(dict.fromkeys(e.corpus for e in experiments))
+        define_corpus(corpora)
     show_in_help()
 
     def run_all(arguments):
@@ -61,7 +70,11 @@ def main(*experiments: Experiment) -> None:
                     f"unexpected argument {arguments[1]!r}; see --help"
                 )
             options = options_of_flags()
-            for experiment in experiments:
+            chosen = experiments
+            if choose_corpus:
+                corpus = flags.FLAGS.corpus
+                chosen = [e for e in experiments if e.corpus == corpus]
+            for experiment in chosen:
                 reproduce(experiment, own_folder(experiment, options))
         except KerasPainError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -76,7 +89,10 @@ def main(*experiments: Experiment) -> None:
 
     def own_folder(experiment, options):
         """Several tables of one script do not share a results folder."""
-        if len(experiments) == 1 or options.results_dir is None:
+        alone = len({e.corpus for e in experiments}) == len(experiments)
+        if options.results_dir is None or (choose_corpus and alone):
+            return options
+        if len(experiments) == 1:
             return options
         folder = Path(options.results_dir, experiment.table.name)
         return dataclasses.replace(options, results_dir=str(folder))
@@ -104,7 +120,9 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     )
     # What the user may have mistyped is looked at before the long work.
     folds = parse_folds(options.folds)
-    table = with_methods(experiment.table, options.methods)
+    table = with_methods(
+        experiment.table, options.methods, experiment.join_methods
+    )
     for row in table.rows:
         resolve_method(row.method)
     if results_dir.exists() and not results_dir.is_dir():
@@ -112,18 +130,24 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             f"{results_dir}: is a file; choose another --results_dir"
         )
     prepared = prepare(experiment, options, console)
-    recordings = load_recordings(prepared.path)
-    if experiment.select is not None:
-        recordings = [r for r in recordings if experiment.select(r)]
-    if options.smoke:
-        recordings = few_people(recordings)
-    windows = experiment.windows(recordings)
-    if options.smoke:
-        windows = few_windows(windows)
-    subjects = subjects_of(recordings, windows.subject)
+    recordings = chosen_recordings(
+        load_recordings(prepared.path), experiment.where, options.smoke
+    )
+    protocols = _protocols(experiment, options)
+    windows = {
+        protocol.name: protocol_windows(
+            recordings,
+            settings_with(protocol.defects, experiment.settings),
+            options.smoke,
+        )
+        for protocol in protocols
+    }
+    subjects = {
+        protocol: subjects_of(recordings, of_protocol.subject)
+        for protocol, of_protocol in windows.items()
+    }
     epochs = _epochs(experiment, options)
-    protocols = PROTOCOLS if options.protocol == "both" else [options.protocol]
-    settings = {**experiment.settings, "smoke": options.smoke}
+    seeds = options.seeds or experiment.seeds[: 1 if options.smoke else None]
     tasks = runner.plan(
         subjects,
         evaluations={
@@ -133,21 +157,24 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             for evaluation in table.evaluations
         },
         protocols=protocols,
-        seeds=[int(seed) for seed in options.seeds],
+        seeds=seeds,
         dataset={
             "corpus": prepared.corpus,
             "layout": prepared.config,
             "fingerprint": prepared.fingerprint,
-            "windows": settings,
+            "windows": dict(experiment.settings),
+            "where": {k: list(v) for k, v in experiment.where.items()},
+            "smoke": options.smoke,
             "augmentation": experiment.augmentation,
         },
         epochs=epochs,
     )
     table = named_rows(table)
     store = ResultStore(results_dir)
+    people = max(len(of_protocol) for of_protocol in subjects.values())
     console.print(
-        f"{table.name}: {len(windows)} windows of {len(subjects)} people, "
-        f"{len(tasks)} folds to {results_dir}"
+        f"{table.name}: {max(map(len, windows.values()))} windows of {people} "
+        f"people, {len(tasks)} folds to {results_dir}"
     )
     runner.run(
         tasks,
@@ -157,40 +184,76 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         jobs=options.jobs,
     )
     subject_lists = _write_subjects(tasks, results_dir)
-    expected = {task.key: task.config for task in tasks}
-    paths = write_table(
-        table,
-        store,
-        expected,
-        results_dir,
-        corpus=prepared.corpus,
-        simulated=prepared.simulated,
-        header=_header(
-            experiment,
-            prepared,
-            windows,
-            settings,
-            epochs,
-            protocols,
-            has_owners_split(subjects),
-            options,
+    _write_run_file(results_dir, prepared)
+    finished = FinishedRun(
+        experiment=experiment,
+        table=table,
+        tasks=tuple(tasks),
+        store=store,
+        windows=windows,
+        prepared=prepared,
+        results_dir=results_dir,
+        header=tuple(
+            _header(
+                experiment,
+                prepared,
+                windows,
+                epochs,
+                seeds,
+                protocols,
+                all(map(has_owners_split, subjects.values())),
+                options,
+            )
         ),
-        subject_lists=[path.name for path in subject_lists],
+        subject_lists=tuple(subject_lists),
     )
     console.print("drawing figures")
-    paths += write_figures(
-        table,
-        store,
-        expected,
-        windows,
-        results_dir / "figures",
-        simulated=prepared.simulated,
-        attention=experiment.attention,
-    )
+    paths = (experiment.report or table_report)(finished)
     _remove_stale(results_dir, [*paths, *subject_lists])
     print(paths[0].read_text())
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
     return paths + subject_lists
+
+
+def chosen_recordings(
+    recordings: Sequence[Mapping], where: Mapping, smoke: bool
+) -> list[Mapping]:
+    """Recordings that take part: those `where` says, of few people for smoke.
+
+    Raises:
+        ConfigurationError: None is left.
+    """
+    chosen = [
+        recording
+        for recording in recordings
+        if all(recording[key] in values for key, values in where.items())
+    ]
+    if not chosen:
+        raise ConfigurationError(
+            f"none of {len(recordings)} recordings has {dict(where)}: check "
+            "the folder given with --manual_dir"
+        )
+    return few_people(chosen) if smoke else chosen
+
+
+def protocol_windows(
+    recordings: Sequence[Mapping], settings: Mapping, smoke: bool
+) -> WindowSet:
+    """Unscaled windows of a protocol."""
+    windows = cut_windows(recordings, settings)
+    return few_windows(windows) if smoke else windows
+
+
+def _protocols(experiment: Experiment, options: Options) -> list[Protocol]:
+    if options.protocol == "both":
+        return list(experiment.protocols)
+    chosen = [p for p in experiment.protocols if p.name == options.protocol]
+    if not chosen:
+        raise ConfigurationError(
+            f"--protocol={options.protocol}: {experiment.table.name} has "
+            f"{', '.join(p.name for p in experiment.protocols)}"
+        )
+    return chosen
 
 
 def _epochs(experiment: Experiment, options: Options) -> int | None:
@@ -211,7 +274,7 @@ def _write_subjects(
     for task in tasks:
         name = f"subjects_{task.key.evaluation}_{task.key.protocol}.json"
         lists.setdefault(name, {})[task.fold.name] = dataclasses.asdict(
-            task.fold
+            task.outer_fold
         )
     return [
         write_file(
@@ -221,37 +284,40 @@ def _write_subjects(
     ]
 
 
+def _write_run_file(results_dir: Path, prepared: PreparedDataset) -> None:
+    """Notes where the data are, for those who look at a fold later."""
+    note = {
+        "dataset": str(prepared.path.resolve()),
+        "corpus": prepared.corpus,
+        "layout": prepared.config,
+        "fingerprint": prepared.fingerprint,
+        "simulated": prepared.simulated,
+    }
+    text = json.dumps(note, indent=1) + "\n"
+    write_file(results_dir / RUN_FILE, text.encode())
+
+
 def _header(
     experiment,
     prepared,
     windows,
-    settings,
     epochs,
+    seeds,
     protocols,
     split_by_owners,
     options,
 ) -> list[str]:
     """What a reader has to know before the first number."""
-    counts = ", ".join(
-        f"{count} {name}"
-        for name, count in zip(
-            windows.class_names, runner.class_counts(windows), strict=True
-        )
-    )
-    described = ", ".join(
-        f"{k}={v}" for k, v in settings.items() if k != "smoke"
-    )
     lines = [
-        f"Layout {prepared.config}, fingerprint "
-        f"{prepared.fingerprint[:12]}: {len(windows)} windows ({counts}) of "
-        f"{len(set(windows.subject))} people.",
-        f"Windows: {described}; augmentation of training windows: "
-        f"{experiment.augmentation}.",
+        f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "
+        f"{_counted(windows)}.",
+        f"Windows: {_described(experiment.settings)}; augmentation of training "
+        f"windows: {experiment.augmentation}.",
         f"Epochs: {epochs}, instead of the recipes'."
         if epochs
         else "Epochs: those of the recipes.",
-        f"Seeds: {', '.join(str(seed) for seed in options.seeds)}.",
-        *(_PROTOCOLS[name] for name in protocols),
+        f"Seeds: {', '.join(str(seed) for seed in seeds)}.",
+        *map(_protocol_line, protocols),
     ]
     if options.smoke:
         lines.insert(0, "SMOKE RUN: a few people, windows and one epoch.")
@@ -264,6 +330,41 @@ def _header(
     if refused:
         lines.append(f"Raw files refused and left out: {refused}.")
     return lines
+
+
+def _counted(windows: Mapping[str, WindowSet]) -> str:
+    """Windows of each class, for each protocol that has its own."""
+    texts: dict[str, list[str]] = {}
+    for protocol, of_protocol in windows.items():
+        counts = ", ".join(
+            f"{count} {name}"
+            for name, count in zip(
+                of_protocol.class_names,
+                runner.class_counts(of_protocol),
+                strict=True,
+            )
+        )
+        text = (
+            f"{len(of_protocol)} windows ({counts}) of "
+            f"{len(set(of_protocol.subject))} people"
+        )
+        texts.setdefault(text, []).append(protocol)
+    if len(texts) == 1:
+        return next(iter(texts))
+    return "; ".join(f"{', '.join(v)}: {k}" for k, v in texts.items())
+
+
+def _described(settings: Mapping) -> str:
+    return ", ".join(f"{k}={v}" for k, v in settings.items() if k != "cut")
+
+
+def _protocol_line(protocol: Protocol) -> str:
+    line = f"Protocol {protocol.name}: {_BASES[protocol.base]}"
+    defects = resolve_defects(protocol.defects)
+    if not defects:
+        return f"{line}. No known defect is on."
+    on = "; ".join(f"{d.name} ({d.says})" for d in defects)
+    return f"{line}. Known defects that are on: {on}."
 
 
 def _remove_stale(results_dir: Path, written: list[Path]) -> None:

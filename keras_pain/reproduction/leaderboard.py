@@ -1,0 +1,100 @@
+"""Every method of a task on one corpus, and the report on them."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from keras_pain.data.channels import arranged
+from keras_pain.experiments.classical import METHODS as CLASSICAL
+from keras_pain.experiments.fold_data import prepare_fold
+from keras_pain.experiments.latency import keras_predictor, measure_latency
+from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.protocols import LEAK_FREE
+from keras_pain.experiments.runner import Task, task_windows
+from keras_pain.experiments.store import ResultStore
+from keras_pain.models.flops import count_flops
+from keras_pain.models.registry import MODELS, PROTECTIVE
+from keras_pain.reports.leaderboard import Cost, write_leaderboard
+from keras_pain.reproduction.finished import FinishedRun
+
+_BATCHES = (1, 512)
+
+
+def movement_methods(channels: int) -> tuple[str, ...]:
+    """Every registered method for windows of movement.
+
+    Args:
+        channels: Channels that the corpus has; 26 without sEMG, else 30.
+
+    Returns:
+        Names, trivial and classical methods first.
+    """
+    networks = (
+        entry.name
+        for entry in MODELS.values()
+        if PROTECTIVE in entry.task and entry.min_channels <= channels
+    )
+    return (*CLASSICAL, *networks)
+
+
+def leaderboard_report(run: FinishedRun) -> list[Path]:
+    """Writes the leaderboard of a finished run, with measured costs.
+
+    Returns:
+        Paths of the files, the Markdown first.
+    """
+    expected = {
+        task.key: task.config
+        for task in run.tasks
+        if task.key.protocol == LEAK_FREE.name
+    }
+    firsts: dict[str, Task] = {}
+    for task in run.tasks:
+        if task.key in expected and run.store.contains(task.key):
+            firsts.setdefault(task.key.method, task)
+    Console(stderr=True).print("measuring how long predictions take")
+    costs = {method: _cost(run, task) for method, task in firsts.items()}
+    return write_leaderboard(
+        run.store,
+        expected,
+        run.results_dir,
+        labels={row.method: row.label for row in run.table.rows},
+        class_names=run.table.class_names,
+        title=run.table.title,
+        corpus=run.prepared.corpus,
+        simulated=run.prepared.simulated,
+        header=(*run.header, *run.table.notes),
+        costs=costs,
+    )
+
+
+def _cost(run: FinishedRun, task: Task) -> Cost:
+    """Size and speed of a method, measured on one of its folds."""
+    windows = task_windows(task, run.windows)
+    data = prepare_fold(windows, task.fold, 0, "none")
+    model = _stored_network(run.store, task)
+    if model is not None:
+        entry = MODELS.get(task.key.method)
+        order = entry.channel_order if entry else "canonical"
+        latency = measure_latency(
+            keras_predictor(model), arranged(data.test, order), _BATCHES
+        )
+        return Cost(model.count_params(), count_flops(model), *latency.values())
+    if task.key.method not in CLASSICAL:
+        return Cost(None, None, None, None)
+    # Classical methods store no model; fitting one again takes no time.
+    method = resolve_method(task.method, **task.options)
+    train = data.augmented if method.augment else data.train
+    method.fit(train, data.validation, 0)
+    latency = measure_latency(method.predict_proba, data.test, _BATCHES)
+    return Cost(None, None, *latency.values())
+
+
+def _stored_network(store: ResultStore, task: Task):
+    """The network that a fold stored, or None."""
+    path = store.path(task.key) / "model.keras"
+    if not path.exists():
+        return None
+    import keras
+
+    return keras.models.load_model(path)
