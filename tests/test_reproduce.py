@@ -17,7 +17,15 @@ from keras_pain.reports.tables import strip_timings
 TABLES = ("table1_protective", "table2_body_parts", "table3_pain_level")
 SCRIPTS = sorted(p.stem for p in (ROOT / "reproduce").glob("*.py"))
 # Scripts that need other recordings, or none; each has a test of its own.
-OTHERS = ("figure_simulated_bend", "open_ui_prmd", "speed_pipeline")
+OTHERS = (
+    "figure_simulated_bend",
+    "leaderboard_movement",
+    "leaks",
+    "open_ui_prmd",
+    "speed_pipeline",
+    "speed_runner",
+    "table8_lsfan",
+)
 
 
 def run_script(name, *arguments, cwd, check=True, **options):

@@ -237,7 +237,7 @@ def _time_by_activity(rows, columns, found, frame_rate, quantity):
                 _curve(axis, panel.values, frame_rate, colour, label)
         axis.set_title(words(row), fontsize=10)
         axis.set_xlabel("")
-        axis.set_ylim(0, largest * 1.25)
+        axis.set_ylim(0, largest * 1.4)
         axis.legend(fontsize=7, loc="upper right")
     for axis in subplots[:, 0]:
         axis.set_ylabel(quantity, fontsize=8)

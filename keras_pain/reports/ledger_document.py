@@ -121,7 +121,7 @@ def plot_leaks(
         row[0].set_yticks(
             range(len(names)), [name.replace("_", " ") for name in names]
         )
-        row[0].invert_yaxis()
+    grid[0, 0].invert_yaxis()  # of all: the axis is shared
     for axes in grid[-1]:
         axes.set_xlabel("change against leak-free")
     return save_figure(figure, title, path, simulated)

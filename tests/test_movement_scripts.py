@@ -1,0 +1,125 @@
+"""Table 8, the ledger, the leaderboard, and explanations of their folds."""
+
+import csv
+import json
+
+import pytest
+from test_reproduce import run_script
+
+from keras_pain.cli import main
+from keras_pain.corpora import emopain
+from keras_pain.errors import KerasPainError
+from keras_pain.reproduction.rebuild import finished_folds, rebuild_fold
+
+OWN = """
+import numpy as np
+
+
+class Mine:
+    name = "mine"
+
+    def fit(self, train, validation, seed):
+        from keras_pain.experiments.methods import FitReport
+
+        self.share = train.y.mean()
+        return FitReport()
+
+    def predict_proba(self, windows):
+        return np.tile([1 - self.share, self.share], (len(windows), 1))
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("movement")
+    emopain.simulate(folder / "raw", layout="fame", progress=False)
+    return folder
+
+
+def smoke(name, place, *arguments, **options):
+    return run_script(
+        name,
+        "--smoke",
+        f"--manual_dir={place / 'raw'}",
+        f"--data_dir={place / 'tfds'}",
+        "--layout=fame",
+        *arguments,
+        cwd=place,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def table8(place):
+    smoke("table8_lsfan", place, "--methods=cnn_sap")
+    return place / "results" / "table8_lsfan_smoke"
+
+
+def test_table8_lists_the_defects_that_are_on(table8):
+    document = json.loads((table8 / "table_SIMULATED.json").read_text())
+    (published,) = [x for x in document["header"] if "as_published:" in x[:24]]
+    (clean,) = [x for x in document["header"] if "Protocol leak_free:" in x]
+    for name in ("shifted_rater_columns", "network_shared", "precision_as_f1"):
+        assert name in published and name not in clean
+    assert "No known defect" in clean
+    with open(table8 / "table_SIMULATED.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert not any(row["paper"] for row in rows)
+    assert {row["method"] for row in rows} == {"majority", "cnn_sap"}
+
+
+def test_a_fold_is_rebuilt_as_its_run_cut_it(table8):
+    for key in finished_folds(table8):
+        fold = rebuild_fold(table8, key)
+        ids = fold.result.predictions["window_id"]
+        assert (
+            fold.raw_test.window_id.tolist()
+            == ids[: len(fold.raw_test)].tolist()
+        )
+        counts = fold.result.result["windows"]["fitted_on"]
+        if key.method == "cnn_sap":
+            assert len(fold.data.augmented) == sum(counts)
+            assert fold.raw_test.channel_names[0].startswith("semg")
+        else:
+            assert fold.raw_test.channel_names[0].startswith("angle")
+    with pytest.raises(KerasPainError, match="no such folder"):
+        finished_folds(table8 / "nothing")
+
+
+def test_explain_draws_a_finished_fold(table8, capsys):
+    assert main(["explain", str(table8), "--no_checks"]) == 0
+    drawn = list((table8 / "explanations" / "cnn_sap").glob("*.png"))
+    assert drawn and all("SIMULATED" in path.name for path in drawn)
+    assert any("skeleton" in path.name for path in drawn)
+    assert main(["explain", str(table8 / "nothing")]) == 1
+    assert main(["explain", str(table8), "--method", "majority"]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert all(line.startswith("keras-pain: ") for line in lines[-2:])
+
+
+def test_ledger(place):
+    done = smoke("leaks", place, "--methods=cnn_tap")
+    folder = place / "results" / "leaks_emopain_smoke"
+    assert "windows_at_random" in done.stdout and "SIMULATED" in done.stdout
+    with open(folder / "ledger_SIMULATED.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 3 * (7 + 2)
+    for row in rows:
+        assert -1 <= float(row["with_defect"]) <= 1
+        if row["defect"] != "none":
+            assert float(row["low"]) <= float(row["high"])
+    assert (folder / "figures" / "leaks_SIMULATED.png").stat().st_size > 10_000
+    part = ["--methods=cnn_tap", "--folds=0:1", "--results_dir=part"]
+    done = smoke("leaks", place, *part, check=False)
+    assert done.returncode == 1 and "not run yet" in done.stderr
+
+
+def test_a_method_of_ones_own_joins_the_leaderboard(place):
+    (place / "mine.py").write_text(OWN)
+    smoke("leaderboard_movement", place, "--methods=svm,cnn_tap,mine:Mine")
+    folder = place / "results" / "leaderboard_emopain_smoke"
+    document = json.loads((folder / "leaderboard_SIMULATED.json").read_text())
+    methods = {row["method"] for row in document["rows"] if row["method"]}
+    assert {"mine", "majority", "stratified", "svm", "cnn_tap"} <= methods
+    names = {path.name for path in (folder / "figures").iterdir()}
+    assert any("critical_difference" in name for name in names), names
