@@ -38,14 +38,15 @@ class LabelCheck:
 
     Args:
         permuted: `(n,)` of the network trained on permuted labels.
-        true: `(n,)` of the network trained as long on the true labels, which
-            says how much of the difference is only a shorter training.
         epochs: How long both were trained.
+        true: `(n,)` of the network trained as long on the true labels, which
+            says how much of the difference is only a shorter training; None
+            where it was left out.
     """
 
     permuted: Similarity
-    true: Similarity
     epochs: int
+    true: Similarity | None = None
 
 
 def cascading_randomisation(
@@ -115,6 +116,7 @@ def label_randomisation(
     length: np.ndarray | None = None,
     class_index: int | np.ndarray | None = None,
     arguments: Mapping | None = None,
+    reference: bool = True,
     on_training: Callable[[str], None] | None = None,
 ) -> dict[str, LabelCheck]:
     """The same network, trained by its recipe on permuted labels.
@@ -136,7 +138,9 @@ def label_randomisation(
         length: As for `cascading_randomisation`.
         class_index: As for `cascading_randomisation`.
         arguments: Of the method, besides the epochs.
-        on_training: Called with what is trained, before each of two trainings.
+        reference: Whether to train on the true labels, too. With the epochs
+            that the network had, that only repeats it.
+        on_training: Called with what is trained, before each training.
 
     Returns:
         One comparison for the name of each explanation.
@@ -152,10 +156,10 @@ def label_randomisation(
     explains = [_explain(model, x, e, class_index) for e in explanations]
     originals = [explain(model) for explain in explains]
     found: dict[str, dict[str, Similarity]] = {}
-    for kind, parts in {
-        "permuted": permuted,
-        "true": (train, validation),
-    }.items():
+    trainings = {"permuted": permuted}
+    if reference:
+        trainings["true"] = (train, validation)
+    for kind, parts in trainings.items():
         if on_training is not None:
             on_training(f"training on {kind} labels")
         # Both trainings share one traced network: its maps are made before

@@ -132,6 +132,8 @@ def check_panel(name: str, cascade, labels=None) -> CheckPanel:
             ("true labels", labels.true),
             ("permuted labels", labels.permuted),
         ):
+            if found is None:
+                continue
             count = labels.epochs
             label = f"{what}, {count} epoch{'s' * (count != 1)}"
             trained.append(CheckPoint(label, found.spearman, found.ssim))
