@@ -19,9 +19,9 @@ from keras_pain.reproduction import Options
 from keras_pain.reproduction.corpus import prepare
 from keras_pain.reproduction.experiment import Experiment
 
-_FOLDS = flags.DEFINE_integer("folds", 10, "Folds.", lower_bound=2)
-_EPOCHS = flags.DEFINE_integer("epochs", 1, "Epochs a fold.", lower_bound=1)
-_METHOD = flags.DEFINE_string("method", "lsfan", "Network.")
+_FOLDS = flags.DEFINE_integer("num_folds", 10, "Folds.", lower_bound=2)
+_EPOCHS = flags.DEFINE_integer("num_epochs", 1, "Epochs a fold.", lower_bound=1)
+_METHOD = flags.DEFINE_string("network", "lsfan", "Network.")
 
 
 def measure(folds: int, epochs: int, method: str) -> tuple[float, float]:
