@@ -96,6 +96,16 @@ def plot_time_map(
     left, right = figure.subplots(1, 2, width_ratios=(2.6, 1.0), sharey=True)
     image = draw_heat(left, values, labels, frame_rate)
     figure.colorbar(image, ax=left, label=quantity, pad=0.01)
+    if not values.any():
+        left.text(
+            0.5,
+            0.5,
+            "zero everywhere",
+            transform=left.transAxes,
+            ha="center",
+            va="center",
+            color="0.3",
+        )
     left.set_title(note, fontsize=9, color="0.3")
     right.barh(range(len(labels)), values.mean(axis=0), color=LINE)
     right.set_xlabel(f"{quantity},\nmean over time")

@@ -127,6 +127,8 @@ def _of_skeleton(gallery, kind, maps) -> list[Path]:
         text = "attention over time x over parts"
     if kind.over_time:
         values = values[: len(joints)]
+    if not values.any():
+        return []  # of Grad-CAM where nothing speaks for the class
     return [
         plot_body_weights(
             joints,

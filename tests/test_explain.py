@@ -1,0 +1,289 @@
+"""Figures and checks of a finished fold, and what `explain` refuses."""
+
+import csv
+import types
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from keras_pain.cli import main
+from keras_pain.data.channels import arranged
+from keras_pain.data.windows import PROTECTIVE_CLASSES, WindowSet
+from keras_pain.experiments.fold_data import FoldData
+from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.runner import fold_seed
+from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports.average_maps import MapPanel, plot_activity_maps
+from keras_pain.reports.body_weights import body_sites, plot_body_weights
+from keras_pain.reports.checks import CheckPanel, CheckPoint, reading
+from keras_pain.reproduction.explain import (
+    ExplainOptions,
+    choose_folds,
+    explain_fold,
+)
+from keras_pain.reproduction.rebuild import FinishedFold
+from keras_pain.reproduction.window_frames import window_joints, window_rate
+from keras_pain.signals.kinematics import ANGLE_NAMES, JOINTS_26
+
+FRAMES = 24
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list[Figure]:
+    """Figures as they are saved, to look into."""
+    figures = []
+    save = Figure.savefig
+
+    def record(figure, *arguments, **options):
+        figures.append(figure)
+        return save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    return figures
+
+
+def make_windows(count=16, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(count) % 2
+    x = rng.normal(size=(count, FRAMES, 30)).astype(np.float32)
+    x[y == 1, :, 26] += 2  # the first sEMG channel tells
+    return WindowSet(
+        x=x,
+        y=y,
+        length=np.full(count, FRAMES, np.int32),
+        subject=np.full(count, "P1"),
+        recording=np.full(count, "P1_N"),
+        start=np.arange(count) * 5,
+        activity=np.arange(count, dtype=np.int32) // 2 % 3,
+        class_names=PROTECTIVE_CLASSES,
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A fold of L-SFAN, with its channels in L-SFAN's order."""
+    train, test = (arranged(make_windows(seed=s), "semg_first") for s in (0, 1))
+    method = resolve_method("lsfan", epochs=2)
+    method.fit(train, train, fold_seed(0, 3))
+    folder = tmp_path_factory.mktemp("fold")
+    method.save(folder)
+    result = types.SimpleNamespace(
+        path=folder,
+        config={
+            "dataset": {"windows": {"cut": "lsfan_windows"}},
+            "method": {"epochs": 2, "arguments": {}},
+        },
+        result={"fold_number": 3},
+    )
+    joints = np.random.default_rng(2).uniform(0, 170, (120, 26, 3))
+    recording = {"joints": joints, "angles": np.zeros((120, 13))}
+    return FinishedFold(
+        key=FoldKey("loso", "leak_free", "lsfan", 0, "P1"),
+        result=result,
+        data=FoldData(train, train, train, test),
+        raw_test=test,
+        recordings={"P1_N": recording},
+        corpus="emopain",
+        simulated=True,
+    )
+
+
+def test_every_map_is_drawn_and_checked(finished, tmp_path, drawn):
+    steps = []
+    explained = explain_fold(
+        finished,
+        tmp_path,
+        ExplainOptions(),
+        lambda *step: steps.append(step),
+    )
+    expected = {
+        f"{name}_{what}_SIMULATED.png"
+        for name in ("self_attention", "grad_cam", "hires_cam")
+        for what in ("window", "per_class", "per_activity", "checks")
+    } | {"hires_cam_skeleton_SIMULATED.png", "checks.csv"}
+    written = {path.name for path in tmp_path.iterdir()}
+    assert expected <= written
+    assert {path.name for path in explained.paths} == written
+    assert [done for _, done, _ in steps] == list(range(steps[0][2]))
+    with open(tmp_path / "checks.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        # Trained again from the same seed on the same labels it is the same
+        # network, so only the permuted labels make the difference.
+        if row["change"] in ("as trained", "true labels, 2 epochs"):
+            if row["compared"] != "0":
+                assert float(row["spearman"]) > 0.999, row
+    assert {"conv 1", "permuted labels, 2 epochs"} <= {
+        row["change"] for row in rows
+    }
+    assert "HiResCAM: probabilities " in explained.reading
+    assert "\n" not in explained.reading
+    heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
+    labels = [t.get_text() for t in heats[0].axes[0].get_yticklabels()]
+    assert labels[:5] == [
+        "sEMG lower right",
+        "sEMG lower left",
+        "sEMG upper right",
+        "sEMG upper left",
+        "angle left full body flexion",
+    ]
+    assert labels[-1] == "energy neck"
+
+
+def test_released_labels_are_a_switch_and_say_so(finished, tmp_path, drawn):
+    options = ExplainOptions(checks=False, axis_labels="as_released")
+    explain_fold(finished, tmp_path, options)
+    heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
+    axis = heats[0].axes[0]
+    labels = [t.get_text() for t in axis.get_yticklabels()]
+    assert labels[0] == "angle left full body flexion"
+    assert labels[-4:] == [
+        f"sEMG {name}"
+        for name in ("lower right", "lower left", "upper right", "upper left")
+    ]
+    assert "as released" in axis.get_title()
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A results folder: a network and a baseline, two people."""
+    store = ResultStore(tmp_path / "results")
+    for fold, y in (("C1", [0, 0]), ("P2", [0, 1])):
+        for method in ("lsfan", "majority"):
+            store.write(
+                FoldKey("loso", "leak_free", method, 0, fold),
+                {},
+                {},
+                {
+                    "y_true": np.array(y),
+                    "probabilities": np.eye(2),
+                    "subject": np.array([fold] * 2),
+                    "window_id": np.arange(2),
+                },
+                files={"model.keras": b"a network"}
+                if method == "lsfan"
+                else {},
+            )
+    return store.root
+
+
+def test_the_fold_with_every_class_is_chosen(results):
+    (key,) = choose_folds(results, ExplainOptions())
+    assert (key.method, key.fold) == ("lsfan", "P2")
+    (key,) = choose_folds(results, ExplainOptions(fold="C1"))
+    assert key.fold == "C1"
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--method", "majority"], "majority has no network"),
+        (["--method", "banet"], "no finished fold of banet"),
+        (["--protocol", "as_published"], "no finished fold of a network"),
+        (["--fold", "P9"], "fold P9"),
+        (["--seed", "1"], "seed 1"),
+        (["--check-epochs", "0"], "--check_epochs must be 1 or more"),
+        ([], "run.json: is missing"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(results, capsys, flags, words):
+    assert main(["explain", str(results), *flags]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("keras-pain: ") and words in line
+
+
+def test_a_folder_without_folds_is_one_line(tmp_path, capsys):
+    for folder, words in (
+        (tmp_path / "none", "there is no such folder"),
+        (tmp_path, "holds no finished fold"),
+    ):
+        assert main(["explain", str(folder)]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert words in line
+
+
+def of_cut(finished, **settings):
+    config = {"dataset": {"windows": settings}}
+    result = types.SimpleNamespace(config=config)
+    activity = np.repeat([1, 3, 1], [30, 60, 30])
+    recording = {**finished.recordings["P1_N"], "activity": activity}
+    fields = {**vars(finished), "result": result}
+    return FinishedFold(**{**fields, "recordings": {"P1_N": recording}})
+
+
+def test_a_window_finds_its_joints(finished):
+    joints = finished.recordings["P1_N"]["joints"]
+    found = window_joints(finished, 2)
+    np.testing.assert_array_equal(found, joints[10 : 10 + FRAMES])
+    assert window_rate(finished, 2) == 60
+    # A whole recording of 120 frames, brought to 24.
+    whole = of_cut(finished, cut="whole_recordings")
+    found = window_joints(whole, 0)
+    np.testing.assert_array_equal(found[[0, -1]], joints[[0, -1]])
+    assert len(found) == FRAMES and window_rate(whole, 0) == 12
+    # The activity that starts with frame 30 has 60.
+    instance = of_cut(finished, cut="activity_instances")
+    np.testing.assert_array_equal(
+        window_joints(instance, 6)[[0, -1]], joints[[30, 89]]
+    )
+    assert window_rate(instance, 6) == 24
+    padded = of_cut(finished, cut="activity_instances", fit="pad")
+    assert window_rate(padded, 6) == 60
+
+
+def test_weights_gather_at_the_vertex_of_their_angle(tmp_path, drawn):
+    sites = body_sites(np.ones(13), ANGLE_NAMES)
+    assert sites == {
+        "hip": 4,
+        "left_lower_leg": 1,
+        "right_lower_leg": 1,
+        "left_lower_arm": 1,
+        "right_lower_arm": 1,
+        "left_shoulder": 2,
+        "right_shoulder": 2,
+        "neck": 1,
+    }
+    names = make_windows(1).channel_names
+    sites = body_sites(np.ones(30), names)
+    assert sites["hip"] == 8 and sites["muscle lower_left"] == 1
+    with pytest.raises(ValueError, match="A1"):
+        body_sites([1.0], ["A1"])
+    joints = np.random.default_rng(4).uniform(0, 170, (FRAMES, 26, 3))
+    weights = np.zeros((FRAMES, 13))
+    weights[:, 4] = 3  # left knee
+    weights[:, 12] = 1
+    plot_body_weights(joints, weights, ANGLE_NAMES, "T", tmp_path / "a.png")
+    texts = [t.get_text() for t in drawn[0].axes[0].texts]
+    assert "left lower leg\n75%" in texts and "neck\n25%" in texts
+    dots = drawn[0].axes[0].collections[0]
+    largest = dots.get_offsets()[np.argmax(dots.get_sizes())]
+    knee = joints[FRAMES // 2, JOINTS_26.index("left_lower_leg"), 1]
+    assert largest[1] == pytest.approx(knee)
+    with pytest.raises(ValueError, match="frames"):
+        plot_body_weights(
+            joints[1:], weights, ANGLE_NAMES, "T", tmp_path / "a.png"
+        )
+
+
+def test_activities_without_windows_stay_blank(tmp_path, drawn):
+    panels = [
+        MapPanel("bend", "no", 3, np.array([0.2, 0.8])),
+        MapPanel("walking", "yes", 1, np.array([0.6, 0.4])),
+    ]
+    plot_activity_maps(
+        panels, ("part",), ["a", "b"], ["no", "yes"], "T", tmp_path / "a.png"
+    )
+    left, right, _ = drawn[0].axes
+    assert [left.get_title(), right.get_title()] == ["no", "yes"]
+    shown = left.images[0].get_array().filled(np.nan)
+    np.testing.assert_array_equal(shown, [[0.2, np.nan], [0.8, np.nan]])
+    ticks = [t.get_text() for t in right.get_xticklabels()]
+    assert ticks == ["bend (0)", "walking (1)"]
+
+
+def test_a_reading_is_numbers():
+    point = CheckPoint("head", np.array([0.5, np.nan]), np.array([0.25, 0.75]))
+    empty = CheckPoint("conv", np.array([np.nan]), np.array([np.nan]))
+    panel = CheckPanel("Grad-CAM", [empty, point, empty])
+    assert reading([panel]) == "Grad-CAM: head 0.50/0.50, conv none/none"
