@@ -3,6 +3,7 @@
 import csv
 import types
 
+import keras
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from keras_pain.experiments.fold_data import FoldData
 from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.interpret.maps import explanations
 from keras_pain.reports.average_maps import MapPanel, plot_activity_maps
 from keras_pain.reports.body_weights import body_sites, plot_body_weights
 from keras_pain.reports.checks import CheckPanel, CheckPoint, reading
@@ -22,6 +24,8 @@ from keras_pain.reproduction.explain import (
     choose_folds,
     explain_fold,
 )
+from keras_pain.reproduction.explain_draw import draw_maps
+from keras_pain.reproduction.gallery import Gallery
 from keras_pain.reproduction.rebuild import FinishedFold
 from keras_pain.reproduction.window_frames import window_joints, window_rate
 from keras_pain.signals.kinematics import ANGLE_NAMES, JOINTS_26
@@ -37,7 +41,7 @@ def drawn(monkeypatch) -> list[Figure]:
 
     def record(figure, *arguments, **options):
         figures.append(figure)
-        return save(figure, *arguments, **options)
+        return save(figure, *arguments, **{**options, "dpi": 40})
 
     monkeypatch.setattr(Figure, "savefig", record)
     return figures
@@ -132,8 +136,9 @@ def test_every_map_is_drawn_and_checked(finished, tmp_path, drawn):
 
 
 def test_released_labels_are_a_switch_and_say_so(finished, tmp_path, drawn):
-    options = ExplainOptions(checks=False, axis_labels="as_released")
-    explain_fold(finished, tmp_path, options)
+    model = keras.models.load_model(finished.result.path / "model.keras")
+    (kind,) = (e for e in explanations(model) if e.name == "hires_cam")
+    draw_maps(Gallery(finished, model, tmp_path, "as_released"), kind)
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
     axis = heats[0].axes[0]
     labels = [t.get_text() for t in axis.get_yticklabels()]
