@@ -34,7 +34,7 @@ from keras_pain.models.alanet import (
     transfer_encoder,
 )
 from keras_pain.models.banet import BANet
-from keras_pain.models.recipe import Recipe
+from keras_pain.models.recipe import _OPTIONAL, Recipe
 from keras_pain.models.registry import MODELS
 from keras_pain.models.stacked_lstm import StackedLSTM
 
@@ -169,7 +169,7 @@ def test_every_number_of_a_recipe_has_a_source(entry):
     recipe = entry.recipe
     fields = {f.name for f in dataclasses.fields(recipe)} - {"sources"}
     assert set(recipe.sources) == set(recipe.settings()) <= fields
-    defaults = {"class_weights"}  # the only field that needs no source
+    defaults = set(_OPTIONAL)  # the fields that need no source
     assert fields - set(recipe.sources) <= defaults
     for name, reason in recipe.unsaid().items():
         assert len(reason) > 10, f"{name} is unsaid without a reason"

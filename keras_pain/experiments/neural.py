@@ -18,7 +18,7 @@ from keras_pain.experiments.methods import FitReport, Method
 from keras_pain.experiments.reuse import fresh_models, trace
 from keras_pain.models import alanet
 from keras_pain.models.recipe import Recipe
-from keras_pain.models.registry import MODELS, RECONSTRUCTION
+from keras_pain.models.registry import MODELS, RECONSTRUCTION, WINDOWS
 
 _PREDICT_BATCH = 512  # results do not depend on it; memory does
 
@@ -391,5 +391,5 @@ def _method(name: str) -> Callable[..., Method]:
 METHODS = {
     name: _method(name)
     for name, entry in MODELS.items()
-    if entry.task != RECONSTRUCTION
+    if entry.task != RECONSTRUCTION and entry.data == WINDOWS
 }

@@ -37,6 +37,13 @@ PROTECTIVE = "protective behaviour"
 PROTECTIVE_AND_PAIN = "protective behaviour; pain level"
 RECONSTRUCTION = "reconstruction"
 
+# Windows of movement `(time, channels)`; face clips `(time, height, width, 3)`
+# and frames `(height, width, 3)` in RGB from 0 to 255; 68 facial landmarks
+# `(time, 68, 2)`; features of a clip's frames `(time, features)`.
+WINDOWS, CLIPS, FRAMES = "windows", "clips", "frames"
+LANDMARKS, FEATURES = "landmarks", "features"
+DATA = (WINDOWS, CLIPS, FRAMES, LANDMARKS, FEATURES)
+
 ISWC_2019 = "Wang et al., ISWC 2019"
 BANET_2019 = "Wang et al., ACIIW 2019 (arXiv 1904.10824)"
 ALANET = "Yuan and Mahmoud, ALANet"
@@ -67,6 +74,7 @@ class ModelEntry:
             measures that defect.
         channel_order: Order of the channels that it is fed, see
             `keras_pain.data.channels`.
+        data: What it is fed, one of `DATA`.
     """
 
     name: str
@@ -82,6 +90,7 @@ class ModelEntry:
     min_channels: int = 26
     shared_layers: tuple[str, ...] = ()
     channel_order: str = "canonical"
+    data: str = WINDOWS
 
     def build(self, **overrides: Any) -> keras.Model:
         """A new, untrained model.

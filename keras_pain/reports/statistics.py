@@ -228,8 +228,9 @@ def paired_test(
     if not len(moved):
         return 1.0, test
     if few:
+        # SciPy refuses a single number; a zero beside it changes no p-value.
         found = stats.permutation_test(
-            (moved,),
+            (moved if len(moved) > 1 else np.append(moved, 0.0),),
             np.mean,
             permutation_type="samples",
             vectorized=True,
