@@ -17,6 +17,7 @@ from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.protocols import Fold
+from keras_pain.experiments.regression import compute_regression
 
 _BANET_CODE = "released BANet code"
 _LSFAN_CODE = "released L-SFAN code"
@@ -249,7 +250,19 @@ LSFAN_DEFECTS = (
     ),
 )
 
-DEFECTS: dict[str, Defect] = {d.name: d for d in (*LEAKS, *LSFAN_DEFECTS)}
+FACE_DEFECTS = (
+    Defect(
+        "clips_at_random",
+        "clips are split at random instead of by subject, so that the same "
+        "people are in training and test",
+        "papers that do not say how clips were grouped; released PEMF code",
+        settings=lambda settings: {**settings, "unit": "clip"},
+    ),
+)
+
+DEFECTS: dict[str, Defect] = {
+    d.name: d for d in (*LEAKS, *LSFAN_DEFECTS, *FACE_DEFECTS)
+}
 
 
 def resolve_defects(names: Sequence[str]) -> tuple[Defect, ...]:
@@ -281,18 +294,20 @@ def score(
     num_classes: int,
     defects: Sequence[str] = (),
 ) -> dict:
-    """`compute_metrics` under these defects.
+    """`compute_metrics` or `compute_regression` under these defects.
 
     Args:
-        y_true: `(n,)` classes.
-        probabilities: `(n, num_classes)`.
-        num_classes: Number of classes.
+        y_true: `(n,)` classes, or intensities.
+        probabilities: `(n, num_classes)`, or `(n,)` predicted intensities.
+        num_classes: Number of classes; 0 where intensities are predicted.
         defects: Names of defects.
 
     Returns:
-        What `compute_metrics` returns, changed by them.
+        What these return, changed by them.
     """
     chosen = resolve_defects(defects)
+    if not num_classes:
+        return compute_regression(y_true, probabilities)
     for defect in chosen:
         if defect.probabilities is not None:
             probabilities = defect.probabilities(y_true, probabilities)

@@ -1,4 +1,4 @@
-"""The windows of one fold: split by people, scaled, augmented.
+"""The samples of one fold: split by people; windows scaled and augmented.
 
 Prepared once and shared by all methods of the fold.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from keras_pain.data.augment import augmented
+from keras_pain.data.clips import ClipSet
 from keras_pain.data.scaling import apply_scaler, fit_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
@@ -19,27 +20,34 @@ from keras_pain.experiments.protocols import Fold
 _PARTS = ("train", "validation", "test")
 
 
+Samples = WindowSet | ClipSet
+
+
 @dataclasses.dataclass(frozen=True)
 class FoldData:
-    """Scaled windows of one fold; `augmented` is what `augment` adds to."""
+    """Scaled windows of one fold; `augmented` is what `augment` adds to.
 
-    train: WindowSet
-    augmented: WindowSet
-    validation: WindowSet
-    test: WindowSet
+    Face clips are varied while they are fed to a network, so that theirs is
+    the same as `train`.
+    """
+
+    train: Samples
+    augmented: Samples
+    validation: Samples
+    test: Samples
 
 
 def prepare_fold(
-    windows: WindowSet,
+    windows: Samples,
     fold: Fold,
     seed: int,
     augmentation: str = "balanced",
     defects: Sequence[str] = (),
 ) -> FoldData:
-    """Windows of one fold, scaled and with augmented training copies.
+    """Samples of one fold, windows scaled and with augmented training copies.
 
     Args:
-        windows: Unscaled windows of every subject.
+        windows: Unscaled windows of every subject, or face clips.
         fold: Subjects of each part.
         seed: Seed of the augmentation.
         augmentation: A kind of `keras_pain.data.augment.augmented`.
@@ -53,13 +61,15 @@ def prepare_fold(
     everyone = any(defect.scaler_sees_everyone for defect in chosen)
     parts = _parts(windows, fold)
     counts = class_counts(parts["train"])
-    if np.count_nonzero(counts) < 2:
+    if windows.num_classes and np.count_nonzero(counts) < 2:
         only = windows.class_names[int(np.argmax(counts))]
         raise ConfigurationError(
             f"fold {fold.name}: all {sum(counts)} training windows are "
             f"{only!r}, so there is nothing to learn; use more subjects, or "
             "another label rule"
         )
+    if not isinstance(windows, WindowSet):
+        return FoldData(augmented=parts["train"], **parts)
     raw = parts["train"]
     if first:
         raw = augmented(raw, augmentation, seed)
@@ -95,12 +105,14 @@ def scale_fold(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
     return {name: apply_scaler(scaler, part) for name, part in parts.items()}
 
 
-def class_counts(windows: WindowSet) -> list[int]:
-    """Windows of each class."""
+def class_counts(windows: Samples) -> list[int]:
+    """Samples of each class; where there are none, of all together."""
+    if not windows.num_classes:
+        return [len(windows)]
     return np.bincount(windows.y, minlength=windows.num_classes).tolist()
 
 
-def _parts(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
+def _parts(windows: Samples, fold: Fold) -> dict[str, Samples]:
     parts = {}
     for name in _PARTS:
         parts[name] = windows.of_subjects(getattr(fold, name))

@@ -69,7 +69,11 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def predict_proba(self, windows: WindowSet) -> np.ndarray:
-        """`(n, num_classes)` class probabilities of scaled windows."""
+        """`(n, num_classes)` class probabilities of scaled windows.
+
+        Where a table is of intensities, `predict` is called instead and
+        returns `(n,)` of them.
+        """
 
     def config(self) -> dict:
         """Settings that change the result; JSON values only."""
@@ -149,6 +153,16 @@ def method_config(method: Method, name: str) -> dict:
 def registered_methods() -> dict[str, Callable[..., Method]]:
     """All methods of the suite: name to factory."""
     # Imported here: the modules define subclasses of `Method`.
-    from keras_pain.experiments import classical, neural
+    from keras_pain.experiments import (
+        classical,
+        clip_methods,
+        neural,
+        trivial,
+    )
 
-    return {**classical.METHODS, **neural.METHODS}
+    return {
+        **classical.METHODS,
+        **trivial.METHODS,
+        **neural.METHODS,
+        **clip_methods.METHODS,
+    }

@@ -58,6 +58,9 @@ class RunProgress:
     def done(self, key: FoldKey, name: str, metrics: dict) -> None:
         """Shows a finished fold: its macro-F1, and that of all so far."""
         row = (key.evaluation, key.protocol, key.method, key.seed)
+        if "confusion" not in metrics:
+            self._show(f"{name}: MAE {metrics['mae']:.3f}")
+            return
         counts = np.asarray(metrics["confusion"])
         self._confusions[row] = self._confusions.get(row, 0) + counts
         self._folds[row] = self._folds.get(row, 0) + 1
@@ -67,6 +70,9 @@ class RunProgress:
         if self._folds[row] > 1:
             pooled = _macro_f1(self._confusions[row])
             text += f"; of these {self._folds[row]} folds {pooled:.3f}"
+        self._show(text)
+
+    def _show(self, text: str) -> None:
         self._progress.update(self._bar, advance=1, description=text)
         if self._progress.disable:
             self._console.print(text, highlight=False, soft_wrap=True)

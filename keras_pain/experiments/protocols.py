@@ -1,10 +1,11 @@
 """Who is trained on, who chooses the epoch, who is tested.
 
-Two evaluations, each in two variants:
+Three evaluations, each in two variants:
 
 * hold-out: the owners' training split against their validation split (ALANet,
   section V.A; the challenge's test labels were never released);
-* loso: leave one subject out (BANet, section IV; ALANet's LOSOCV).
+* loso: leave one subject out (BANet, section IV; ALANet's LOSOCV);
+* cv5: five-fold cross-validation (L3D, section 3.2).
 
 * `as_published`: the epoch is chosen on the test subjects, as in the released
   BANet code;
@@ -22,7 +23,8 @@ import numpy as np
 
 from keras_pain.errors import ConfigurationError
 
-EVALUATIONS = ("holdout", "loso")
+EVALUATIONS = ("holdout", "loso", "cv5")
+NUM_FOLDS = {"cv5": 5}
 PROTOCOLS = ("as_published", "leak_free")
 
 # Share of the training subjects that chooses the epoch in `leak_free`; a
@@ -112,13 +114,14 @@ def make_folds(
 
     Args:
         subjects: Everyone with at least one window.
-        evaluation: `"holdout"` or `"loso"`.
+        evaluation: One of `EVALUATIONS`.
         protocol: `"as_published"` or `"leak_free"`.
-        seed: Draws the inner validation subjects, and the hold-out subjects
-            where the release has no split.
+        seed: Draws the parts of a cross-validation, the inner validation
+            subjects, and the hold-out subjects where the release has no split.
 
     Returns:
-        Checked folds; for `"loso"` one a subject, named by the subject.
+        Checked folds; for `"loso"` one a subject, named by the subject; of a
+        cross-validation those named `fold0` and so on.
 
     Raises:
         ConfigurationError: Unknown names, or too few subjects.
@@ -136,6 +139,8 @@ def make_folds(
         )
     if evaluation == "holdout":
         outer = [("holdout", *_holdout(subjects, seed))]
+    elif evaluation in NUM_FOLDS:
+        outer = _parts_in_turn(subjects, NUM_FOLDS[evaluation], seed)
     else:
         # Patients first, then controls, each by id: the order of the released
         # L-SFAN's folds, which matters where they share a network.
@@ -159,6 +164,31 @@ def make_folds(
         fold.check(protocol)
         folds.append(fold)
     return folds
+
+
+def _parts_in_turn(subjects, wanted: int, seed: int):
+    """Each of `wanted` parts against the others; strata dealt evenly."""
+    if len(subjects) < wanted:
+        raise ConfigurationError(
+            f"{wanted}-fold cross-validation needs at least {wanted} "
+            f"subjects, found {len(subjects)}; simulate or provide more"
+        )
+    rng = np.random.default_rng([seed, 5])
+    dealt = []
+    for stratum in sorted({subject.stratum for subject in subjects}):
+        members = sorted(
+            (s for s in subjects if s.stratum == stratum), key=lambda s: s.id
+        )
+        dealt += [members[i] for i in rng.permutation(len(members))]
+    parts = [dealt[number::wanted] for number in range(wanted)]
+    return [
+        (
+            f"fold{number}",
+            [s for other in parts if other is not part for s in other],
+            part,
+        )
+        for number, part in enumerate(parts)
+    ]
 
 
 def split_subjects(

@@ -12,7 +12,6 @@ import joblib
 import numpy as np
 from rich.console import Console
 
-from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.defects import (
     resolve_defects,
@@ -21,6 +20,7 @@ from keras_pain.experiments.defects import (
 )
 from keras_pain.experiments.fold_data import (
     FoldData,
+    Samples,
     class_counts,
     prepare_fold,
     scale_fold,
@@ -57,7 +57,7 @@ __all__ = [
     "task_windows",
 ]
 
-Windows = WindowSet | Mapping[str, WindowSet]
+Windows = Samples | Mapping[str, Samples]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,7 @@ def plan(
     seeds: Iterable[int],
     dataset: Mapping,
     epochs: int | None = None,
+    extra: Mapping | None = None,
 ) -> list[Task]:
     """All folds that a table needs, in the order in which they run.
 
@@ -105,6 +106,7 @@ def plan(
         dataset: What identifies the data, for the config; its entry `windows`
             are the windows' settings without any defect.
         epochs: Replaces the recipes' epochs where given.
+        extra: Further arguments of every method of the suite.
 
     Returns:
         Tasks; those that share a fold's data follow each other.
@@ -127,7 +129,7 @@ def plan(
         methods = []
         for name in names:
             # One traced network serves all folds of a process.
-            options = {"epochs": epochs, "reuse": True}
+            options = {"epochs": epochs, "reuse": True, **(extra or {})}
             for defect in defects:
                 options |= defect.arguments.get(name, {})
             methods.append((name, options, resolve_method(name, **options)))
@@ -264,10 +266,14 @@ def run_task(
     train = data.augmented if augment else data.train
     seed = fold_seed(task.key.seed, task.number)
     report = method.fit(train, data.validation, seed)
-    probabilities = np.asarray(method.predict_proba(data.test))
+    if data.test.num_classes:
+        kind, predicted = "probabilities", method.predict_proba(data.test)
+    else:
+        kind, predicted = "y_pred", method.predict(data.test)
+    predicted = np.asarray(predicted)
     metrics = score(
         data.test.y,
-        probabilities,
+        predicted,
         data.test.num_classes,
         task.config["defects"],
     )
@@ -292,7 +298,7 @@ def run_task(
     }
     predictions = {
         "y_true": data.test.y,
-        "probabilities": probabilities.astype(np.float32),
+        kind: predicted.astype(np.float32),
         "subject": _true_subjects(data.test, _of_protocol(task, windows)),
         "window_id": data.test.window_id,
     }
@@ -306,7 +312,7 @@ def run_task(
     return task.key, metrics
 
 
-def task_windows(task: Task, windows: Windows) -> WindowSet:
+def task_windows(task: Task, windows: Windows) -> Samples:
     """The windows as the task's protocol splits them."""
     windows = _of_protocol(task, windows)
     for defect in resolve_defects(task.config["defects"]):
@@ -315,14 +321,16 @@ def task_windows(task: Task, windows: Windows) -> WindowSet:
     return windows
 
 
-def _of_protocol(task: Task, windows: Windows) -> WindowSet:
+def _of_protocol(task: Task, windows: Windows) -> Samples:
     if isinstance(windows, Mapping):
         return windows[task.key.protocol]
     return windows
 
 
-def _true_subjects(test: WindowSet, windows: WindowSet) -> np.ndarray:
-    """Who the windows are of, also where a defect dealt them at random."""
+def _true_subjects(test: Samples, windows: Samples) -> np.ndarray:
+    """Who the samples are of, also where a defect dealt them at random."""
+    if hasattr(test, "person"):
+        return test.person.astype(str)
     names, first = np.unique(windows.recording, return_index=True)
     found = np.searchsorted(names, test.recording)
     return windows.subject[first[found]].astype(str)

@@ -11,7 +11,11 @@ Groups = Mapping[tuple[str, str, str], Group]
 NOTHING = "–"
 
 _ORDER = ("as_published", "leak_free")
-_EVALUATIONS = {"holdout": "Hold-out", "loso": "Leave one subject out"}
+_EVALUATIONS = {
+    "holdout": "Hold-out",
+    "loso": "Leave one subject out",
+    "cv5": "Five-fold cross-validation",
+}
 
 
 def evaluation_name(evaluation: str) -> str:

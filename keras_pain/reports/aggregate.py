@@ -19,6 +19,11 @@ from keras_pain.experiments.metrics import (
     average,
     pool,
 )
+from keras_pain.experiments.regression import (
+    REGRESSION_METRICS,
+    average_regression,
+    pool_regression,
+)
 from keras_pain.experiments.store import FoldResult, ResultStore
 
 
@@ -55,7 +60,7 @@ class Group:
         scores: `(name, class index or None)` to score, names as `pool` and
             `average` give them, and `fit_seconds`; empty until all is found.
         confusion: `(K, K)` pooled counts, mean over seeds; None until all is
-            found.
+            found, and where intensities are predicted.
         jobs: Most folds that ran at once while one of these was fitted.
         environments: What `environment()` said in the folds found.
         fingerprints: Fingerprints of the data in the folds found.
@@ -90,7 +95,7 @@ def collect(
         store: Where the folds are.
         expected: Folds that make the table complete. Where it maps them to
             their configurations, folds of another one are refused.
-        num_classes: Number of classes.
+        num_classes: Number of classes; 0 where intensities are predicted.
 
     Returns:
         `(evaluation, protocol, method)` to group, in order of appearance.
@@ -136,8 +141,11 @@ def _group(
     scores, confusion = {}, None
     if len(present) == len(keys):
         per_seed = [_seed_metrics(seed, num_classes) for seed in seeds.values()]
-        scores = _over_seeds(per_seed)
-        confusion = np.mean([m["pooled_confusion"] for m in per_seed], axis=0)
+        scores = _over_seeds(per_seed, num_classes)
+        if num_classes:
+            confusion = np.mean(
+                [m["pooled_confusion"] for m in per_seed], axis=0
+            )
     environments = {
         canonical_json(environment): environment
         for result in results
@@ -175,22 +183,26 @@ def _seed_metrics(folds: Sequence[FoldResult], num_classes: int) -> dict:
     # Some known defects are of the scoring, not of the training.
     defects = folds[0].config.get("defects", ())
     scored = functools.partial(score, defects=defects)
-    per_fold = [
-        scored(p["y_true"], p["probabilities"], num_classes)
-        for p in predictions
-    ]
+    kind = "probabilities" if num_classes else "y_pred"
+    per_fold = [scored(p["y_true"], p[kind], num_classes) for p in predictions]
+    if num_classes:
+        pooled = pool(predictions, num_classes, scored)
+        averaged = average(per_fold)
+    else:
+        pooled = pool_regression(predictions)
+        averaged = average_regression(per_fold)
     seconds = [_timings(fold).get("fit_seconds") for fold in folds]
     known = [value for value in seconds if value is not None]
     return {
-        **pool(predictions, num_classes, scored),
-        **average(per_fold),
+        **pooled,
+        **averaged,
         "n": len(folds),
         "fit_seconds": float(np.mean(known)) if known else None,
         "fit_folds": len(known),
     }
 
 
-def _over_seeds(per_seed: Sequence[dict]) -> dict:
+def _over_seeds(per_seed: Sequence[dict], num_classes: int) -> dict:
     """Scores of every metric, from one dict of metrics a seed."""
     scores = {}
 
@@ -207,7 +219,7 @@ def _over_seeds(per_seed: Sequence[dict]) -> dict:
             len(defined),
         )
 
-    for metric in SCALAR_METRICS:
+    for metric in SCALAR_METRICS if num_classes else REGRESSION_METRICS:
         add(f"pooled_{metric}", None, lambda m: m["n"])
         add(
             f"fold_mean_{metric}",
@@ -215,7 +227,7 @@ def _over_seeds(per_seed: Sequence[dict]) -> dict:
             lambda m, metric=metric: m["fold_mean_n"][metric],
         )
     for metric in CLASS_METRICS:
-        for index in range(len(per_seed[0]["pooled_support"])):
+        for index in range(num_classes):
             add(f"pooled_{metric}", index, lambda m: m["n"])
             add(
                 f"fold_mean_{metric}",

@@ -37,8 +37,8 @@ class TrainingCurve:
 
     Args:
         label: Method and fold, as readers know them.
-        history: Name (`loss`, `accuracy`, `val_loss`, `val_accuracy`; others
-            are left out) to one value an epoch.
+        history: Name (`loss`, `accuracy` or `mae`, and both with `val_`;
+            others are left out) to one value an epoch.
         chosen_epoch: Epoch, from 1, whose weights were kept; None where there
             was no choice.
     """
@@ -134,7 +134,7 @@ def plot_training_curves(
     *,
     simulated: bool = False,
 ) -> pathlib.Path:
-    """Loss and accuracy over epochs, for training and validation.
+    """Loss and accuracy (or mean absolute error) over epochs.
 
     Args:
         curves: One row of the figure each.
@@ -155,7 +155,8 @@ def plot_training_curves(
     axes = figure.subplots(len(curves), 2, squeeze=False, sharex="row")
     for (left, right), curve in zip(axes, curves, strict=True):
         _curve(left, curve, "loss")
-        _curve(right, curve, "accuracy")
+        second = "mae" if "mae" in curve.history else "accuracy"
+        _curve(right, curve, second)
         left.set_title(curve.label, loc="left", fontsize=10)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")

@@ -1,6 +1,7 @@
 """How a table reads: its grids, footnotes and remarks."""
 
 from keras_pain.experiments.metrics import RULES
+from keras_pain.experiments.regression import REGRESSION_RULES
 from keras_pain.reports.access import (
     NOTHING,
     Groups,
@@ -51,10 +52,10 @@ def table_document(
         row.evaluation for row in all_rows(spec, groups)
     )
     for evaluation in evaluations:
-        kinds = {"pooled": "over the test windows"}
+        kinds = {"pooled": f"over the test {spec.samples}"}
         if has_several_folds(groups, evaluation):
             kinds = {
-                "pooled": "pooled over the windows of all folds",
+                "pooled": f"pooled over the {spec.samples} of all folds",
                 "fold_mean": "mean over folds",
             }
         for kind, words in kinds.items():
@@ -111,6 +112,8 @@ def _method_lines(spec, groups, published, footnotes, row, kind):
         for c in spec.columns
     ]
     names = protocols(groups, row.evaluation)
+    if row.literature:
+        names = []
     per_protocol = {
         name: groups.get((row.evaluation, name, row.method)) for name in names
     }
@@ -129,7 +132,7 @@ def _method_lines(spec, groups, published, footnotes, row, kind):
             state = "not run" if group is None else progress(group)
             cells = [state] + [NOTHING] * (len(spec.columns) - 1)
         lines.append([f"ours, {name}", *map(Cell, cells)])
-    if not names:
+    if not names and not row.literature:
         lines.append(["ours", Cell("not run")])
         lines[-1] += [Cell(NOTHING)] * (len(spec.columns) - 1)
     if any(paper and (paper.text or paper.note) for paper in papers):
@@ -172,7 +175,8 @@ def _remarks(spec, groups, simulated, subject_lists) -> tuple[str, ...]:
     elif seeds:
         remarks.append("Ours is from one seed.")
     if any(several):
-        remarks += RULES.values()
+        rules = RULES if spec.class_names else REGRESSION_RULES
+        remarks += rules.values()
         remarks.append(
             "Mean over folds: (18/30) says that 18 of 30 folds define the "
             "metric."

@@ -70,7 +70,11 @@ def timing_blocks(
     Returns:
         One block, or none where neither we nor the paper have a time.
     """
-    rows = [r for r in all_rows(spec, groups) if r.evaluation == evaluation]
+    rows = [
+        r
+        for r in all_rows(spec, groups)
+        if r.evaluation == evaluation and not r.literature
+    ]
     names = protocols(groups, evaluation)
     papers = {
         row.method: published.get(row.method, evaluation, TRAINING_TIME)

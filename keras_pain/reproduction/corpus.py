@@ -3,23 +3,17 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from keras_pain import __version__
 from keras_pain.corpora import manifest
 from keras_pain.corpora.registry import get_corpus
 from keras_pain.data.prepare import PreparedDataset, prepare_dataset
-from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.options import Options
-
-_SMOKE_SUBJECTS = 2  # of each split and group
-_SMOKE_WINDOWS = 40  # of each subject
 
 
 def prepare(
@@ -91,33 +85,3 @@ def _best_layout(corpus, manual_dir: Path, experiment: Experiment) -> str:
             if layout in found:
                 return layout
     return corpus.detect_layout(manual_dir)
-
-
-def few_people(recordings: Sequence[Mapping]) -> list[Mapping]:
-    """Recordings of a few people of each split and group, four at least.
-
-    Leaving one out and setting one aside must leave two to train on.
-    """
-    strata = {(r["split"], r.get("group")) for r in recordings}
-    wanted = max(_SMOKE_SUBJECTS, -(-4 // max(len(strata), 1)))
-    kept: dict[tuple, set] = {stratum: set() for stratum in strata}
-    result = []
-    for recording in recordings:
-        people = kept[recording["split"], recording.get("group")]
-        if recording["subject_id"] in people or len(people) < wanted:
-            people.add(recording["subject_id"])
-            result.append(recording)
-    return result
-
-
-def few_windows(windows: WindowSet) -> WindowSet:
-    """Evenly spaced windows of each subject and class."""
-    chosen = []
-    for subject in dict.fromkeys(windows.subject.tolist()):
-        for label in range(windows.num_classes):
-            index = np.flatnonzero(
-                (windows.subject == subject) & (windows.y == label)
-            )
-            step = max(len(index) // (_SMOKE_WINDOWS // 2), 1)
-            chosen.append(index[::step][: _SMOKE_WINDOWS // 2])
-    return windows.take(np.sort(np.concatenate(chosen)))

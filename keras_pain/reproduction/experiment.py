@@ -5,14 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_pain.experiments.clip_methods import ClipOptions
 from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
+from keras_pain.experiments.trivial import METHODS as TRIVIAL_REGRESSORS
 from keras_pain.reports.tables import RowSpec, TableSpec
+from keras_pain.reproduction.material import Faces, Windows
+from keras_pain.reproduction.options import Options
 
 if TYPE_CHECKING:
     from keras_pain.reproduction.finished import FinishedRun
 
-_TRIVIAL = ("majority", "stratified")
+_TRIVIAL = ("majority", "stratified", *TRIVIAL_REGRESSORS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +41,12 @@ class Experiment:
             replacing them.
         report: Writes what the folds are run for; None writes the table and
             its figures.
+        material: What the samples are.
+        clips: How networks of faces are trained where that is not in their
+            recipes.
+        simulated_settings: Over `settings` where no raw corpus is given, so
+            that a small machine ends in minutes.
+        simulated_batch: Samples an update there, of networks of faces.
     """
 
     table: TableSpec
@@ -52,6 +62,61 @@ class Experiment:
     seeds: tuple[int, ...] = (0,)
     join_methods: bool = False
     report: Callable[["FinishedRun"], list[Path]] | None = None
+    material: Windows | Faces = Windows()
+    clips: ClipOptions = ClipOptions()
+    simulated_settings: Mapping = dataclasses.field(default_factory=dict)
+    simulated_batch: int | None = None
+
+    def settings_for(self, options: Options) -> dict:
+        """How samples are cut in a run with these flags."""
+        settings = dict(self.settings)
+        if isinstance(self.material, Faces):
+            if options.manual_dir is None:
+                settings |= self.simulated_settings
+            for name in ("num_frames", "size"):
+                if getattr(options, name):
+                    settings[name] = getattr(options, name)
+            if self.where:
+                settings["where"] = {k: list(v) for k, v in self.where.items()}
+        return settings
+
+    def clip_options(self, options: Options) -> ClipOptions:
+        """How networks of faces are trained in a run with these flags."""
+        batch = options.batch_size
+        if batch is None and (options.manual_dir is None or options.smoke):
+            batch = self.simulated_batch
+        return dataclasses.replace(
+            self.clips,
+            batch_size=batch,
+            micro_batch=options.micro_batch,
+            mixed_precision=options.mixed_precision,
+        )
+
+    def describe(self, options: Options) -> list[str]:
+        """Lines about the samples, for the table's header."""
+        settings = ", ".join(
+            f"{k}={v}" for k, v in self.settings_for(options).items()
+            if k != "cut" and v not in ("", (), [])
+        )  # fmt: skip
+        noun = self.material.noun
+        if not isinstance(self.material, Faces):
+            return [
+                f"{noun.capitalize()}: {settings}; augmentation of training "
+                f"{noun}: {self.augmentation}."
+            ]
+        chosen = self.clip_options(options)
+        jitter = chosen.jitter
+        batch = chosen.batch_size or "the recipes'"
+        line = f"Training: batch {batch}"
+        if chosen.micro_batch:
+            line += f" in micro-batches of {chosen.micro_batch}"
+        if chosen.mixed_precision:
+            line += ", mixed precision"
+        return [
+            f"{noun.capitalize()}: {settings}.",
+            f"{line}; flips {jitter.flip:g}, shifts up to "
+            f"{100 * jitter.shift:g} %, frames drawn {jitter.sampling}.",
+        ]
 
 
 def with_methods(
@@ -65,13 +130,14 @@ def with_methods(
     if not methods:
         return table
     if join and all(":" in method for method in methods):
-        methods = [*dict.fromkeys(row.method for row in table.rows), *methods]
+        ours = dict.fromkeys(row.method for row in table.methods)
+        methods = [*ours, *methods]
     labels = {row.method: row.label for row in table.rows}
     rows = []
     for evaluation in table.evaluations:
         trivial = [
             row.method
-            for row in table.rows
+            for row in table.methods
             if row.evaluation == evaluation and row.method in _TRIVIAL
         ]
         for method in dict.fromkeys([*trivial, *methods]):

@@ -12,6 +12,10 @@ from keras_pain.experiments.store import FoldKey, ResultStore
 from keras_pain.reports import figures
 from keras_pain.reports.aggregate import collect
 from keras_pain.reports.attention import plot_attention
+from keras_pain.reports.intensity_figures import (
+    intensity_panels,
+    plot_intensities,
+)
 from keras_pain.reports.tables import TableSpec
 
 _FIGURE_PROTOCOL = "leak_free"  # of both, the one worth looking at
@@ -29,8 +33,9 @@ def write_figures(
 ) -> list[Path]:
     """Confusion matrices, training curves, and attention on one window.
 
-    Curves and attention are of the first finished fold of each network and
-    protocol; the confusion matrices pool all folds of the finished rows.
+    Where intensities are predicted, scatters stand for the matrices. Curves
+    and attention are of the first finished fold of each network and protocol;
+    the rest pools all folds of the finished rows.
 
     Args:
         table: The table.
@@ -46,12 +51,22 @@ def write_figures(
     """
     paths = []
     groups = collect(store, expected, len(table.class_names))
-    if panels := figures.confusion_panels(table, groups):
+    if not table.class_names:
+        if found := intensity_panels(table, store, expected):
+            paths.append(
+                plot_intensities(
+                    found,
+                    f"{table.title}: predicted intensity",
+                    out_dir / "intensity.png",
+                    simulated=simulated,
+                )
+            )
+    elif panels := figures.confusion_panels(table, groups):
         paths.append(
             figures.plot_confusions(
                 panels,
                 table.class_names,
-                f"{table.title}: pooled windows",
+                f"{table.title}: pooled {table.samples}",
                 out_dir / "confusion.png",
                 simulated=simulated,
             )

@@ -11,8 +11,8 @@ from keras_pain.errors import ConfigurationError
 flags.DEFINE_string(
     "manual_dir",
     None,
-    "Folder of the raw corpus. Without it, EmoPain scripts simulate a small "
-    "corpus, and everything they write says SIMULATED.",
+    "Folder of the raw corpus. Without it a small corpus is simulated, and "
+    "everything that is written says SIMULATED.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -79,6 +79,28 @@ flags.DEFINE_string(
     "Label columns of challenge2020 files (0-based), e.g. "
     "exercise=30,pain=none,protective=31. Default: 30, 31 and 32, inferred.",
 )
+flags.DEFINE_integer(
+    "batch_size",
+    None,
+    "Faces only: samples an update, instead of the recipe's.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "micro_batch",
+    None,
+    "Faces only: samples in memory at once; gradients are averaged over "
+    "--batch_size.",
+    lower_bound=1,
+)
+flags.DEFINE_integer(
+    "num_frames", None, "Faces only: frames of a clip.", lower_bound=1
+)
+flags.DEFINE_integer("size", None, "Faces only: pixels a side.", lower_bound=16)
+flags.DEFINE_bool(
+    "mixed_precision",
+    False,
+    "Faces only: compute in half precision, for GPUs.",
+)
 _OPTIONS = (
     "manual_dir",
     "data_dir",
@@ -93,6 +115,11 @@ _OPTIONS = (
     "smoke",
     "on_bad_file",
     "challenge_columns",
+    "batch_size",
+    "micro_batch",
+    "num_frames",
+    "size",
+    "mixed_precision",
 )
 
 
@@ -113,6 +140,11 @@ class Options:
     smoke: bool = False
     on_bad_file: str | None = None
     challenge_columns: str | None = None
+    batch_size: int | None = None
+    micro_batch: int | None = None
+    num_frames: int | None = None
+    size: int | None = None
+    mixed_precision: bool = False
 
 
 def define_corpus(corpora: Sequence[str]) -> None:

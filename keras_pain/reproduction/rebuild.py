@@ -15,11 +15,8 @@ from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, FoldResult, ResultStore
 from keras_pain.models.registry import MODELS
-from keras_pain.reproduction.run import (
-    RUN_FILE,
-    chosen_recordings,
-    protocol_windows,
-)
+from keras_pain.reproduction.material import Windows, chosen_recordings
+from keras_pain.reproduction.run import RUN_FILE
 
 __all__ = ["FinishedFold", "finished_folds", "rebuild_fold"]
 
@@ -97,7 +94,7 @@ def rebuild_fold(
         dataset.get("where", {}),
         dataset.get("smoke", False),
     )
-    windows = protocol_windows(
+    windows = Windows().cut(
         recordings, dataset["windows"], dataset.get("smoke", False)
     )
     defects = result.config.get("defects", ())

@@ -3,33 +3,28 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from absl import app, flags, logging
 from rich.console import Console
 
-from keras_pain.data.cut import cut_windows
-from keras_pain.data.prepare import PreparedDataset, load_recordings
-from keras_pain.data.windows import WindowSet
+from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import runner
 from keras_pain.experiments.atomic import write_file
 from keras_pain.experiments.defects import resolve_defects, settings_with
 from keras_pain.experiments.methods import resolve_method
-from keras_pain.experiments.protocols import (
-    Protocol,
-    has_owners_split,
-    subjects_of,
-)
+from keras_pain.experiments.protocols import Protocol, has_owners_split
 from keras_pain.experiments.store import ResultStore
-from keras_pain.reproduction.corpus import few_people, few_windows, prepare
+from keras_pain.reproduction.corpus import prepare
 from keras_pain.reproduction.experiment import (
     Experiment,
     named_rows,
     with_methods,
 )
 from keras_pain.reproduction.finished import FinishedRun, table_report
+from keras_pain.reproduction.material import counted
 from keras_pain.reproduction.options import (
     Options,
     define_corpus,
@@ -123,27 +118,27 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     table = with_methods(
         experiment.table, options.methods, experiment.join_methods
     )
-    for row in table.rows:
+    for row in table.methods:
         resolve_method(row.method)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"
         )
     prepared = prepare(experiment, options, console)
-    recordings = chosen_recordings(
-        load_recordings(prepared.path), experiment.where, options.smoke
-    )
+    material = experiment.material
+    loaded = material.load(prepared, experiment.where, options.smoke)
     protocols = _protocols(experiment, options)
+    settings = experiment.settings_for(options)
     windows = {
-        protocol.name: protocol_windows(
-            recordings,
-            settings_with(protocol.defects, experiment.settings),
+        protocol.name: material.cut(
+            loaded,
+            settings_with(protocol.defects, settings),
             options.smoke,
         )
         for protocol in protocols
     }
     subjects = {
-        protocol: subjects_of(recordings, of_protocol.subject)
+        protocol: material.subjects(loaded, of_protocol)
         for protocol, of_protocol in windows.items()
     }
     epochs = _epochs(experiment, options)
@@ -152,7 +147,9 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         subjects,
         evaluations={
             evaluation: [
-                row.method for row in table.rows if row.evaluation == evaluation
+                row.method
+                for row in table.methods
+                if row.evaluation == evaluation
             ]
             for evaluation in table.evaluations
         },
@@ -162,19 +159,19 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             "corpus": prepared.corpus,
             "layout": prepared.config,
             "fingerprint": prepared.fingerprint,
-            "windows": dict(experiment.settings),
+            "windows": settings,
             "where": {k: list(v) for k, v in experiment.where.items()},
             "smoke": options.smoke,
             "augmentation": experiment.augmentation,
         },
         epochs=epochs,
+        extra=material.options(experiment, options),
     )
     table = named_rows(table)
     store = ResultStore(results_dir)
-    people = max(len(of_protocol) for of_protocol in subjects.values())
     console.print(
-        f"{table.name}: {max(map(len, windows.values()))} windows of {people} "
-        f"people, {len(tasks)} folds to {results_dir}"
+        f"{table.name}: {max(map(len, windows.values()))} {material.noun}, "
+        f"{len(tasks)} folds to {results_dir}"
     )
     runner.run(
         tasks,
@@ -213,35 +210,6 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     print(paths[0].read_text())
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
     return paths + subject_lists
-
-
-def chosen_recordings(
-    recordings: Sequence[Mapping], where: Mapping, smoke: bool
-) -> list[Mapping]:
-    """Recordings that take part: those `where` says, of few people for smoke.
-
-    Raises:
-        ConfigurationError: None is left.
-    """
-    chosen = [
-        recording
-        for recording in recordings
-        if all(recording[key] in values for key, values in where.items())
-    ]
-    if not chosen:
-        raise ConfigurationError(
-            f"none of {len(recordings)} recordings has {dict(where)}: check "
-            "the folder given with --manual_dir"
-        )
-    return few_people(chosen) if smoke else chosen
-
-
-def protocol_windows(
-    recordings: Sequence[Mapping], settings: Mapping, smoke: bool
-) -> WindowSet:
-    """Unscaled windows of a protocol."""
-    windows = cut_windows(recordings, settings)
-    return few_windows(windows) if smoke else windows
 
 
 def _protocols(experiment: Experiment, options: Options) -> list[Protocol]:
@@ -310,9 +278,8 @@ def _header(
     """What a reader has to know before the first number."""
     lines = [
         f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "
-        f"{_counted(windows)}.",
-        f"Windows: {_described(experiment.settings)}; augmentation of training "
-        f"windows: {experiment.augmentation}.",
+        f"{counted(windows, experiment.material.noun)}.",
+        *experiment.describe(options),
         f"Epochs: {epochs}, instead of the recipes'."
         if epochs
         else "Epochs: those of the recipes.",
@@ -330,32 +297,6 @@ def _header(
     if refused:
         lines.append(f"Raw files refused and left out: {refused}.")
     return lines
-
-
-def _counted(windows: Mapping[str, WindowSet]) -> str:
-    """Windows of each class, for each protocol that has its own."""
-    texts: dict[str, list[str]] = {}
-    for protocol, of_protocol in windows.items():
-        counts = ", ".join(
-            f"{count} {name}"
-            for name, count in zip(
-                of_protocol.class_names,
-                runner.class_counts(of_protocol),
-                strict=True,
-            )
-        )
-        text = (
-            f"{len(of_protocol)} windows ({counts}) of "
-            f"{len(set(of_protocol.subject))} people"
-        )
-        texts.setdefault(text, []).append(protocol)
-    if len(texts) == 1:
-        return next(iter(texts))
-    return "; ".join(f"{', '.join(v)}: {k}" for k, v in texts.items())
-
-
-def _described(settings: Mapping) -> str:
-    return ", ".join(f"{k}={v}" for k, v in settings.items() if k != "cut")
 
 
 def _protocol_line(protocol: Protocol) -> str:

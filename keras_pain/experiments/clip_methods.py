@@ -1,0 +1,216 @@
+"""Networks of face clips and pictures as methods."""
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_pain.data.clip_feed import (
+    Jitter,
+    evaluation_clips,
+    training_clips,
+)
+from keras_pain.data.clips import ClipSet
+from keras_pain.data.feed import num_steps
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.methods import FitReport, Method
+from keras_pain.experiments.training import (
+    class_weights,
+    make_loss,
+    make_optimizer,
+    never_xla_on_cpu,
+)
+from keras_pain.models.registry import CLIPS, FRAMES, MODELS
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipOptions:
+    """What a run may set beside the recipe.
+
+    Args:
+        batch_size: Replaces the recipe's number of samples an update.
+        micro_batch: Samples that are in memory at once; their gradients are
+            averaged until `batch_size` are seen. Batch normalisation sees
+            micro-batches, so that networks with it come out differently.
+        mixed_precision: Compute in half precision, keep weights in single.
+        jitter: How training samples are varied.
+        arguments: Arguments of the model builder, over the entry's.
+    """
+
+    batch_size: int | None = None
+    micro_batch: int | None = None
+    mixed_precision: bool = False
+    jitter: Jitter = Jitter()
+    arguments: dict = dataclasses.field(default_factory=dict)
+
+
+class ClipMethod(Method):
+    """A network of the registry that sees clips or pictures of faces.
+
+    Args:
+        name: Key of `keras_pain.models.registry.MODELS`.
+        epochs: Replaces the recipe's number of epochs.
+        options: See `ClipOptions`.
+        recipe: Replaces the entry's.
+        **arguments: Passed to the model builder.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        epochs: int | None = None,
+        options: ClipOptions = ClipOptions(),
+        recipe=None,
+        reuse: bool = False,
+        **arguments,
+    ):
+        self.name = name
+        self._entry = MODELS[name]
+        self._options = options
+        self._arguments = {**options.arguments, **arguments}
+        self.recipe = recipe or self._entry.recipe
+        self.epochs = epochs or self.recipe.epochs
+        self.model: keras.Model | None = None
+
+    def fit(self, train: ClipSet, validation: ClipSet, seed: int) -> FitReport:
+        keras.utils.set_random_seed(seed)
+        batch, accumulate = self._batches(len(train))
+        steps = num_steps(len(train), batch)
+        self._build(train, steps, accumulate)
+        weights = None
+        if train.num_classes:
+            weights = class_weights(train.y, train.num_classes, self.recipe)
+        report = FitReport()
+        stop = keras.callbacks.EarlyStopping(
+            monitor=self.recipe.monitor,
+            patience=self.recipe.patience or self.epochs,
+            restore_best_weights=True,
+        )
+        start = time.perf_counter()
+        history = self.model.fit(
+            training_clips(
+                train, _targets(train), batch, seed, self._options.jitter,
+                weights,
+            ),
+            steps_per_epoch=steps,
+            epochs=self.epochs,
+            validation_data=evaluation_clips(
+                validation, _targets(validation), batch
+            ),
+            callbacks=[stop, *self._reporters()],
+            shuffle=False,
+            verbose=0,
+        )  # fmt: skip
+        report.stages["network"] = time.perf_counter() - start
+        report.history = _rows(history)
+        report.chosen_epoch = stop.best_epoch + 1
+        return report
+
+    def predict(self, clips: ClipSet) -> np.ndarray:
+        """`(n,)` intensities."""
+        return self._outputs(clips)[:, 0]
+
+    def predict_proba(self, windows: ClipSet) -> np.ndarray:
+        return self._outputs(windows)
+
+    def config(self) -> dict:
+        options = dataclasses.asdict(self._options)
+        del options["arguments"]
+        return {
+            "name": self.name,
+            "epochs": self.epochs,
+            "recipe": self.recipe.settings(),
+            "arguments": self._arguments,
+            "options": options,
+        }
+
+    def save(self, folder: Path) -> None:
+        self.model.save(folder / "model.keras")
+
+    def _batches(self, count: int) -> tuple[int, int]:
+        """Samples a step, and steps whose gradients make one update."""
+        wanted = self._options.batch_size or self.recipe.batch_size
+        micro = min(self._options.micro_batch or wanted, wanted)
+        if wanted % micro:
+            raise ConfigurationError(
+                f"--batch_size ({wanted}) must be a multiple of --micro_batch "
+                f"({micro})"
+            )
+        # A training set smaller than the batch is one batch.
+        accumulate = min(wanted // micro, num_steps(count, micro))
+        return micro, max(accumulate, 1)
+
+    def _build(self, clips: ClipSet, steps: int, accumulate: int) -> None:
+        policy = "mixed_float16" if self._options.mixed_precision else "float32"
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            arguments = dict(self._arguments)
+            if clips.num_classes:
+                arguments["num_classes"] = clips.num_classes
+            self.model = self._entry.build(
+                input_shape=clips.input_shape, **arguments
+            )
+        finally:
+            keras.config.set_dtype_policy(before)
+        metric = "accuracy" if clips.num_classes else "mae"
+        self.model.compile(
+            optimizer=make_optimizer(
+                self.recipe, steps, self.epochs, accumulate
+            ),
+            loss=make_loss(self.recipe),
+            metrics=[metric],
+            jit_compile=never_xla_on_cpu(),
+        )
+
+    def _outputs(self, clips: ClipSet) -> np.ndarray:
+        batch, _ = self._batches(len(clips))
+        pictures = evaluation_clips(clips, np.zeros(len(clips)), batch)
+        return self.model.predict(
+            pictures.map(lambda x, y: x),
+            steps=math.ceil(len(clips) / batch),
+            verbose=0,
+        ).astype(np.float32)
+
+    def _reporters(self) -> list:
+        if self.on_epoch is None:
+            return []
+        return [
+            keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self.on_epoch(
+                    "network", epoch + 1, self.epochs
+                )
+            )
+        ]
+
+
+def _targets(clips: ClipSet) -> np.ndarray:
+    if clips.num_classes:
+        return np.eye(clips.num_classes, dtype=np.float32)[clips.y]
+    return clips.y[:, None].astype(np.float32)
+
+
+def _rows(history: keras.callbacks.History) -> list[dict]:
+    columns = history.history
+    return [
+        {
+            "stage": "network",
+            "epoch": epoch + 1,
+            **{name: float(values[epoch]) for name, values in columns.items()},
+        }
+        for epoch in range(len(next(iter(columns.values()))))
+    ]
+
+
+def _method(name: str):
+    return lambda **options: ClipMethod(name, **options)
+
+
+METHODS = {
+    name: _method(name)
+    for name, entry in MODELS.items()
+    if entry.data in (CLIPS, FRAMES)
+}

@@ -1,0 +1,85 @@
+"""What a recipe says, as Keras objects: optimiser, schedule, loss."""
+
+import keras
+import numpy as np
+
+from keras_pain.models.recipe import Recipe
+
+
+def make_optimizer(
+    recipe: Recipe, steps_per_epoch: int, epochs: int, accumulate: int = 1
+) -> keras.optimizers.Optimizer:
+    """The recipe's optimiser with its learning rate schedule.
+
+    Args:
+        recipe: The recipe.
+        steps_per_epoch: Batches an epoch, micro-batches if they accumulate.
+        epochs: Epochs of this training.
+        accumulate: Batches whose gradients are averaged before each update.
+
+    Returns:
+        A new optimiser.
+    """
+    updates = max(steps_per_epoch // accumulate, 1)
+    config = {
+        "learning_rate": _rate(recipe, updates, epochs),
+        **recipe.optimizer_options,
+    }
+    if accumulate > 1:
+        config["gradient_accumulation_steps"] = accumulate
+    found = keras.optimizers.get(recipe.optimizer)
+    return type(found)(**config)
+
+
+def _rate(recipe: Recipe, updates: int, epochs: int):
+    schedules = keras.optimizers.schedules
+    rate = recipe.learning_rate
+    if not recipe.schedule:
+        return rate
+    kind, *values = recipe.schedule
+    if kind == "exponential":
+        factor, steps = values
+        return schedules.ExponentialDecay(rate, steps, factor, staircase=True)
+    if kind == "cosine":
+        return schedules.CosineDecay(rate, updates * epochs)
+    falls, factor = values
+    return schedules.PiecewiseConstantDecay(
+        # Before epoch e the updates of e - 1 epochs are done.
+        [updates * (epoch - 1) - 1 for epoch in falls],
+        [rate * factor**number for number in range(len(falls) + 1)],
+    )
+
+
+def make_loss(recipe: Recipe) -> keras.losses.Loss | str:
+    """The recipe's loss with its options."""
+    if not recipe.loss_options:
+        return recipe.loss
+    name = "".join(map(str.title, recipe.loss.split("_")))
+    return keras.losses.get(
+        {"class_name": name, "config": dict(recipe.loss_options)}
+    )
+
+
+def class_weights(y: np.ndarray, num_classes: int, recipe: Recipe):
+    """`(n,)` float32 weight of each sample, None where classes weigh alike."""
+    if recipe.class_weights == "none":
+        return None
+    counts = np.bincount(y, minlength=num_classes)
+    if recipe.class_weights == "complement":
+        of_class = 1 - counts / counts.sum()
+    else:
+        of_class = counts.sum() / (num_classes * np.maximum(counts, 1))
+    return of_class[y].astype(np.float32)
+
+
+def never_xla_on_cpu() -> bool | str:
+    """`jit_compile` for networks of pictures.
+
+    XLA makes their convolutions on a CPU up to 14 times slower.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices("GPU"):
+            return False
+    return "auto"

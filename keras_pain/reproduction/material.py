@@ -1,0 +1,191 @@
+"""What a script's samples are and where they come from: windows, or faces."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_pain.data.clips import ClipSet, cut_clips
+from keras_pain.data.cut import cut_windows
+from keras_pain.data.frames import FrameStore, open_frames
+from keras_pain.data.prepare import PreparedDataset, load_recordings
+from keras_pain.data.windows import WindowSet
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.fold_data import Samples, class_counts
+from keras_pain.experiments.protocols import Subject, subjects_of
+
+_SMOKE_SUBJECTS = 2  # of each split and group
+_SMOKE_WINDOWS = 40  # of each subject
+_SMOKE_CLIPS = 3  # of each person
+_SMOKE_FRAMES = 6
+_STRATA = 3  # of intensity, where folds are of clips
+
+
+class Windows:
+    """Windows of movement recordings."""
+
+    noun = "windows"
+
+    def load(
+        self, prepared: PreparedDataset, where: Mapping, smoke: bool
+    ) -> list[Mapping]:
+        """The recordings that take part."""
+        return chosen_recordings(load_recordings(prepared.path), where, smoke)
+
+    def cut(self, loaded: Sequence[Mapping], settings: Mapping, smoke: bool):
+        """Unscaled windows of a protocol."""
+        windows = cut_windows(loaded, settings)
+        return few_windows(windows) if smoke else windows
+
+    def subjects(
+        self, loaded: Sequence[Mapping], windows: WindowSet
+    ) -> list[Subject]:
+        """The people with windows, in strata of group and pain."""
+        return subjects_of(loaded, windows.subject)
+
+    def options(self, experiment, options) -> dict[str, Any]:
+        """Arguments for every method."""
+        return {}
+
+
+class Faces:
+    """Clips or single frames of faces.
+
+    Args:
+        noun: What readers call the samples.
+        smoke_size: Pixels a side of a smoke run.
+        smoke_frames: Frames of a clip there.
+    """
+
+    def __init__(
+        self,
+        noun: str = "clips",
+        smoke_size: int = 32,
+        smoke_frames: int = 8,
+    ):
+        self.noun = noun
+        self._smoke = {"size": smoke_size, "num_frames": smoke_frames}
+
+    def load(
+        self, prepared: PreparedDataset, where: Mapping, smoke: bool
+    ) -> FrameStore:
+        """All pictures of the dataset; `where` is looked at by `cut`."""
+        return open_frames(prepared.path)
+
+    def cut(
+        self, loaded: FrameStore, settings: Mapping, smoke: bool
+    ) -> ClipSet:
+        """Labelled samples of a protocol."""
+        if not smoke:
+            return cut_clips(loaded, **settings)
+        clips = cut_clips(loaded, **{**settings, **self._smoke})
+        return _few(clips)
+
+    def subjects(self, loaded: FrameStore, clips: ClipSet) -> list[Subject]:
+        """People; of clips as units, these in strata of their label."""
+        ids, first = np.unique(clips.subject, return_index=True)
+        if (clips.subject == clips.person).all():
+            return [Subject(name, "") for name in ids.tolist()]
+        labels = clips.y[first]
+        if not clips.num_classes:
+            cuts = np.quantile(labels, np.arange(1, _STRATA) / _STRATA)
+            labels = np.searchsorted(cuts, labels)
+        return [
+            Subject(name, str(label))
+            for name, label in zip(ids.tolist(), labels, strict=True)
+        ]
+
+    def options(self, experiment, options) -> dict[str, Any]:
+        """Arguments for every method: batch, precision, jitter."""
+        return {"options": experiment.clip_options(options)}
+
+
+def chosen_recordings(
+    recordings: Sequence[Mapping], where: Mapping, smoke: bool
+) -> list[Mapping]:
+    """Recordings that take part: those `where` says, of few people for smoke.
+
+    Raises:
+        ConfigurationError: None is left.
+    """
+    chosen = [
+        recording
+        for recording in recordings
+        if all(recording[key] in values for key, values in where.items())
+    ]
+    if not chosen:
+        raise ConfigurationError(
+            f"none of {len(recordings)} recordings has {dict(where)}: check "
+            "the folder given with --manual_dir"
+        )
+    return few_people(chosen) if smoke else chosen
+
+
+def counted(samples: Mapping[str, Samples], noun: str) -> str:
+    """Samples of each class, for each protocol that has its own."""
+    texts: dict[str, list[str]] = {}
+    for protocol, of_protocol in samples.items():
+        if of_protocol.class_names:
+            counts = ", ".join(
+                f"{count} {name}"
+                for name, count in zip(
+                    of_protocol.class_names,
+                    class_counts(of_protocol),
+                    strict=True,
+                )
+            )
+        else:
+            y = of_protocol.y
+            counts = (
+                f"intensity {y.min():g} to {y.max():g}, mean {y.mean():.2f}"
+            )
+        people = getattr(of_protocol, "person", of_protocol.subject)
+        text = (
+            f"{len(of_protocol)} {noun} ({counts}) of {len(set(people))} people"
+        )
+        texts.setdefault(text, []).append(protocol)
+    if len(texts) == 1:
+        return next(iter(texts))
+    return "; ".join(f"{', '.join(v)}: {k}" for k, v in texts.items())
+
+
+def _few(clips: ClipSet) -> ClipSet:
+    """A few samples of each person, spread over their labels."""
+    wanted = _SMOKE_CLIPS if clips.num_frames else _SMOKE_FRAMES
+    chosen = []
+    for person in dict.fromkeys(clips.person.tolist()):
+        index = np.flatnonzero(clips.person == person)
+        index = index[np.argsort(clips.y[index], kind="stable")]
+        places = np.linspace(0, len(index) - 1, min(wanted, len(index)))
+        chosen.append(index[np.unique(places.round().astype(int))])
+    return clips.take(np.sort(np.concatenate(chosen)))
+
+
+def few_people(recordings: Sequence[Mapping]) -> list[Mapping]:
+    """Recordings of a few people of each split and group, four at least.
+
+    Leaving one out and setting one aside must leave two to train on.
+    """
+    strata = {(r["split"], r.get("group")) for r in recordings}
+    wanted = max(_SMOKE_SUBJECTS, -(-4 // max(len(strata), 1)))
+    kept: dict[tuple, set] = {stratum: set() for stratum in strata}
+    result = []
+    for recording in recordings:
+        people = kept[recording["split"], recording.get("group")]
+        if recording["subject_id"] in people or len(people) < wanted:
+            people.add(recording["subject_id"])
+            result.append(recording)
+    return result
+
+
+def few_windows(windows: WindowSet) -> WindowSet:
+    """Evenly spaced windows of each subject and class."""
+    chosen = []
+    for subject in dict.fromkeys(windows.subject.tolist()):
+        for label in range(windows.num_classes):
+            index = np.flatnonzero(
+                (windows.subject == subject) & (windows.y == label)
+            )
+            step = max(len(index) // (_SMOKE_WINDOWS // 2), 1)
+            chosen.append(index[::step][: _SMOKE_WINDOWS // 2])
+    return windows.take(np.sort(np.concatenate(chosen)))
