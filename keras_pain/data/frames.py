@@ -31,7 +31,8 @@ class ClipInfo:
         name: Its name.
         subject_id: Participant.
         labels: Numbers of the whole clip, e.g. `vas`.
-        frame_labels: Arrays of one entry a frame, e.g. `pspi`, `found`.
+        frame_labels: Arrays of one entry a frame, e.g. `pspi`, `found`, and
+            `landmarks` `(frames, points, 2)` where there are any.
     """
 
     name: str
@@ -179,9 +180,9 @@ def _write(folder: pathlib.Path, examples: list[dict[str, Any]]) -> None:
             count = len(example["frames"])
             labels = {}
             for name, value in example.items():
-                if name in ("frames", "landmarks", "name", "subject_id"):
+                if name in ("frames", "name", "subject_id"):
                     continue
-                if np.shape(value)[:1] == (count,) and np.ndim(value) == 1:
+                if np.ndim(value) and len(value) == count:
                     per_frame.setdefault(name, []).append(value)
                 elif np.ndim(value) == 0 and not isinstance(value, bytes):
                     labels[name] = float(value)

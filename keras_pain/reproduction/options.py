@@ -147,6 +147,9 @@ class Options:
     mixed_precision: bool = False
 
 
+ALL_CORPORA = "all"
+
+
 def define_corpus(corpora: Sequence[str]) -> None:
     """Adds the flag `--corpus`, for scripts that know several."""
     flags.DEFINE_enum("corpus", corpora[0], list(corpora), "Corpus to run on.")

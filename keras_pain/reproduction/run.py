@@ -26,6 +26,7 @@ from keras_pain.reproduction.experiment import (
 from keras_pain.reproduction.finished import FinishedRun, table_report
 from keras_pain.reproduction.material import counted
 from keras_pain.reproduction.options import (
+    ALL_CORPORA,
     Options,
     define_corpus,
     options_of_flags,
@@ -42,18 +43,20 @@ _BASES = {
 RUN_FILE = "run.json"
 
 
-def main(*experiments: Experiment, choose_corpus: bool = False) -> None:
+def main(
+    *experiments: Experiment, choose_corpus: bool = False, several: bool = False
+) -> None:
     """Runs experiments with the flags of the command line.
 
     With `choose_corpus` the flag `--corpus` says of which corpus; the default
-    is that of the first.
+    is that of the first, or with `several` all of them, one after another.
 
     Problems that the user can cure end it with one line and exit code 1; an
     interrupt says what was kept.
     """
     if choose_corpus:
         corpora = list(dict.fromkeys(e.corpus for e in experiments))
-        define_corpus(corpora)
+        define_corpus([ALL_CORPORA, *corpora] if several else corpora)
     show_in_help()
 
     def run_all(arguments):
@@ -68,7 +71,14 @@ def main(*experiments: Experiment, choose_corpus: bool = False) -> None:
             chosen = experiments
             if choose_corpus:
                 corpus = flags.FLAGS.corpus
-                chosen = [e for e in experiments if e.corpus == corpus]
+                chosen = [
+                    e for e in experiments if corpus in (e.corpus, ALL_CORPORA)
+                ]
+                if corpus == ALL_CORPORA and options.manual_dir:
+                    raise ConfigurationError(
+                        "--manual_dir is the folder of one corpus: say which "
+                        f"with --corpus={'|'.join(corpora)}"
+                    )
             for experiment in chosen:
                 reproduce(experiment, own_folder(experiment, options))
         except KerasPainError as error:
@@ -85,6 +95,8 @@ def main(*experiments: Experiment, choose_corpus: bool = False) -> None:
     def own_folder(experiment, options):
         """Several tables of one script do not share a results folder."""
         alone = len({e.corpus for e in experiments}) == len(experiments)
+        if choose_corpus and flags.FLAGS.corpus == ALL_CORPORA:
+            alone = False
         if options.results_dir is None or (choose_corpus and alone):
             return options
         if len(experiments) == 1:

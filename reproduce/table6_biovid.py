@@ -1,0 +1,26 @@
+"""The improved L3D against three networks on BioVid: the paper's Table 3.
+
+python reproduce/table6_biovid.py                    # simulated
+python reproduce/table6_biovid.py --manual_dir RAW   # the real corpus
+"""
+
+from pathlib import Path
+
+from keras_pain.reproduction import main
+from keras_pain.reproduction.l3d import face_experiment
+
+EXPERIMENT = face_experiment(
+    "table6_biovid",
+    "Pain intensity",
+    "biovid",
+    (
+        ("ResNet18-LSTM", "resnet18_lstm"),
+        ("ResNet18-GRU", "resnet18_gru"),
+        ("C3D", "c3d"),
+        ("L3D + both (full)", "l3d_full"),
+    ),
+    Path(__file__).parent / "published" / "l3d_table3_biovid.csv",
+)
+
+if __name__ == "__main__":
+    main(EXPERIMENT)
