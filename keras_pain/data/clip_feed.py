@@ -137,7 +137,11 @@ def evaluation_clips(
             index = np.arange(start, min(start + batch_size, len(clips)))
             yield index, *_draws(clips, index, still, np.random.default_rng(0))
 
-    return _pipeline(clips, targets, batches, weights, limit).prefetch(2)
+    dataset = _pipeline(clips, targets, batches, weights, limit)
+    steps = num_steps(len(clips), batch_size)
+    return dataset.apply(
+        tf.data.experimental.assert_cardinality(steps)
+    ).prefetch(2)
 
 
 def decoded_frames(

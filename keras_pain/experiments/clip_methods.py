@@ -1,7 +1,6 @@
 """Networks of face clips and pictures as methods."""
 
 import dataclasses
-import math
 import time
 from pathlib import Path
 
@@ -16,7 +15,9 @@ from keras_pain.data.clip_feed import (
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.feed import num_steps
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import FitReport, Method
+from keras_pain.experiments.reuse import fresh_models, trace
 from keras_pain.experiments.training import (
     class_weights,
     make_loss,
@@ -53,6 +54,7 @@ class ClipMethod(Method):
     Args:
         name: Key of `keras_pain.models.registry.MODELS`.
         epochs: Replaces the recipe's number of epochs.
+        reuse: See `keras_pain.experiments.neural.KerasMethod`.
         options: See `ClipOptions`.
         recipe: Replaces the entry's.
         **arguments: Passed to the model builder.
@@ -73,6 +75,7 @@ class ClipMethod(Method):
         self._arguments = {**options.arguments, **arguments}
         self.recipe = recipe or self._entry.recipe
         self.epochs = epochs or self.recipe.epochs
+        self._reuse = reuse
         self.model: keras.Model | None = None
 
     def fit(self, train: ClipSet, validation: ClipSet, seed: int) -> FitReport:
@@ -89,22 +92,27 @@ class ClipMethod(Method):
             patience=self.recipe.patience or self.epochs,
             restore_best_weights=True,
         )
-        start = time.perf_counter()
-        history = self.model.fit(
-            training_clips(
+        arguments = {
+            "x": training_clips(
                 train, _targets(train), batch, seed, self._options.jitter,
                 weights,
             ),
-            steps_per_epoch=steps,
-            epochs=self.epochs,
-            validation_data=evaluation_clips(
+            "validation_data": evaluation_clips(
                 validation, _targets(validation), batch
             ),
-            callbacks=[stop, *self._reporters()],
-            shuffle=False,
-            verbose=0,
-        )  # fmt: skip
-        report.stages["network"] = time.perf_counter() - start
+            "epochs": self.epochs,
+            "steps_per_epoch": steps,
+            "shuffle": False,
+            "verbose": 0,
+        }  # fmt: skip
+        start = time.perf_counter()
+        trace(self.model, **arguments)
+        begin = time.perf_counter()
+        history = self.model.fit(
+            **arguments, callbacks=[stop, *self._reporters()]
+        )
+        report.trace_seconds = begin - start
+        report.stages["network"] = time.perf_counter() - begin
         report.history = _rows(history)
         report.chosen_epoch = stop.best_epoch + 1
         return report
@@ -144,6 +152,25 @@ class ClipMethod(Method):
         return micro, max(accumulate, 1)
 
     def _build(self, clips: ClipSet, steps: int, accumulate: int) -> None:
+        """Sets the network to its initial state."""
+        # The steps of an epoch matter to a schedule only.
+        scheduled = steps if self.recipe.schedule else 0
+        key = (
+            canonical_json(self.config()),
+            clips.input_shape,
+            clips.num_classes,
+            scheduled,
+            accumulate,
+        )
+        (self.model,) = fresh_models(
+            key,
+            lambda: (self._compiled(clips, steps, accumulate),),
+            self._reuse,
+        )
+
+    def _compiled(
+        self, clips: ClipSet, steps: int, accumulate: int
+    ) -> keras.Model:
         policy = "mixed_float16" if self._options.mixed_precision else "float32"
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
@@ -151,13 +178,13 @@ class ClipMethod(Method):
             arguments = dict(self._arguments)
             if clips.num_classes:
                 arguments["num_classes"] = clips.num_classes
-            self.model = self._entry.build(
+            model = self._entry.build(
                 input_shape=clips.input_shape, **arguments
             )
         finally:
             keras.config.set_dtype_policy(before)
         metric = "accuracy" if clips.num_classes else "mae"
-        self.model.compile(
+        model.compile(
             optimizer=make_optimizer(
                 self.recipe, steps, self.epochs, accumulate
             ),
@@ -165,14 +192,13 @@ class ClipMethod(Method):
             metrics=[metric],
             jit_compile=never_xla_on_cpu(),
         )
+        return model
 
     def _outputs(self, clips: ClipSet) -> np.ndarray:
         batch, _ = self._batches(len(clips))
         pictures = evaluation_clips(clips, np.zeros(len(clips)), batch)
         return self.model.predict(
-            pictures.map(lambda x, y: x),
-            steps=math.ceil(len(clips) / batch),
-            verbose=0,
+            pictures.map(lambda x, y: x), verbose=0
         ).astype(np.float32)
 
     def _reporters(self) -> list:

@@ -16,6 +16,11 @@ REGRESSION_RULES = {
         "a fold is constant; such folds are left out of that metric's mean "
         "over folds, and counted."
     ),
+    "pooled_mean": (
+        "Pooled over folds, the training mean has a negative PCC: where a "
+        "fold's own intensities are high, those of all others are low. That "
+        "is arithmetic, not information."
+    ),
     "rmse": (
         "RMSE pooled is the root of the pooled MSE; its mean over folds is "
         "not the root of the mean MSE, and never above it."

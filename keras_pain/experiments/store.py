@@ -38,6 +38,8 @@ from keras_pain.experiments.keys import (
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.npz"
 PREDICTION_ARRAYS = ("y_true", "probabilities", "subject", "window_id")
+# Where intensities are predicted.
+INTENSITY_ARRAYS = ("y_true", "y_pred", "subject", "window_id")
 
 _FORMAT = 1
 _LOG = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class FoldResult:
         key: The fold.
         config: The configuration it was run under.
         result: What the writer handed over: metrics, timings and so on.
-        predictions: The arrays of `PREDICTION_ARRAYS`.
+        predictions: The arrays of `PREDICTION_ARRAYS`, or `INTENSITY_ARRAYS`.
         path: The fold's folder, which also holds the further files.
     """
 
@@ -295,14 +297,14 @@ def _sha256(path: pathlib.Path) -> str:
 
 def _npz(predictions: Mapping[str, np.ndarray]) -> bytes:
     names = set(predictions)
-    if names != set(PREDICTION_ARRAYS):
+    if names not in (set(PREDICTION_ARRAYS), set(INTENSITY_ARRAYS)):
         raise ValueError(
             f"predictions must hold {sorted(PREDICTION_ARRAYS)}, got "
             f"{sorted(names)}"
         )
     arrays = {name: np.asarray(predictions[name]) for name in sorted(names)}
-    if arrays["probabilities"].ndim != 2 or not all(
-        array.ndim == 1 or name == "probabilities"
+    if not all(
+        array.ndim == (2 if name == "probabilities" else 1)
         for name, array in arrays.items()
     ):
         raise ValueError(

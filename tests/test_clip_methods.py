@@ -1,0 +1,221 @@
+"""Networks of faces as methods: training, resuming, folds, tables."""
+
+import dataclasses
+import re
+
+import keras
+import numpy as np
+import pytest
+from fake_faces import fake_store
+
+from keras_pain.data.clips import cut_clips
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import runner
+from keras_pain.experiments.clip_methods import ClipMethod, ClipOptions
+from keras_pain.experiments.defects import settings_with
+from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.protocols import (
+    LEAK_FREE,
+    Protocol,
+    Subject,
+    make_folds,
+)
+from keras_pain.experiments.store import ResultStore
+from keras_pain.experiments.training import class_weights, make_optimizer
+from keras_pain.models.registry import MODELS
+from keras_pain.reports.intensity_figures import (
+    intensity_panels,
+    plot_intensities,
+)
+from keras_pain.reports.tables import (
+    ColumnSpec,
+    RowSpec,
+    TableSpec,
+    write_table,
+)
+from keras_pain.reproduction.material import Faces
+
+SMALL = {"widths": (2, 2, 4, 4, 4, 4, 4, 4)}
+OPTIONS = ClipOptions(batch_size=4, arguments=SMALL)
+AS_PUBLISHED = Protocol(
+    "as_published", "as_published", ("clips_at_random", "epoch_on_test")
+)
+SETTINGS = {"label": "vas", "num_frames": 4, "size": 32}
+
+
+@pytest.fixture(scope="module")
+def store():
+    return fake_store(people=6, clips=2, frames=6, size=32)
+
+
+@pytest.fixture(scope="module")
+def clips(store):
+    return cut_clips(store, **SETTINGS)
+
+
+def parts(clips):
+    return (
+        clips.of_subjects(["s0", "s1", "s2", "s3"]),
+        clips.of_subjects(["s4"]),
+        clips.of_subjects(["s5"]),
+    )
+
+
+def test_a_network_trains_predicts_and_comes_back(clips, tmp_path):
+    train, validation, test = parts(clips)
+    epochs = []
+    method = ClipMethod("l3d", epochs=2, options=OPTIONS, reuse=True)
+    method.on_epoch = lambda stage, epoch, last: epochs.append(epoch)
+    report = method.fit(train, validation, seed=3)
+    assert epochs == [1, 2]
+    assert report.chosen_epoch in (1, 2)
+    assert {"loss", "mae", "val_loss", "val_mae"} <= report.history[0].keys()
+    predicted = method.predict(test)
+    assert predicted.shape == (2,) and np.isfinite(predicted).all()
+    method.save(tmp_path)
+    # The kept network, set to its initial state.
+    again = ClipMethod("l3d", epochs=2, options=OPTIONS, reuse=True)
+    again.fit(train, validation, seed=3)
+    np.testing.assert_array_equal(again.predict(test), predicted)
+    again.model = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(test), predicted, rtol=1e-5)
+
+
+def test_settings_are_part_of_the_configuration():
+    plain = ClipMethod("l3d", options=OPTIONS).config()
+    other = dataclasses.replace(OPTIONS, mixed_precision=True)
+    assert plain != ClipMethod("l3d", options=other).config()
+    assert plain["recipe"]["loss_options"] == {"delta": 0.7}
+    assert plain["arguments"] == SMALL
+
+
+def test_a_batch_that_micro_batches_do_not_fill_is_refused(clips):
+    options = ClipOptions(batch_size=10, micro_batch=4, arguments=SMALL)
+    with pytest.raises(ConfigurationError, match="multiple of --micro_batch"):
+        ClipMethod("l3d", 1, options).fit(clips, clips, 0)
+
+
+def test_schedules_fall_where_the_recipe_says():
+    recipe = MODELS["l3d"].recipe
+    sources = {**recipe.sources, "schedule": "test"}
+
+    def rates(schedule, updates):
+        chosen = dataclasses.replace(
+            recipe, schedule=schedule, sources=sources, learning_rate=1.0
+        )
+        rate = make_optimizer(chosen, 10, 4)._learning_rate
+        return [float(rate(step)) for step in updates]
+
+    assert rates(("exponential", 0.5, 3), (0, 2, 3, 6)) == [1, 1, 0.5, 0.25]
+    # Epoch 2 begins with update 10, epoch 3 with update 20.
+    assert rates(("multistep", (2, 3), 0.1), (0, 9, 10, 19, 20)) == (
+        pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    )
+    assert rates(("cosine",), (0, 20, 40)) == pytest.approx([1, 0.5, 0])
+
+
+def test_balanced_weights_give_classes_the_same_sum():
+    recipe = dataclasses.replace(
+        MODELS["l3d"].recipe,
+        class_weights="balanced",
+        sources={**MODELS["l3d"].recipe.sources, "class_weights": "test"},
+    )
+    y = np.array([0, 1, 1, 1])
+    weights = class_weights(y, 2, recipe)
+    assert weights[y == 0].sum() == pytest.approx(weights[y == 1].sum())
+    assert weights.mean() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("protocol", ["as_published", "leak_free"])
+def test_five_folds_test_everybody_once(protocol):
+    people = [Subject(f"p{n}", str(n % 3)) for n in range(13)]
+    folds = make_folds(people, "cv5", protocol)
+    assert [fold.name for fold in folds] == [f"fold{n}" for n in range(5)]
+    tested = [name for fold in folds for name in fold.test]
+    assert sorted(tested) == sorted(person.id for person in people)
+    assert (
+        max(len(f.test) for f in folds) - min(len(f.test) for f in folds) <= 1
+    )
+    # Strata are dealt evenly.
+    of = {person.id: person.stratum for person in people}
+    for fold in folds:
+        assert len({of[name] for name in fold.test}) >= 2
+    with pytest.raises(ConfigurationError, match="at least 5"):
+        make_folds(people[:4], "cv5", protocol)
+
+
+def test_folds_run_and_become_a_table(store, tmp_path):
+    protocols = (AS_PUBLISHED, LEAK_FREE)
+    material = Faces()
+    clips = {
+        p.name: material.cut(
+            store, settings_with(p.defects, SETTINGS), smoke=False
+        )
+        for p in protocols
+    }
+    subjects = {
+        name: material.subjects(store, of_protocol)
+        for name, of_protocol in clips.items()
+    }
+    assert len(subjects["as_published"]) == 12  # clips
+    assert len(subjects["leak_free"]) == 6  # people
+    tasks = runner.plan(
+        subjects,
+        evaluations={"cv5": ["train_mean", "constant_2", "l3d"]},
+        protocols=protocols,
+        seeds=(0,),
+        dataset={"fingerprint": "f", "windows": SETTINGS},
+        epochs=1,
+        extra={"options": OPTIONS},
+    )
+    results = ResultStore(tmp_path / "results")
+    # The rest of the folds says nothing more about networks.
+    few = [t for t in tasks if t.key.method != "l3d" or t.number == 0]
+    runner.run(few, clips, results)
+    leaky = results.read(few[0].key)
+    people = set(leaky.predictions["subject"])
+    assert people <= {f"s{n}" for n in range(6)}
+    published = tmp_path / "published.csv"
+    published.write_text(
+        "method,evaluation,metric,class,value,note\nother,cv5,mae,,2.5,\n"
+    )
+    spec = TableSpec(
+        name="t",
+        title="T",
+        paper="P",
+        rows=(
+            RowSpec("Training mean", "train_mean", "cv5"),
+            RowSpec("Two", "constant_2", "cv5"),
+            RowSpec("From elsewhere", "other", "cv5", literature=True),
+            RowSpec("L3D", "l3d", "cv5"),
+        ),
+        columns=(ColumnSpec("MAE", "mae"), ColumnSpec("PCC", "pcc")),
+        class_names=(),
+        published=published,
+        samples="clips",
+    )
+    expected = {task.key: task.config for task in tasks}
+    paths = write_table(
+        spec, results, expected, tmp_path, corpus="fake", simulated=True
+    )
+    text = paths[0].read_text()
+    y = clips["leak_free"].y
+    assert re.search(rf"\| +{np.abs(y - 2).mean():.3f} \|", text)
+    assert "1/5 folds" in text
+    assert re.search(r"\| From elsewhere +\| paper +\| +2.5 \|", text)
+    panels = intensity_panels(spec, results, expected)
+    assert len(panels) == 4  # the unfinished network has none
+    assert plot_intensities(
+        panels, "T", tmp_path / "f.png", simulated=True
+    ).exists()
+
+
+def test_methods_of_intensities_are_known():
+    assert resolve_method("train_median").name == "train_median"
+    assert resolve_method("l3d", epochs=1, options=OPTIONS).epochs == 1
+
+
+def test_a_class_table_needs_the_majority_and_an_intensity_table_the_mean():
+    for classes, missing in ((("a", "b"), "majority"), ((), "train_mean")):
+        with pytest.raises(ValueError, match=missing):
+            TableSpec("t", "T", "P", (RowSpec("X", "x", "cv5"),), (), classes)
