@@ -6,14 +6,18 @@ runs. Whatever it needs is imported when it runs, so that `--help` is instant.
 
 import argparse
 import dataclasses
+import importlib
+import inspect
 import json
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
 from keras_pain import __version__
+from keras_pain.augment.gsff import command as gsff
 from keras_pain.corpora.registry import CORPORA, get_corpus
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments import quiet
 
 _Arguments = Callable[[argparse.ArgumentParser], None]
 _Run = Callable[[argparse.Namespace], int]
@@ -102,7 +106,7 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
         "--scale",
         choices=("small", "full"),
         default="small",
-        help="12 or 30 people [small]",
+        help="how much of the corpus; full is as much as there is [small]",
     )
     parser.add_argument(
         "--layout", default="all", help="a layout of the corpus, or all [all]"
@@ -116,8 +120,28 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with_test",
         action="store_true",
-        help="also write the test split, which the owners withhold",
+        help="emopain: also write the test split, which the owners withhold",
     )
+    parser.add_argument(
+        "--frames", type=int, help="videos: frames of each, else their usual"
+    )
+    parser.add_argument(
+        "--size",
+        type=_size,
+        metavar="WIDTHxHEIGHT",
+        help="videos: of a frame, in pixels, else that of the scale",
+    )
+    parser.add_argument(
+        "--jobs", type=int, help="videos: processes, else one for each core"
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    """`320x240`, as users write it, to height and width."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 320x240")
+    return int(height), int(width)
 
 
 def _simulate(args: argparse.Namespace) -> int:
@@ -131,17 +155,30 @@ def _simulate(args: argparse.Namespace) -> int:
             f"--layout={args.layout}: {args.corpus} has the layouts "
             f"{', '.join(corpus.LAYOUTS)}, or all"
         )
+    options = {
+        name: getattr(args, name)
+        for name in ("with_test", "frames", "size", "jobs")
+        if getattr(args, name)
+    }
+    simulator = importlib.import_module(f"{corpus.__name__}.simulator")
+    taken = inspect.signature(simulator.simulate).parameters
+    for name in options.keys() - taken.keys():
+        raise ConfigurationError(f"--{name} does not apply to {args.corpus}")
     paths = corpus.simulate(
         args.out,
         layout=args.layout,
         scale=args.scale,
         seed=args.seed,
         subjects=args.subjects,
-        with_test=args.with_test,
         progress=True,
+        **options,
     )
     size = sum(pathlib.Path(path).stat().st_size for path in paths) / 1e6
     print(f"{len(paths)} SIMULATED files, {size:,.1f} MB, in {args.out}")
+    if "size" in taken:  # it draws pictures
+        from keras_pain.corpora.faces.sheet import write_corpus_sheet
+
+        print(write_corpus_sheet(args.corpus, args.out))
     return 0
 
 
@@ -243,9 +280,7 @@ def _convert_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from keras_pain.experiments.quiet import start_tensorflow
-
-    start_tensorflow()
+    quiet.start_tensorflow()
     from keras_pain.models import lsfan_checkpoint as checkpoint
 
     checkpoint.check_target(args.target)
@@ -352,6 +387,12 @@ COMMANDS = (
         "Draw where the networks of a results folder look, and check it.",
         _explain_arguments,
         _explain,
+    ),
+    Command(
+        "gsff",
+        gsff.HELP,
+        gsff.add_arguments,
+        lambda args: gsff.run(args, quiet.start_tensorflow),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""The contract that every model of the registry keeps, in one call.
+"""The contract that every model of movement windows keeps, in one call.
 
 `check_model(case, tmp_path)` is called by `test_models.py` for each row.
 `python tests/model_checks.py --write` generates the golden outputs anew.

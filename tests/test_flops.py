@@ -11,6 +11,7 @@ from keras_pain.models.banet import BANet
 from keras_pain.models.flops import count_flops
 from keras_pain.models.registry import MODELS
 from keras_pain.models.stacked_lstm import StackedLSTM
+from keras_pain.models.weightless import weightless
 
 
 def _model(shape, *stack):
@@ -44,6 +45,50 @@ def _model(shape, *stack):
             (10, 3),
             [layers.Bidirectional(layers.LSTM(4, return_sequences=True))],
             2 * 2 * 10 * 16 * (3 + 4),
+        ),
+        ((10, 3), [layers.GRU(4)], 2 * 10 * 12 * (3 + 4)),
+        ((10, 3), [layers.SimpleRNN(4)], 2 * 10 * 4 * (3 + 4)),
+        # Two filters for each of 6 channels.
+        (
+            (9, 9, 6),
+            [layers.DepthwiseConv2D(7, depth_multiplier=2, padding="same")],
+            2 * 9 * 9 * 12 * 7 * 7,
+        ),
+        (
+            (9, 9, 6),
+            [layers.SeparableConv2D(5, 3, depth_multiplier=2)],
+            2 * 7 * 7 * (6 * 2 * 3 * 3 + 12 * 5),
+        ),
+        (
+            (4, 5, 6),
+            [layers.Conv2DTranspose(8, 3, strides=2)],
+            2 * (4 * 5 * 6) * (3 * 3 * 8),
+        ),
+        # Frames of a clip, folded: 5 pictures.
+        (
+            (5, 8, 8, 3),
+            [layers.TimeDistributed(layers.Conv2D(4, 3))],
+            5 * 2 * (6 * 6 * 4) * (3 * 3 * 3),
+        ),
+        ((4, 7), [layers.EinsumDense("abc,cde->abde", (None, 2, 3))], 336),
+        (
+            (8, 6, 4, 3),
+            [
+                layers.Rescaling(1 / 127.5, offset=-1),
+                layers.MaxPooling3D(2, padding="same"),
+                layers.BatchNormalization(),
+                layers.UpSampling3D(2),
+                layers.GlobalAveragePooling3D(),
+                layers.LayerNormalization(),
+                layers.Dense(1),
+            ],
+            6,
+        ),
+        # Two weighed neighbours along the height, then along the width.
+        (
+            (3, 4, 2),
+            [layers.UpSampling2D(2, interpolation="bilinear")],
+            2 * 2 * (6 * 4 * 2 + 6 * 8 * 2),
         ),
         (
             (9, 6),
@@ -79,6 +124,29 @@ def test_models_by_hand():
     encoder = 16 * (4 * 30 * 30 + 2 * 30 * 30) + 2 * 16 * 16 * 30
     expected = 2 * (30 * pixels + encoder + 480 * 2)
     assert count_flops(MODELS["lsfan"].build()) == expected
+
+
+def test_attention_between_two_inputs():
+    query, value = keras.Input((5, 6)), keras.Input((7, 4))
+    attend = layers.MultiHeadAttention(3, key_dim=2, value_dim=8)
+    model = keras.Model([query, value], attend(query, value))
+    projections = 5 * 6 * 6 + 7 * 4 * 6 + 7 * 4 * 24 + 5 * 24 * 6
+    products = 5 * 7 * 3 * (2 + 8)
+    assert count_flops(model) == 2 * (projections + products)
+    weighed = layers.Attention()([query, layers.Dense(6)(value)])
+    model = keras.Model([query, value], weighed)
+    assert count_flops(model) == 2 * (7 * 4 * 6 + 5 * 7 * 12)
+
+
+def test_backbone_of_keras_applications():
+    # Liu et al., CVPR 2022, table 1: 4.5 G multiply-adds.
+    with weightless():
+        backbone = keras.applications.ConvNeXtTiny(
+            weights=None, include_top=False, pooling="avg"
+        )
+        inputs = keras.Input((224, 224, 3))
+        model = keras.Model(inputs, layers.Dense(1)(backbone(inputs)))
+        assert count_flops(model) / 2 == pytest.approx(4.5e9, rel=0.012)
 
 
 def test_shared_layers_count_at_every_call():
@@ -120,7 +188,7 @@ def test_unknown_layer_is_named():
     try:
         assert count_flops(model) == 9
     finally:
-        del flops._RULES[Strange]
+        del flops.RULES[Strange]
 
 
 def test_unfixed_time_is_named():
@@ -147,3 +215,19 @@ def test_subclassed_models_are_refused():
     model = _model((3,), Opaque(name="opaque"))
     with pytest.raises(ConfigurationError, match="'opaque'"):
         count_flops(model)
+
+
+def test_weightless_models_count_and_leave_nothing_behind():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        with weightless():
+            model = MODELS["lsfan"].build()
+            counts = model.count_params(), count_flops(model)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert all(weight._value is None for weight in model.weights)
+    real = MODELS["lsfan"].build()
+    assert counts == (real.count_params(), count_flops(real))
+    # Building another does not fill the first one's weights in.
+    assert all(weight._value is None for weight in model.weights)

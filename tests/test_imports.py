@@ -15,6 +15,7 @@ LAYERS = (
     "data",
     "layers",
     "models",
+    "augment",
     "experiments",
     "reports",
     "interpret",

@@ -10,17 +10,24 @@ from keras_pain import layers
 from keras_pain.layers import (
     AttentionPooling,
     FoldBodyParts,
+    FoldFrames,
     FrameMasking,
+    GraphAttention,
+    GraphMean,
     GroupedDense,
     GroupedLSTM,
+    ImprovedSE,
     JoinBodyParts,
     MaskedSumPooling,
+    NormalizeLandmarks,
     OrientedPooling,
     SelectChannels,
     SplitBodyParts,
     TemporalAttention,
     TransformerEncoder,
+    TrilinearUpsampling,
     UnfoldBodyParts,
+    UnfoldFrames,
 )
 
 # Keras' own conversion to NumPy.
@@ -68,6 +75,20 @@ SHAPES = {
         (TIME, 4, 2),
     ),
     GroupedDense: ({"units": 3}, (TIME, 4, 2)),
+    GraphMean: ({"graph": "as_coded", "hops": 2}, (TIME, 68, 3)),
+    GraphAttention: ({"graph": "as_coded", "hops": 2}, (TIME, 68, 3)),
+    NormalizeLandmarks: ({}, (TIME, 68, 2)),
+    FoldFrames: ({}, (TIME, 4, 3)),
+    UnfoldFrames: ({"time": 1}, (4, 3)),
+    ImprovedSE: ({"ratio": 2, "shared": False}, (TIME, 4, 3, 6)),
+    TrilinearUpsampling: (
+        {
+            "size": (2, 2, 2),
+            "output_size": (9, 4, 7),
+            "align_corners": True,
+        },
+        (TIME, 4, 3, 2),
+    ),
     OrientedPooling: ({"axis": "sensors", "bins": 9}, (TIME, 4, 3)),
     SelectChannels: ({"start": 1, "stop": -1}, (TIME, 5)),
     TransformerEncoder: (

@@ -78,6 +78,21 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     DEFAULT_ON_BAD_FILE: ClassVar[str] = "fail"
     on_bad_file: str | None = None
 
+    @classmethod
+    def config_for(cls, root: str | os.PathLike, layout: str | None) -> str:
+        """Name of the config that a user means.
+
+        Args:
+            root: Folder of the raw files.
+            layout: What the user asked for; None leaves it to us.
+
+        Raises:
+            ConfigurationError: There is none of this name.
+            KerasPainError: The folder holds no layout, or several.
+        """
+        corpus = registry.get_corpus(cls.CORPUS)
+        return corpus_files.resolve_layout(corpus, root, layout)
+
     def _example(self, recording: Recording) -> dict[str, Any]:
         """The features of a recording."""
         raise NotImplementedError
@@ -131,6 +146,19 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             split: self._generate_examples(root, files)
             for split, files in groups.items()
         }
+
+    def find_raw_files(
+        self, root: str | os.PathLike
+    ) -> list[corpus_files.RawFile]:
+        """The raw files that this config would be built from.
+
+        Args:
+            root: Folder that the user gave.
+
+        Raises:
+            KerasPainError: There are none.
+        """
+        return self._find_files(root)
 
     def _find_files(self, root: str) -> list[corpus_files.RawFile]:
         corpus = registry.get_corpus(self.CORPUS)
@@ -231,7 +259,10 @@ def print_summary(name: str, metadata: dict[str, Any]) -> None:
         for finding in file["findings"]:
             if finding["action"] in ("repaired", "refused"):
                 key = (finding["action"], finding["rule"])
-                rules.setdefault(key, []).append(file["path"])
+                last = file["path"].rsplit("/", 1)[-1]
+                # Of a folder of stills the last name says little.
+                shown = last if "." in last else file["name"]
+                rules.setdefault(key, []).append(shown)
     refused = sum(file["refused"] for file in report)
     console = rich.console.Console(file=sys.stderr)
     kind = "SIMULATED " if metadata["simulated"] else ""
@@ -246,7 +277,6 @@ def print_summary(name: str, metadata: dict[str, Any]) -> None:
     if not rules:
         return
     table = rich.table.Table("action", "rule", "files", "first of them")
-    for (action, rule), paths in sorted(rules.items()):
-        first = paths[0].rsplit("/", 1)[-1]
-        table.add_row(action, rule, str(len(paths)), first)
+    for (action, rule), names in sorted(rules.items()):
+        table.add_row(action, rule, str(len(names)), names[0])
     console.print(table)

@@ -194,24 +194,39 @@ def print_check(check: LayoutCheck, console: Any = None) -> None:
     table.add_column("file", overflow="fold")
     for name in ("subject", "group", "split"):
         table.add_column(name)
-    for name in ("frames", "seconds", "protective %"):
-        table.add_column(name, justify="right")
+    # What a corpus labels goes for all of its files.
+    labelled = any(report.labels for report in check.reports)
+    table.add_column("frames", justify="right")
+    table.add_column("seconds", justify="right")
+    if labelled:
+        table.add_column("labels")
+    else:
+        table.add_column("protective %", justify="right")
     table.add_column("findings")
     for report in check.reports:
-        share = report.protective
         table.add_row(
             Text(report.path),
             report.subject_id,
-            report.group,
+            report.group or "-",
             report.split or "-",
             f"{report.frames:,}",
-            f"{report.seconds:.1f}",
-            "-" if share is None else f"{100 * share:.1f}",
+            f"{report.seconds:.1f}" if report.seconds else "-",
+            _labels(report) if labelled else _protective(report),
             Text("\n".join(_shown(f) for f in report.findings if _visible(f))),
             style="red" if report.refused else None,
         )
     console.print(table)
     console.print(Text(summary_line(check)))
+
+
+def _protective(report: FileReport) -> str:
+    share = report.protective
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _labels(report: FileReport) -> str:
+    named = (f"{name} {value:g}" for name, value in report.labels.items())
+    return ", ".join(named) or "-"
 
 
 def _visible(finding: Finding) -> bool:
@@ -222,6 +237,19 @@ def _shown(finding: Finding) -> str:
     return f"{finding.action} {finding.rule}: {finding.detail}"
 
 
+def _people(counts: dict[str, Any]) -> str:
+    subjects, patients, healthy = (
+        counts[name] for name in ("subjects", "patients", "healthy")
+    )
+    if not patients + healthy:  # the corpus does not say
+        return f"{subjects} people"
+    return f"{subjects} people ({patients} patients, {healthy} healthy)"
+
+
+def _minutes(seconds: float) -> str:
+    return f" ({seconds / 60:.1f} min)" if seconds else ""
+
+
 def summary_line(check: LayoutCheck) -> str:
     """The counts of a check in one line."""
     counts = check.counts()
@@ -229,9 +257,8 @@ def summary_line(check: LayoutCheck) -> str:
     parts = [
         f"{counts['files']} files: {counts['read']} read, "
         f"{counts['refused']} refused",
-        f"{counts['subjects']} people ({counts['patients']} patients, "
-        f"{counts['healthy']} healthy)",
-        f"{counts['frames']:,} frames ({counts['seconds'] / 60:.1f} min)",
+        _people(counts),
+        f"{counts['frames']:,} frames{_minutes(counts['seconds'])}",
         f"{found} findings",
         f"manifest {check.manifest}",
     ]

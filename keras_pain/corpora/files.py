@@ -10,13 +10,16 @@ import os
 import pathlib
 import types
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_pain.corpora import registry
 from keras_pain.corpora.recording import Recording
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+
+if TYPE_CHECKING:
+    from keras_pain.corpora.video import VideoRecording
 
 ON_BAD_FILE = ("fail", "skip")
 ACTIONS = ("checked", "noted", "repaired", "refused")
@@ -47,7 +50,7 @@ class RawFile:
     """A file of a corpus and what its name and folder say.
 
     Args:
-        path: The file.
+        path: The file; of a sequence of pictures their folder.
         layout: The corpus' layout that it belongs to.
         name: Name of its recording, unique in the layout.
         subject_id: Participant.
@@ -59,6 +62,8 @@ class RawFile:
         info: Further facts that only this corpus has.
         findings: What the name or the folder already gave away.
         refusal: `(rule, problem, cure)` of a file that must not be read.
+        parts: Every file that the recording is read from, where that is not
+            `path` alone.
     """
 
     path: pathlib.Path
@@ -72,6 +77,7 @@ class RawFile:
     info: dict[str, Any] = dataclasses.field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     refusal: tuple[str, str, str] | None = None
+    parts: tuple[pathlib.Path, ...] = ()
 
     @property
     def relative(self) -> str:
@@ -100,9 +106,10 @@ class FileReport:
         difficulty: `"N"`, `"D"` or `""`.
         split: The owners' split, or `""`.
         frames: Rows of the recording after repairs; 0 where refused.
-        seconds: Its duration.
+        seconds: Its duration; 0 where the frame rate is not known.
         protective: Share of frames with protective behaviour among those
             whose label is known; None where none is.
+        labels: Labels of the recording as a whole, by name; NaN is left out.
         simulated: Whether a simulator wrote the file.
         findings: Every rule that had something to say.
     """
@@ -117,6 +124,7 @@ class FileReport:
     frames: int = 0
     seconds: float = 0.0
     protective: float | None = None
+    labels: dict[str, float] = dataclasses.field(default_factory=dict)
     simulated: bool = False
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
@@ -132,7 +140,7 @@ class FileReport:
     def of(
         cls,
         raw_file: RawFile,
-        recording: Recording | None,
+        recording: "Recording | VideoRecording | None",
         findings: list[Finding],
     ) -> "FileReport":
         """Report on a file that was read, or refused (`recording` is None)."""
@@ -142,12 +150,21 @@ class FileReport:
             findings=list(findings),
             **{name: getattr(raw_file, name) for name in names},
         )
-        if recording is not None:
-            known = recording.protective[recording.protective >= 0]
-            report.frames = len(recording)
+        if recording is None:
+            return report
+        report.frames = len(recording)
+        report.simulated = recording.simulated
+        if recording.frame_rate is not None:
             report.seconds = round(len(recording) / recording.frame_rate, 3)
+        if isinstance(recording, Recording):
+            known = recording.protective[recording.protective >= 0]
             report.protective = float(np.mean(known)) if len(known) else None
-            report.simulated = recording.simulated
+        else:
+            report.labels = {
+                name: float(value)
+                for name, value in recording.labels.items()
+                if np.isfinite(value)
+            }
         return report
 
 
@@ -244,7 +261,7 @@ def read_corpus(
     on_bad_file: str = "fail",
     files: Sequence[RawFile] | None = None,
     **options: Any,
-) -> Iterator[tuple[Recording | None, FileReport]]:
+) -> "Iterator[tuple[Recording | VideoRecording | None, FileReport]]":
     """Reads a corpus file by file; only one recording is held at a time.
 
     Args:

@@ -9,9 +9,11 @@ import csv
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from keras_pain.corpora.files import RawFile
+from keras_pain.corpora.folders import files_below, is_leaving
 from keras_pain.errors import KerasPainError
 
 MANIFEST = "keras_pain_manifest.csv"
@@ -103,18 +105,18 @@ def verify_manifest(
         return None
     expected = {entry[0]: entry for entry in _read(path)}
     base = _base(root, files)
-    found = {_relative(base, file): _path(file) for file in files}
+    parts = {_relative(base, file): _parts(file) for file in files}
     entries = []
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
+    for name in sorted(expected.keys() | parts.keys()):
+        if name not in parts:
             _differs(path, base / name, "is in the manifest but not on disk")
         if name not in expected:
             _differs(path, base / name, "is on disk but not in the manifest")
-        size = _size(found[name])
+        size = _size(parts[name])
         if size != expected[name][1]:
             problem = f"has {size} bytes, not {expected[name][1]}"
             _differs(path, base / name, problem)
-        entry = (name, size, _sha256(found[name]))
+        entry = (name, size, _sha256(base, parts[name]))
         if entry != expected[name]:
             _differs(path, base / name, "has other contents than it had")
         entries.append(entry)
@@ -147,6 +149,15 @@ def _base(root, files) -> pathlib.Path:
     return pathlib.Path(root).expanduser()
 
 
+def _parts(file: RawFile | os.PathLike) -> list[pathlib.Path]:
+    """The files whose bytes count for one entry."""
+    path = _path(file)
+    parts = file.parts if isinstance(file, RawFile) else ()
+    if not parts and path.is_dir():
+        parts = [p for p in files_below(path) if not is_leaving(p, path)]
+    return sorted(parts) or [path]
+
+
 def _path(file: RawFile | os.PathLike) -> pathlib.Path:
     return file.path if isinstance(file, RawFile) else pathlib.Path(file)
 
@@ -158,8 +169,8 @@ def _relative(base: pathlib.Path, file: RawFile | os.PathLike) -> str:
 def _entries(root, files) -> list[_Entry]:
     base = _base(root, files)
     return sorted(
-        (_relative(base, file), _size(_path(file)), _sha256(_path(file)))
-        for file in files
+        (_relative(base, file), _size(parts), _sha256(base, parts))
+        for file, parts in ((file, _parts(file)) for file in files)
     )
 
 
@@ -168,23 +179,37 @@ def _digest(entries: Iterable[_Entry]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _size(path: pathlib.Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError as error:
-        raise KerasPainError(
-            f"{path}: cannot be read ({error.strerror}); restore it or remove "
-            "its link"
-        ) from error
+def _size(paths: list[pathlib.Path]) -> int:
+    return sum(_asked(path, _size_of) for path in paths)
 
 
-def _sha256(path: pathlib.Path) -> str:
+def _sha256(base: pathlib.Path, paths: list[pathlib.Path]) -> str:
+    """Hash of a file; of several files, that of a list of their hashes."""
+    if len(paths) == 1:
+        return _asked(paths[0], _sha256_of)
+    return _digest(
+        (path.relative_to(base).as_posix(), size, digest)
+        for path in paths
+        for size, digest in [(_size([path]), _asked(path, _sha256_of))]
+    )
+
+
+def _size_of(path: pathlib.Path) -> int:
+    return path.stat().st_size
+
+
+def _sha256_of(path: pathlib.Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _asked(path: pathlib.Path, question: Callable[[pathlib.Path], Any]) -> Any:
     try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return question(path)
     except OSError as error:
         raise KerasPainError(
-            f"{path}: cannot be read ({error.strerror}); check its permissions"
+            f"{path}: cannot be read ({error.strerror}); restore it, or check "
+            "its link and permissions"
         ) from error
 
 

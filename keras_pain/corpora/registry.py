@@ -12,8 +12,11 @@ import types
 from keras_pain.errors import ConfigurationError
 
 CORPORA = {
+    "biovid": "keras_pain.corpora.biovid",
     "emopain": "keras_pain.corpora.emopain",
+    "pemf": "keras_pain.corpora.pemf",
     "ui_prmd": "keras_pain.corpora.ui_prmd",
+    "unbc_mcmaster": "keras_pain.corpora.unbc_mcmaster",
 }
 
 

@@ -31,7 +31,8 @@ class PreparedDataset:
     Args:
         path: Folder of its version, for `load_recordings`.
         corpus: Name of the corpus.
-        config: Its config, which is the layout of the raw files.
+        config: Its config: the layout of the raw files, or how face clips
+            are cut.
         fingerprint: SHA-256 over the raw files that it was built from.
         simulated: Whether a simulator wrote any of them.
         report: What was found in each raw file (`FileReport.to_dict`).
@@ -61,11 +62,14 @@ def prepare_dataset(
         corpus: A name of `keras_pain.corpora.registry.CORPORA`.
         manual_dir: Folder of the raw files.
         data_dir: Folder of TFDS datasets.
-        layout: Layout of the raw files; None detects it.
+        layout: Layout of the raw files, and with it the builder's config;
+            None detects it. Of face video the config, e.g. `"c112"`; None
+            takes the first.
         on_bad_file: `"fail"` or `"skip"`. None leaves it to the environment
             variable `KERAS_PAIN_ON_BAD_FILE`, else to the builder: `"fail"`
             for emopain, `"skip"` for ui_prmd, whose release has a file that
-            cannot be used.
+            cannot be used, and for face video, of which a clip may show no
+            face.
 
     Returns:
         Where the dataset is, and what it was built from.
@@ -79,15 +83,13 @@ def prepare_dataset(
         raise ConfigurationError(
             f"on_bad_file must be fail or skip, got {on_bad_file!r}"
         )
-    module = registry.get_corpus(corpus)
-    layout = corpus_files.resolve_layout(module, manual_dir, layout)
-    files = module.find_files(manual_dir, layout)
+    registry.get_corpus(corpus)  # says which there are
+    builder = _make_builder(corpus, manual_dir, layout, data_dir)
+    builder.on_bad_file = on_bad_file
+    files = builder.find_raw_files(manual_dir)
     fingerprint = manifest.verify_manifest(
         manual_dir, files
     ) or manifest.fingerprint(manual_dir, files)
-
-    builder = _make_builder(corpus, layout, data_dir)
-    builder.on_bad_file = on_bad_file
     path = pathlib.Path(builder.data_path)
     reused = path.exists()
     if reused:
@@ -100,7 +102,7 @@ def prepare_dataset(
     return PreparedDataset(
         path=path,
         corpus=corpus,
-        config=layout,
+        config=builder.builder_config.name,
         fingerprint=metadata["fingerprint"],
         simulated=metadata["simulated"],
         report=list(metadata["report"]),
@@ -195,12 +197,13 @@ def _quiet():
         logging.set_verbosity(verbosity)
 
 
-def _make_builder(corpus, layout, data_dir):
+def _make_builder(corpus, manual_dir, layout, data_dir):
     _import_tfds()
     module = importlib.import_module(
         f"tfds_builders.{corpus}.{corpus}_dataset_builder"
     )
-    return module.Builder(config=layout, data_dir=os.fspath(data_dir))
+    config = module.Builder.config_for(manual_dir, layout)
+    return module.Builder(config=config, data_dir=os.fspath(data_dir))
 
 
 def _build(builder, manual_dir) -> None:

@@ -164,13 +164,12 @@ class ClipMethod(Method):
         )
         (self.model,) = fresh_models(
             key,
-            lambda: (self._compiled(clips, steps, accumulate),),
+            lambda: (self._new_model(clips),),
+            lambda model: self._compile(model, clips, steps, accumulate),
             self._reuse,
         )
 
-    def _compiled(
-        self, clips: ClipSet, steps: int, accumulate: int
-    ) -> keras.Model:
+    def _new_model(self, clips: ClipSet) -> keras.Model:
         policy = "mixed_float16" if self._options.mixed_precision else "float32"
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
@@ -178,21 +177,21 @@ class ClipMethod(Method):
             arguments = dict(self._arguments)
             if clips.num_classes:
                 arguments["num_classes"] = clips.num_classes
-            model = self._entry.build(
-                input_shape=clips.input_shape, **arguments
-            )
+            return self._entry.build(input_shape=clips.input_shape, **arguments)
         finally:
             keras.config.set_dtype_policy(before)
-        metric = "accuracy" if clips.num_classes else "mae"
+
+    def _compile(
+        self, model: keras.Model, clips: ClipSet, steps: int, accumulate: int
+    ) -> None:
         model.compile(
             optimizer=make_optimizer(
                 self.recipe, steps, self.epochs, accumulate
             ),
             loss=make_loss(self.recipe),
-            metrics=[metric],
+            metrics=["accuracy" if clips.num_classes else "mae"],
             jit_compile=never_xla_on_cpu(),
         )
-        return model
 
     def _outputs(self, clips: ClipSet) -> np.ndarray:
         batch, _ = self._batches(len(clips))

@@ -95,10 +95,14 @@ class KerasMethod(Method):
                 num_classes=windows.num_classes,
                 **self._arguments,
             )
-            compile_classifier(model, self.recipe)
             return (model,)
 
-        (self.model,) = fresh_models(self._key(windows), build, self._reuse)
+        def compile_model(model):
+            compile_classifier(model, self.recipe)
+
+        (self.model,) = fresh_models(
+            self._key(windows), build, compile_model, self._reuse
+        )
 
     def _train(self, train, validation, seed, report) -> None:
         fit_classifier(
@@ -177,23 +181,26 @@ class ALANetMethod(KerasMethod):
             autoencoder = self._stage_one.build(
                 input_shape=windows.x.shape[1:], **self._arguments
             )
+            encoder = alanet.alanet_encoder(model)
+            trained = model
+            if not self._trainable_encoder:
+                trained = alanet.alanet_head(model)
+            return model, autoencoder, encoder, trained
+
+        def compile_models(model, autoencoder, encoder, trained):
             recipe = self._stage_one.recipe
             autoencoder.compile(
                 optimizer=_optimizer(recipe),
                 loss=recipe.loss,
                 weighted_metrics=[],
             )
-            encoder = alanet.alanet_encoder(model)
-            trained = model
-            if not self._trainable_encoder:
-                trained = alanet.alanet_head(model)
             compile_classifier(trained, self.recipe)
-            return model, autoencoder, encoder, trained
 
         self.model, self._autoencoder, self._encoder, self._trained = (
             fresh_models(
                 (*self._key(windows), self._trainable_encoder),
                 build,
+                compile_models,
                 self._reuse,
             )
         )
@@ -255,23 +262,7 @@ def compile_classifier(model: keras.Model, recipe: Recipe) -> None:
         optimizer=_optimizer(recipe),
         loss=loss,
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=_jit_compile(model),
     )
-
-
-def _jit_compile(model: keras.Model) -> bool | str:
-    """Keras' own choice, but no XLA for convolutions on a CPU.
-
-    There a training step of L-SFAN takes about three times as long with it,
-    and tracing too; LSTM layers gain from it.
-    """
-    convolves = any(isinstance(x, keras.layers.Conv2D) for x in model.layers)
-    if keras.backend.backend() == "tensorflow" and convolves:
-        import tensorflow as tf
-
-        if not tf.config.list_physical_devices("GPU"):
-            return False
-    return "auto"
 
 
 def fit_classifier(

@@ -11,37 +11,52 @@ from collections.abc import Callable, Hashable, Sequence
 import keras
 import numpy as np
 
-_kept: dict[Hashable, tuple[keras.Model, ...]] = {}
+Models = tuple[keras.Model, ...]
+
+# Models, and their optimisers' variables as they start.
+_kept: dict[Hashable, tuple[Models, list[list[np.ndarray]]]] = {}
 
 
 def fresh_models(
     key: Hashable,
-    build: Callable[[], tuple[keras.Model, ...]],
+    build: Callable[[], Models],
+    compile_models: Callable[..., None],
     reuse: bool,
-) -> tuple[keras.Model, ...]:
-    """New models, or kept ones in the state of new ones.
+) -> Models:
+    """New compiled models, or kept ones in the state of new ones.
 
     Args:
         key: What tells the models of one kind and shape from others.
-        build: Builds and compiles them; draws their initial weights.
+        build: Builds them; draws their initial weights.
+        compile_models: Compiles them; called with the models.
         reuse: Whether to keep them, and to use kept ones.
 
     Returns:
         The models in their initial state.
     """
     models = build()
-    if not reuse:
-        return models
-    if key not in _kept:
-        _kept[key] = models
-        return models
-    for old, new in zip(_kept[key], models, strict=True):
-        _assign(old.variables, _values(new.variables))
-        optimizer = getattr(old, "optimizer", None)
-        if optimizer is not None and optimizer.built:
-            new.optimizer.build(new.trainable_variables)
-            _assign(old.optimizer.variables, _values(new.optimizer.variables))
-    return _kept[key]
+    if reuse and key in _kept:
+        kept, starts = _kept[key]
+        for old, new in zip(kept, models, strict=True):
+            _assign(old.variables, [v.value for v in new.variables])
+        for optimizer, start in zip(_optimizers(kept), starts, strict=True):
+            _assign(optimizer.variables, start)
+        return kept
+    compile_models(*models)
+    if reuse:
+        optimizers = _optimizers(models)
+        _kept[key] = models, [_values(o.variables) for o in optimizers]
+    return models
+
+
+def _optimizers(models: Models) -> list[keras.optimizers.Optimizer]:
+    """The compiled models' optimisers, with all of their variables made."""
+    optimizers = []
+    for model in models:
+        if model.compiled:
+            model.optimizer.build(model.trainable_variables)
+            optimizers.append(model.optimizer)
+    return optimizers
 
 
 def trace(model: keras.Model, **fit_arguments) -> None:
@@ -53,7 +68,7 @@ def trace(model: keras.Model, **fit_arguments) -> None:
     """
     if getattr(model, "train_function", None) is not None:
         return
-    model.optimizer.build(model.trainable_variables)
+    _optimizers((model,))
     variables = [*model.variables, *model.optimizer.variables]
     before = _values(variables)
     arguments = {**fit_arguments, "steps_per_epoch": 1, "epochs": 1}

@@ -8,6 +8,22 @@ from keras_pain.layers.torch_init import torch_uniform
 
 NORMS = ("post", "pre")
 
+# Which of the dense layers start as a plain linear layer of PyTorch does,
+# kernel and bias; the others as Keras' do, Glorot uniform and zero.
+_LINEAR = {
+    True: {
+        "out_proj": ("kernel",),
+        "linear1": ("kernel", "bias"),
+        "linear2": ("kernel", "bias"),
+    },
+    False: {},
+    "xavier": {"linear1": ("bias",), "linear2": ("bias",)},
+    "linear": {
+        name: ("kernel", "bias")
+        for name in ("in_proj", "out_proj", "linear1", "linear2")
+    },
+}
+
 
 @keras.saving.register_keras_serializable(package="keras_pain")
 class TransformerEncoder(keras.layers.Layer):
@@ -30,12 +46,22 @@ class TransformerEncoder(keras.layers.Layer):
             both residual branches.
         norm: `"post"`, normalise after the residual is added, or `"pre"`,
             before attention and before the feed-forward part.
-        activation: Of the hidden units.
+        activation: Of the hidden units; Keras' "gelu" is the exact one.
         epsilon: Of both layer normalisations; 1e-5 is PyTorch's, Keras' own
             default is 1e-3.
-        torch_init: Start as PyTorch does, or as Keras does (Glorot uniform
-            kernels, zero biases). The packed projection is the same in both:
-            Glorot uniform over (width, 3 * num_heads * key_dim), biases zero.
+        torch_init: True, start as PyTorch's `TransformerEncoderLayer` does;
+            `"xavier"`, as one inside its `Transformer`, which draws all
+            kernels anew from the Glorot uniform distribution; `"linear"`, as
+            four plain linear layers, which is what vision transformers are
+            made of; False, as Keras does (Glorot uniform kernels, zero
+            biases). But for `"linear"`, the packed projection is the same in
+            all: Glorot uniform over (width, 3 * num_heads * key_dim), biases
+            zero.
+        across_batch: Attend from example to example instead of from token to
+            token. It is what PyTorch's encoder does to `(batch, tokens,
+            width)` when its `batch_first` is forgotten, and kept for networks
+            that were published so. An example's output then depends on its
+            batch.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Call arguments:
@@ -44,11 +70,11 @@ class TransformerEncoder(keras.layers.Layer):
 
     Returns:
         `(batch, tokens, width)`, or this and the attention weights before
-        dropout, `(batch, num_heads, tokens, tokens)`: each row, a query, sums
-        to one.
+        dropout, `(batch, num_heads, tokens, tokens)`, or, across the batch,
+        `(tokens, num_heads, batch, batch)`: each row, a query, sums to one.
 
     Raises:
-        ConfigurationError: `norm` is unknown.
+        ConfigurationError: `norm` or `torch_init` is unknown.
     """
 
     def __init__(
@@ -60,7 +86,8 @@ class TransformerEncoder(keras.layers.Layer):
         norm: str = "post",
         activation: str = "relu",
         epsilon: float = 1e-5,
-        torch_init: bool = True,
+        torch_init: bool | str = True,
+        across_batch: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -68,6 +95,11 @@ class TransformerEncoder(keras.layers.Layer):
             raise ConfigurationError(
                 f"{self.name}: norm must be one of {', '.join(NORMS)}, "
                 f"not {norm!r}"
+            )
+        if torch_init not in _LINEAR:
+            raise ConfigurationError(
+                f"{self.name}: torch_init must be one of "
+                f"{', '.join(map(str, _LINEAR))}, not {torch_init!r}"
             )
         self.num_heads = num_heads
         self.key_dim = key_dim
@@ -77,19 +109,26 @@ class TransformerEncoder(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.epsilon = epsilon
         self.torch_init = torch_init
+        self.across_batch = across_batch
 
     def build(self, input_shape):
         width = input_shape[-1]
         inner = self.num_heads * self.key_dim
-        self.in_proj = self._dense(3 * inner, "in_proj")
-        # PyTorch starts this one as any linear layer, but its bias with zero.
-        self.out_proj = self._dense(width, "out_proj", fan_in=inner, bias=False)
-        self.linear1 = self._dense(self.ff_units, "linear1", fan_in=width)
-        self.linear2 = self._dense(width, "linear2", fan_in=self.ff_units)
-        self.in_proj.build(input_shape)
-        self.out_proj.build((*input_shape[:-1], inner))
-        self.linear1.build(input_shape)
-        self.linear2.build((*input_shape[:-1], self.ff_units))
+        for name, fan_in, units in (
+            ("in_proj", width, 3 * inner),
+            ("out_proj", inner, width),
+            ("linear1", width, self.ff_units),
+            ("linear2", self.ff_units, width),
+        ):
+            start = {
+                f"{kind}_initializer": torch_uniform(fan_in)
+                for kind in _LINEAR[self.torch_init].get(name, ())
+            }
+            dense = keras.layers.Dense(
+                units, dtype=self.dtype_policy, name=name, **start
+            )
+            dense.build((*input_shape[:-1], fan_in))
+            setattr(self, name, dense)
         for name in ("norm1", "norm2"):
             norm = keras.layers.LayerNormalization(
                 epsilon=self.epsilon, dtype=self.dtype_policy, name=name
@@ -102,19 +141,8 @@ class TransformerEncoder(keras.layers.Layer):
             )
             setattr(self, f"_{name}", drop)
 
-    def _dense(self, units, name, fan_in=None, bias=True):
-        """A dense layer; with `fan_in`, started as PyTorch's if asked for."""
-        start = {}
-        if fan_in is not None and self.torch_init:
-            start["kernel_initializer"] = torch_uniform(fan_in)
-            if bias:
-                start["bias_initializer"] = torch_uniform(fan_in)
-        return keras.layers.Dense(
-            units, dtype=self.dtype_policy, name=name, **start
-        )
-
     def call(self, inputs, training=None, return_attention_scores=False):
-        x = inputs
+        x = ops.swapaxes(inputs, 0, 1) if self.across_batch else inputs
         if self.norm == "post":
             attended, scores = self._attend(x, training)
             x = self.norm1(x + attended)
@@ -123,6 +151,7 @@ class TransformerEncoder(keras.layers.Layer):
             attended, scores = self._attend(self.norm1(x), training)
             x = x + attended
             x = x + self._feed_forward(self.norm2(x), training)
+        x = ops.swapaxes(x, 0, 1) if self.across_batch else x
         return (x, scores) if return_attention_scores else x
 
     def _attend(self, x, training):
@@ -157,6 +186,8 @@ class TransformerEncoder(keras.layers.Layer):
         if not return_attention_scores:
             return x
         batch, tokens, _ = inputs.shape
+        if self.across_batch:
+            batch, tokens = tokens, batch
         shape = (batch, self.num_heads, tokens, tokens)
         return x, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
@@ -171,4 +202,5 @@ class TransformerEncoder(keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "epsilon": self.epsilon,
             "torch_init": self.torch_init,
+            "across_batch": self.across_batch,
         }

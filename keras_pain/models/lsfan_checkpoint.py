@@ -8,16 +8,14 @@ are left out by name. Anything else is refused.
 
 import dataclasses
 import os
-import re
-import warnings
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.errors import ConfigurationError
 from keras_pain.models.lsfan import LSFAN
+from keras_pain.models.torch_files import assign_tensors, read_tensors
 
 NOTE = (
     "It takes 4 sEMG channels, 13 angles, 13 energies, in this order. "
@@ -27,7 +25,6 @@ NOTE = (
 )
 
 _CURE = "take a .pth file of the released L-SFAN networks, unchanged"
-_SAFE_TORCH = (2, 6)  # `weights_only=True` of earlier ones can be broken
 # Positions in the released code's nn.Sequential.
 _CONVOLUTIONS, _BATCH_NORMS = (0, 3, 7, 10), (1, 4, 8, 11)
 _ENCODER = tuple(
@@ -91,17 +88,10 @@ def convert_lsfan(source: str | os.PathLike) -> Conversion:
         BadFileError: The file is missing, is no state dict, or its tensors
             are not exactly those of L-SFAN.
     """
-    torch, source = _import_torch(), Path(source)
-    state = _load(torch, source)
+    state = read_tensors(source, _CURE)
     needed = {k: v for k, v in state.items() if k not in IGNORED}
     model = LSFAN()
-    targets = _targets(model)
-    problems = _problems(torch, needed, targets)
-    if problems:
-        raise BadFileError(source, _list(problems, "; "), _CURE)
-    for name, (variable, axes) in targets.items():
-        array = needed[name].detach().to(torch.float32).numpy()
-        variable.assign(array.transpose(axes))
+    assign_tensors(source, needed, _targets(model), _CURE)
     return Conversion(model, len(needed), len(state) - len(needed))
 
 
@@ -155,27 +145,26 @@ def check_target(target: str | os.PathLike) -> Path:
     raise ConfigurationError(f"{target}: {problem}")
 
 
-def _targets(model: keras.Model) -> dict[str, tuple[keras.Variable, tuple]]:
-    """PyTorch's name -> Keras variable, and the axes' order in Keras."""
-    keep, swap, kernel = (0,), (1, 0), (2, 3, 1, 0)
+def _targets(model: keras.Model) -> dict[str, keras.Variable]:
+    """PyTorch's name -> Keras variable."""
     found = {}
 
     def linear(name, layer, separator="."):
-        found[f"{name}{separator}weight"] = layer.kernel, swap
-        found[f"{name}{separator}bias"] = layer.bias, keep
+        found[f"{name}{separator}weight"] = layer.kernel
+        found[f"{name}{separator}bias"] = layer.bias
 
     positions = zip(_CONVOLUTIONS, _BATCH_NORMS, strict=True)
     for i, (conv, norm) in enumerate(positions, start=1):
         layer = model.get_layer(f"conv_{i}")
         name = f"FrameFeatureExtractor.{conv}"
-        found[f"{name}.weight"] = layer.kernel, kernel
-        found[f"{name}.bias"] = layer.bias, keep
+        found[f"{name}.weight"] = layer.kernel
+        found[f"{name}.bias"] = layer.bias
         layer = model.get_layer(f"batch_norm_{i}")
         name = f"FrameFeatureExtractor.{norm}"
-        found[f"{name}.weight"] = layer.gamma, keep
-        found[f"{name}.bias"] = layer.beta, keep
-        found[f"{name}.running_mean"] = layer.moving_mean, keep
-        found[f"{name}.running_var"] = layer.moving_variance, keep
+        found[f"{name}.weight"] = layer.gamma
+        found[f"{name}.bias"] = layer.beta
+        found[f"{name}.running_mean"] = layer.moving_mean
+        found[f"{name}.running_var"] = layer.moving_variance
     encoder, name = model.get_layer("encoder"), "encoder.layers.0"
     linear(f"{name}.self_attn.in_proj", encoder.in_proj, "_")
     linear(f"{name}.self_attn.out_proj", encoder.out_proj)
@@ -183,92 +172,7 @@ def _targets(model: keras.Model) -> dict[str, tuple[keras.Variable, tuple]]:
     linear(f"{name}.linear2", encoder.linear2)
     for norm in ("norm1", "norm2"):
         layer = getattr(encoder, norm)
-        found[f"{name}.{norm}.weight"] = layer.gamma, keep
-        found[f"{name}.{norm}.bias"] = layer.beta, keep
+        found[f"{name}.{norm}.weight"] = layer.gamma
+        found[f"{name}.{norm}.bias"] = layer.beta
     linear("Classifier.1", model.get_layer("probabilities"))
     return found
-
-
-def _load(torch, source: Path) -> Mapping:
-    if not source.is_file():
-        raise BadFileError(source, "no such file", _CURE)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            state = torch.load(source, weights_only=True, map_location="cpu")
-    except Exception as error:  # of many kinds, according to what is broken
-        # PyTorch's own text advises to load the file unsafely.
-        forbidden = re.search(r"GLOBAL (\S+)", str(error))
-        if forbidden:
-            raise BadFileError(
-                source,
-                f"would load {forbidden[1]}, which could run code, and is "
-                "refused",
-                "save the network's state_dict(), which holds only tensors",
-            ) from error
-        raise BadFileError(
-            source, "cannot be read as a PyTorch file of tensors", _CURE
-        ) from error
-    if not isinstance(state, Mapping):
-        raise BadFileError(
-            source, f"holds a {type(state).__name__}, no state dict", _CURE
-        )
-    return state
-
-
-def _import_torch():
-    try:
-        import torch
-    except ImportError as error:
-        raise ConfigurationError(
-            'reading .pth files needs PyTorch: pip install "keras-pain[torch]"'
-        ) from error
-    if torch.__version__ < _SAFE_TORCH:
-        raise ConfigurationError(
-            f"PyTorch {torch.__version__} cannot read untrusted files safely: "
-            'pip install "keras-pain[torch]"'
-        )
-    return torch
-
-
-def _problems(torch, tensors: Mapping, targets: Mapping) -> list[str]:
-    """What keeps the tensors from being exactly the expected ones."""
-    problems = []
-    for word, names in (
-        ("missing", targets.keys() - tensors.keys()),
-        ("unexpected", tensors.keys() - targets.keys()),
-    ):
-        if names:
-            shown = sorted(map(repr, names))
-            problems.append(f"{word} tensors: {_list(shown)}")
-    for name in sorted(targets.keys() & tensors.keys()):
-        variable, axes = targets[name]
-        expected = [0] * len(axes)
-        for size, axis in zip(variable.shape, axes, strict=True):
-            expected[axis] = size
-        tensor = tensors[name]
-        if not _is_plain(torch, tensor):
-            problems.append(f"{name} is no dense tensor of real numbers")
-        elif list(tensor.shape) != expected:
-            problems.append(
-                f"{name} has the shape {tuple(tensor.shape)}, not "
-                f"{tuple(expected)}"
-            )
-        elif not torch.isfinite(tensor).all():
-            problems.append(f"{name} holds values that are not finite")
-    return problems
-
-
-def _is_plain(torch, value) -> bool:
-    return (
-        isinstance(value, torch.Tensor)
-        and value.layout is torch.strided
-        and value.device.type == "cpu"
-        and value.is_floating_point()
-    )
-
-
-def _list(items: list[str], separator: str = ", ", most: int = 3) -> str:
-    more = len(items) - most
-    tail = f"{separator}{more} more" if more > 0 else ""
-    return separator.join(items[:most]) + tail

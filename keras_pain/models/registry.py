@@ -1,14 +1,10 @@
 """Every network of the suite: builder, paper, task, recipe.
 
 To add a model: one file with its builder and recipe, one entry here, one row in
-`tests/test_models.py`, then `python -m keras_pain.models.summary --write`.
+`tests/test_models.py`, then `python -m keras_pain.models.summary --write`. What
+sees faces has its entry in `registry_faces.py`, its row in
+`tests/test_face_models.py`.
 """
-
-import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import keras
 
 from keras_pain.models.alanet import (
     ALANET_AUTOENCODER_RECIPE,
@@ -23,6 +19,15 @@ from keras_pain.models.dual_stream_lstm import (
     DUAL_STREAM_LSTM_RECIPE,
     DualStreamLSTM,
 )
+from keras_pain.models.entry import (
+    CLIPS,
+    DATA,
+    FEATURES,
+    FRAMES,
+    LANDMARKS,
+    WINDOWS,
+    ModelEntry,
+)
 from keras_pain.models.lsfan import (
     CNN_SAP,
     CNN_TAP,
@@ -30,90 +35,29 @@ from keras_pain.models.lsfan import (
     LSFAN,
     LSFAN_RECIPE,
 )
-from keras_pain.models.recipe import Recipe
+from keras_pain.models.registry_faces import FACE_ENTRIES, PAIN_INTENSITY
 from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE, StackedLSTM
+
+__all__ = [
+    "CLIPS",
+    "DATA",
+    "FEATURES",
+    "FRAMES",
+    "LANDMARKS",
+    "MODELS",
+    "PAIN_INTENSITY",
+    "WINDOWS",
+    "ModelEntry",
+]
 
 PROTECTIVE = "protective behaviour"
 PROTECTIVE_AND_PAIN = "protective behaviour; pain level"
 RECONSTRUCTION = "reconstruction"
 
-# Windows of movement `(time, channels)`; face clips `(time, height, width, 3)`
-# and frames `(height, width, 3)` in RGB from 0 to 255; 68 facial landmarks
-# `(time, 68, 2)`; features of a clip's frames `(time, features)`.
-WINDOWS, CLIPS, FRAMES = "windows", "clips", "frames"
-LANDMARKS, FEATURES = "landmarks", "features"
-DATA = (WINDOWS, CLIPS, FRAMES, LANDMARKS, FEATURES)
-
 ISWC_2019 = "Wang et al., ISWC 2019"
 BANET_2019 = "Wang et al., ACIIW 2019 (arXiv 1904.10824)"
 ALANET = "Yuan and Mahmoud, ALANet"
 LSFAN_2024 = "Ortigoso-Narro et al., arXiv 2406.16913"
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelEntry:
-    """One model.
-
-    Args:
-        name: Key in `MODELS`.
-        builder: Function that returns the model.
-        paper: Whose architecture it is.
-        task: What it predicts.
-        input_shape: `(time, channels)` in the paper.
-        recipe: How it is trained.
-        arguments: Arguments of the builder that make this entry, over its
-            defaults.
-        published_parameters: Parameter count that the paper prints, if any.
-        note: What a reader of the count has to know.
-        autoencoder: Entry of the model whose encoder this one takes over, or
-            "".
-        min_channels: Channels that a corpus must have for the model to be one
-            of its methods: 26 for angles and energies, 30 with sEMG.
-        shared_layers: Layers that the released code does not build anew for
-            every fold; none named means the whole network, where somebody
-            measures that defect.
-        channel_order: Order of the channels that it is fed, see
-            `keras_pain.data.channels`.
-        data: What it is fed, one of `DATA`.
-    """
-
-    name: str
-    builder: Callable[..., keras.Model]
-    paper: str
-    task: str
-    input_shape: tuple[int, ...]
-    recipe: Recipe
-    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    published_parameters: int | None = None
-    note: str = ""
-    autoencoder: str = ""
-    min_channels: int = 26
-    shared_layers: tuple[str, ...] = ()
-    channel_order: str = "canonical"
-    data: str = WINDOWS
-
-    def build(self, **overrides: Any) -> keras.Model:
-        """A new, untrained model.
-
-        Args:
-            **overrides: Arguments of the builder, over the entry's own.
-
-        Returns:
-            The model.
-        """
-        arguments = {
-            "input_shape": self.input_shape,
-            **self.arguments,
-            "name": self.name,
-        }
-        return self.builder(**{**arguments, **overrides})
-
-    @property
-    def call(self) -> str:
-        """The Python call that builds the entry's model."""
-        arguments = {"input_shape": self.input_shape, **self.arguments}
-        inside = ", ".join(f"{k}={v!r}" for k, v in arguments.items())
-        return f"{self.builder.__name__}({inside})"
 
 
 _ENTRIES = (
@@ -265,6 +209,7 @@ _ENTRIES = (
         note="26 channels of movement, 4 of sEMG",
         min_channels=30,
     ),
+    *FACE_ENTRIES,
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}

@@ -13,6 +13,7 @@ from keras_pain.corpora.registry import get_corpus
 from keras_pain.data.prepare import PreparedDataset, prepare_dataset
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.reproduction.experiment import Experiment
+from keras_pain.reproduction.material import Faces
 from keras_pain.reproduction.options import Options
 
 
@@ -20,6 +21,8 @@ def prepare(
     experiment: Experiment, options: Options, console: Console
 ) -> PreparedDataset:
     """The corpus as TFRecords: the user's, or a small simulated one."""
+    if isinstance(experiment.material, Faces):
+        return _prepare_faces(experiment, options, console)
     corpus = get_corpus(experiment.corpus)
     if options.manual_dir is None:
         manual_dir = _simulated_corpus(experiment, console)
@@ -45,6 +48,58 @@ def prepare(
         layout=layout,
         on_bad_file=options.on_bad_file,
     )
+
+
+def _prepare_faces(
+    experiment: Experiment, options: Options, console: Console
+) -> PreparedDataset:
+    """Cropped faces; of the layouts one is as good as another."""
+    config = experiment.config
+    if options.manual_dir is None:
+        manual_dir = _simulated_faces(experiment, console)
+        config = experiment.simulated_config or config
+    else:
+        manual_dir = Path(options.manual_dir)
+    data_dir = options.data_dir
+    if data_dir is None:
+        corpus = get_corpus(experiment.corpus)
+        files = corpus.find_files(manual_dir, corpus.detect_layout(manual_dir))
+        fingerprint = manifest.fingerprint(manual_dir, files)
+        data_dir = Path("data", "tfds", fingerprint[:12])
+    console.print(f"{experiment.corpus}: finding the faces of all clips")
+    return prepare_dataset(
+        experiment.corpus,
+        manual_dir=manual_dir,
+        data_dir=data_dir,
+        layout=options.layout or config,
+        on_bad_file=options.on_bad_file,
+    )
+
+
+def _simulated_faces(experiment: Experiment, console: Console) -> Path:
+    """Writes a simulated corpus of faces, once; whole or not at all."""
+    arguments = dict(experiment.simulated_corpus)
+    text = "_".join(f"{k}{v}" for k, v in sorted(arguments.items()))
+    text = "".join(c for c in text if c.isalnum() or c == "_") or "small"
+    name = f"{experiment.corpus}_{text}_seed0_v{__version__}"
+    target = Path("data", "simulated", name)
+    if not target.is_dir():
+        console.print(
+            f"no --manual_dir: simulating a small {experiment.corpus} corpus "
+            f"in {target}; results will be marked SIMULATED"
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            whole = Path(folder, name)
+            get_corpus(experiment.corpus).simulate(whole, seed=0, **arguments)
+            # Where another run was faster, its files are the same.
+            with contextlib.suppress(OSError):
+                os.rename(whole, target)
+        if not target.is_dir():
+            raise KerasPainError(
+                f"{target}: the simulated corpus cannot be written there"
+            )
+    return target
 
 
 def _simulated_corpus(experiment: Experiment, console: Console) -> Path:

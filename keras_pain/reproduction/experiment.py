@@ -46,6 +46,9 @@ class Experiment:
             recipes.
         simulated_settings: Over `settings` where no raw corpus is given, so
             that a small machine ends in minutes.
+        config: The dataset's config, of faces.
+        simulated_config: The same where no raw corpus is given.
+        simulated_corpus: Arguments of the simulator of faces there.
         simulated_batch: Samples an update there, of networks of faces.
     """
 
@@ -66,6 +69,9 @@ class Experiment:
     clips: ClipOptions = ClipOptions()
     simulated_settings: Mapping = dataclasses.field(default_factory=dict)
     simulated_batch: int | None = None
+    config: str | None = None
+    simulated_config: str | None = None
+    simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
 
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""

@@ -47,6 +47,10 @@ SETTINGS = {"num_frames": 32, "size": 224, "level": "clip", "unit": "subject"}
 # So that a simulated table ends in minutes on two cores.
 SIMULATED = {"num_frames": 8, "size": 64}
 SIMULATED_BATCH = 4
+SIMULATED_CORPORA = {
+    "unbc_mcmaster": {"subjects": 8, "sequences": 40, "frames": 24},
+    "biovid": {"subjects": 6, "clips": 2, "frames": 24, "size": (260, 348)},
+}
 
 LABELS = {"unbc_mcmaster": "vas", "biovid": "level"}
 NAMES = {"unbc_mcmaster": "UNBC-McMaster", "biovid": "BioVid Part A"}
@@ -126,6 +130,9 @@ def face_experiment(
         table=table,
         corpus=corpus,
         layouts=("faces",),
+        config="c224",
+        simulated_config="c112",
+        simulated_corpus=SIMULATED_CORPORA[corpus],
         settings={**SETTINGS, "label": LABELS[corpus]},
         augmentation="none",
         simulated_epochs=simulated_epochs,

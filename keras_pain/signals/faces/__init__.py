@@ -1,0 +1,1 @@
+"""Faces in video: found by MTCNN, followed through the clip, cut out."""

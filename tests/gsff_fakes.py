@@ -1,0 +1,99 @@
+"""Frames whose face is a red square, and parts that know it."""
+
+import cv2
+import numpy as np
+
+from keras_pain.augment.gsff.check import FaceCheck
+from keras_pain.augment.gsff.parts import Parts
+from keras_pain.augment.gsff.pictures import encode_png
+from keras_pain.augment.gsff.sources import Source
+from keras_pain.signals.landmarks.points import front_face
+
+SIDE = 96
+POINTS = front_face() * 20 + (48, 40)
+
+
+def red_square(number=0, side=SIDE):
+    """A grey picture with a red square, told apart by one corner."""
+    picture = np.full((side, side, 3), 120, np.uint8)
+    picture[24:80, 24:72] = (220, 30, 30)
+    picture[:4, :4] = number
+    return picture
+
+
+def sources(count=3, subjects=("s0", "s1", "s2"), **changes):
+    """Labelled frames with their landmarks."""
+    return [
+        Source(
+            f"clip{i}/{i:03d}",
+            lambda i=i: encode_png(red_square(i)),
+            subject=subjects[i % len(subjects)],
+            clip=f"clip{i}",
+            frame=str(i),
+            pspi=float(i),
+            points=POINTS,
+        )
+        for i in range(count)
+    ]
+
+
+class RedDetector:
+    """Takes what is red for the face."""
+
+    def detect(self, frames):
+        found = []
+        for frame in frames:
+            red = (frame[..., 0] > 150) & (frame[..., 1] < 90)
+            y, x = np.nonzero(red)
+            box = [x.min(), y.min(), x.max(), y.max(), 1] if len(x) else []
+            found.append(np.reshape(np.float32(box), (-1, 5)))
+        return found
+
+
+class NoPoints:
+    """A source of landmarks that finds none."""
+
+    def clip(self, frames, boxes=None, name=""):
+        return np.full((len(frames), 68, 2), np.nan, np.float32)
+
+
+class BoxPoints:
+    """Puts a schematic face into the box of the detected one."""
+
+    def clip(self, frames, boxes=None, name=""):
+        face = front_face()
+        face = (face - face.min(0)) / np.ptp(face, axis=0)
+        return np.stack([face * (b[2:] - b[:2]) + b[:2] for b in boxes])
+
+
+class Roll:
+    """Moves a picture down; by more than its height leaves nothing."""
+
+    method = "roll"
+    reads_prompts = False
+    count_tokens = None
+
+    def __init__(self, pixels=0):
+        self.pixels = pixels
+        self.seeds = []
+
+    def describe(self):
+        return {"generator": "roll", "pixels": self.pixels}
+
+    def versions(self):
+        return {"opencv": cv2.__version__}
+
+    def generate(self, batch):
+        self.seeds += list(batch.seeds)
+        outputs = np.zeros_like(batch.frames)
+        outputs[:, self.pixels :] = batch.frames[:, : SIDE - self.pixels]
+        return list(outputs)
+
+
+def parts(generator=None, landmarks=None, **check):
+    """Parts with a generator that copies, if none is given."""
+    return Parts(
+        landmarks or NoPoints(),
+        generator or Roll(),
+        FaceCheck(RedDetector(), **check),
+    )

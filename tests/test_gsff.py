@@ -1,0 +1,727 @@
+"""GSFF: prompts, geometric changes, runs, and the way into training."""
+
+import dataclasses
+import importlib.util
+import json
+import shutil
+import sys
+
+import cv2
+import gsff_fakes as fake
+import numpy as np
+import pytest
+from fake_faces import fake_store
+from PIL import Image
+
+from keras_pain import cli
+from keras_pain.augment.geometric import GeometricGenerator, change_face
+from keras_pain.augment.gsff import (
+    depth,
+    geometry,
+    landmarks,
+    pictures,
+    released,
+    sheet,
+    tokens,
+    training,
+    weights,
+)
+from keras_pain.augment.gsff import sources as frames
+from keras_pain.augment.gsff.check import FaceCheck, iou
+from keras_pain.augment.gsff.manifest import OutputFolder, read_lines
+from keras_pain.augment.gsff.parts import Parts, RunOptions
+from keras_pain.augment.gsff.prompts import PromptBuilder
+from keras_pain.augment.gsff.run import generate, image_seed, settings_of
+from keras_pain.data.clips import cut_clips
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.signals.faces.detect import FaceDetector
+from keras_pain.signals.landmarks.points import front_face
+
+LIDS, INNER_LIPS = {37: 41, 38: 40, 43: 47, 44: 46}, {61: 67, 62: 66, 63: 65}
+MISSING = [
+    name
+    for name in ("torch", "diffusers", "transformers", "accelerate")
+    if importlib.util.find_spec(name) is None
+]
+needs_diffusers = pytest.mark.skipif(
+    bool(MISSING), reason=f"extra gsff not installed: {', '.join(MISSING)}"
+)
+
+
+def changed_face(lids=1.0, lips=1.0, brows=0.0, degrees=0.0):
+    """Landmarks with lids and lips so far apart, brows so much lower."""
+    face = front_face()
+    for pairs, share in ((LIDS, lids), (INNER_LIPS, lips)):
+        for up, down in pairs.items():
+            middle = (face[up] + face[down]) / 2
+            face[[up, down]] = middle + share * (face[[up, down]] - middle)
+    face[geometry.BROWS, 1] += brows
+    angle = np.radians(degrees)
+    turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
+    return face @ turn * 40 + 100
+
+
+# Prompts
+
+
+def test_estimated_tokens_are_exact_for_numbers_and_generous_for_words():
+    ends = 2
+    assert tokens.estimate_tokens("(0.123, 0.456)") == ends + 13
+    words = "a photo of unrealistic skin"
+    assert ends + 5 <= tokens.estimate_tokens(words) <= ends + 10
+    assert tokens.estimate_tokens("Gesicht mit Ü") >= ends + 4
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        ({"lids": 0.1}, "eyes closed"),
+        ({"lids": 0.7}, "eyes narrowed"),
+        ({"lids": 2.5}, "eyes wide open"),
+        ({"lips": 0.0}, "mouth closed"),
+        ({"lips": 2.0}, "mouth open"),
+        ({"brows": 0.12}, "brows lowered"),
+        ({"brows": -0.12}, "brows raised"),
+        ({"degrees": 12}, "head tilted right"),
+        ({"degrees": -12}, "head tilted left"),
+    ],
+)
+def test_words_follow_the_face(change, phrase):
+    prompt = PromptBuilder().build(changed_face(**change), (200, 200))
+    assert phrase in prompt.text.split(", ")
+    assert prompt.text.startswith(released.PERSON)
+    assert prompt.tokens <= 77 and not prompt.left_out and not prompt.exact
+
+
+def test_words_do_not_hang_on_place_size_or_mirror():
+    face = changed_face(degrees=3)
+    one = geometry.measure(face)
+    two = geometry.measure(face * 2.5 - 30)
+    assert one == pytest.approx(two, abs=1e-5)
+    assert set(geometry.WORDS) == set(one)
+
+
+def test_a_long_prompt_leaves_out_the_least_important_words():
+    builder = PromptBuilder(user_prompt="a b c d e " * 12)
+    prompt = builder.build(changed_face(), (200, 200))
+    assert prompt.tokens <= 77
+    assert "eyes" in prompt.text and "skin texture" in prompt.left_out
+    # A tokenizer that counts letters leaves room for less.
+    by_letter = PromptBuilder().build(changed_face(), (200, 200), count=len)
+    assert by_letter.exact and by_letter.left_out
+    assert len(by_letter.text) == by_letter.tokens <= 77
+    with pytest.raises(ConfigurationError, match="of the 77"):
+        PromptBuilder(user_prompt="a " * 80).build(changed_face(), (9, 9))
+
+
+def test_a_schematic_face_says_only_where_the_head_is():
+    prompt = PromptBuilder().build(changed_face(), (200, 200), measured=False)
+    assert set(prompt.measures) == set(geometry.OF_THE_HEAD)
+    assert "eyes" not in prompt.text and "camera" in prompt.text
+
+
+def test_as_coded_lists_all_points_of_which_three_survive():
+    face = changed_face()
+    prompt = PromptBuilder("as_coded").build(face, (200, 400))
+    text, _, pairs = prompt.text.partition(", [")
+    assert text == f"{released.PROMPT}, {released.ANATOMY}"
+    values = np.array(
+        [float(v.strip("()] ")) for v in pairs.split(",")]
+    ).reshape(68, 2)
+    np.testing.assert_allclose(values, face / (400, 200), atol=6e-4)
+    assert prompt.points == 3 and prompt.tokens > 900
+    with pytest.raises(ConfigurationError, match="words, as_coded"):
+        PromptBuilder("numbers")
+
+
+# Landmarks, depth
+
+
+def test_stored_points_are_read_by_name(tmp_path):
+    path = tmp_path / "points.csv"
+    header = ["file", *(f"{a}{i}" for i in range(66) for a in "xy")]
+    row = np.delete(fake.POINTS, (60, 64), axis=0).ravel().round(3)
+    rows = [header, ["a/1.jpg", *row], ["a/2.jpg", *[""] * 132]]
+    path.write_text("\n".join(",".join(map(str, r)) for r in rows))
+    stored = landmarks.open_landmarks(f"csv:{path}")
+    (points,) = stored.clip([None], name="a/1")
+    inner = [60, 64]
+    kept = np.delete(np.arange(68), inner)
+    np.testing.assert_allclose(points[kept], fake.POINTS[kept], atol=1e-3)
+    np.testing.assert_allclose(points[inner], fake.POINTS[inner], atol=1.0)
+    assert np.isnan(stored.clip([None], name="a/2")).all()
+    assert np.isnan(stored.clip([None], name="b/1")).all()
+    shutil.copy(path, tmp_path / "landmarks.csv")
+    default = landmarks.open_landmarks(None, tmp_path)
+    assert isinstance(default, landmarks.StoredPoints)
+    path.write_text("file,x0,y0\na,1,2\n")
+    with pytest.raises(BadFileError, match="no line of columns"):
+        landmarks.open_landmarks(f"csv:{path}")
+    path.write_text(",".join(header) + "\na/1.jpg,1,2\n")
+    with pytest.raises(BadFileError, match="line 2 has no 66 points"):
+        landmarks.open_landmarks(f"csv:{path}")
+    with pytest.raises(ConfigurationError, match="mtcnn"):
+        landmarks.open_landmarks("magic:x")
+
+
+def test_depth_sources(tmp_path):
+    assert depth.open_depth("pipeline").maps(["a"], (8, 8)) is None
+    plane = depth.open_depth("none").maps(["a", "b"], (8, 8))
+    # Without a range, the pipeline's normalisation would make NaN of it.
+    assert plane.shape == (2, 8, 8) and (np.ptp(plane, axis=(1, 2)) > 0).all()
+    assert np.count_nonzero(plane) == 2
+    np.save(tmp_path / "a.npy", np.tile(np.arange(16.0), (16, 1)))
+    np.save(tmp_path / "flat.npy", np.ones((16, 16)))
+    stored = depth.open_depth(f"npy:{tmp_path}")
+    assert (np.diff(stored.maps(["a"], (4, 8))[0], axis=1) > 0).all()
+    for name, words in (("flat", "the same depth"), ("gone", "cannot be read")):
+        with pytest.raises(BadFileError, match=words):
+            stored.maps([name], (4, 4))
+    with pytest.raises(ConfigurationError, match="pipeline, none or npy"):
+        depth.open_depth("midas")
+
+
+# Geometric changes
+
+
+def textured(side=160):
+    """Noise that shows every move, with landmarks of a face in its middle."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3))
+    noise = cv2.GaussianBlur(noise.astype(np.uint8), (0, 0), 1.5)
+    return noise, front_face() * 32 + (side / 2, side / 2.5)
+
+
+def hull(points, shape):
+    inner = np.rint(points[17:]).astype(np.int32)
+    return cv2.fillConvexPoly(np.zeros(shape), cv2.convexHull(inner), 1) > 0
+
+
+def test_brows_eyes_nose_and_mouth_are_not_moved():
+    frame, points = textured()
+    inside = hull(points, frame.shape[:2])
+    for seed in range(4):
+        change = change_face(frame, points, 1.0, seed)
+        assert change.protected[inside].all()
+        assert not change.shift[inside].any()
+        assert not change.background[inside].any()
+        expected = np.clip(np.rint(frame * change.gain), 0, 255)
+        np.testing.assert_array_equal(change.picture[inside], expected[inside])
+        # The light changes evenly: no edge that could be taken for a wrinkle.
+        for axis in (0, 1):
+            assert np.abs(np.diff(change.gain, axis=axis)).max() < 0.02
+        jaw = change.shift[tuple(np.rint(points[:17]).astype(int).T[::-1])]
+        assert np.hypot(*jaw.T).max() > 0.5  # pixels
+        assert np.abs(change.gain - 1).max() > 0.02
+
+
+def test_shape_alone_leaves_the_inside_untouched(monkeypatch):
+    frame, points = textured()
+    monkeypatch.setattr(
+        "keras_pain.augment.geometric._light",
+        lambda face, *_: np.ones((*face.shape[:2], 3), np.float32),
+    )
+    change = change_face(frame, points, 1.0, 0)
+    inside = hull(points, frame.shape[:2])
+    np.testing.assert_array_equal(change.picture[inside], frame[inside])
+    assert (change.picture != frame).mean() > 0.2
+
+
+def test_nothing_folds_over_and_seeds_decide():
+    frame, points = textured()
+    one, same, other = (change_face(frame, points, 1, s) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one.picture, same.picture)
+    assert (one.picture != other.picture).mean() > 0.5
+    for change in (one, other):
+        x = np.arange(160) + change.shift[..., 0]
+        assert (np.diff(x, axis=1) > 0).all()
+    still = change_face(frame, points, 0.0, 1)
+    np.testing.assert_array_equal(still.picture, frame)
+    with pytest.raises(ConfigurationError, match="from 0 to 1"):
+        GeometricGenerator(1.5)
+
+
+# Runs
+
+
+def run(tmp_path, parts=None, name="out", count=3, **options):
+    return generate(
+        fake.sources(count),
+        tmp_path / name,
+        parts or fake.parts(),
+        RunOptions(**options),
+    )
+
+
+def test_every_picture_carries_its_provenance(tmp_path):
+    summary = run(tmp_path, copies=2, batch=4)
+    assert (summary.made, summary.kept, summary.good) == (6, 0, 6)
+    lines, _ = read_lines(tmp_path / "out" / "manifest.jsonl")
+    assert len(lines) == 6
+    line = lines[3]
+    assert (line["source"], line["copy"]) == ("clip1/001", 1)
+    assert (line["subject"], line["pspi"]) == ("s1", 1.0)
+    assert line["seed"] == image_seed(42, "clip1/001", 1)
+    assert line["parameters"] == {"generator": "roll", "pixels": 0}
+    assert {"keras_pain", "numpy", "pillow", "opencv"} == set(line["versions"])
+    assert len(line["source_sha256"]) == len(line["sha256"]) == 64
+    assert len({entry["seed"] for entry in lines}) == 6
+    picture = cv2.imread(tmp_path / "out" / line["file"])[..., ::-1]
+    np.testing.assert_array_equal(picture, fake.red_square(1))
+
+
+def test_same_seed_starts_all_from_it(tmp_path):
+    roll = fake.Roll()
+    run(tmp_path, fake.parts(roll), same_seed=True)
+    assert roll.seeds == [42, 42, 42]
+    with pytest.raises(ConfigurationError, match="are equal"):
+        RunOptions(same_seed=True, copies=2)
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    out = tmp_path / "out"
+    run(tmp_path)
+    (out / "images" / "clip1" / "001_00.png").unlink()
+    with open(out / "manifest.jsonl", "a") as stream:
+        stream.write('{"source": "clip9", "copy')  # killed while writing
+    before = (out / "images" / "clip0" / "000_00.png").stat().st_mtime_ns
+    summary = run(tmp_path, copies=2)
+    assert (summary.made, summary.kept, summary.good) == (4, 2, 6)
+    assert before == (out / "images/clip0/000_00.png").stat().st_mtime_ns
+    assert len(training.load_generated(out)) == 6
+    assert run(tmp_path, copies=2).made == 0
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_output_of_another_run_is_refused(tmp_path):
+    run(tmp_path)
+    with pytest.raises(ConfigurationError, match="seed 42 there, 7 now"):
+        run(tmp_path, seed=7)
+    with pytest.raises(ConfigurationError, match="generator.pixels 0 there, 5"):
+        run(tmp_path, fake.parts(fake.Roll(5)))
+    with pytest.raises(ConfigurationError, match="simulated"):
+        run(tmp_path, simulated=True)
+    relabelled = [
+        dataclasses.replace(source, pspi=9.0) for source in fake.sources()
+    ]
+    with pytest.raises(ConfigurationError, match="another label"):
+        generate(relabelled, tmp_path / "out", fake.parts())
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    with pytest.raises(ConfigurationError, match="holds other files"):
+        run(tmp_path, name="mine")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "min_iou", "reason"),
+    [(40, 0.5, "face_moved"), (96, 0.0, "no_face"), (40, 0.1, "")],
+)
+def test_the_check_rejects_lost_and_moved_faces(
+    tmp_path, pixels, min_iou, reason
+):
+    parts = fake.parts(fake.Roll(pixels), min_iou=min_iou)
+    summary = run(tmp_path, parts)
+    assert summary.good == (0 if reason else 3)
+    assert [r for *_, r in summary.rejected] == ([reason] * 3 if reason else [])
+    stored = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(stored["rejected"]) == len(summary.rejected)
+    if reason:
+        assert not (tmp_path / "out" / "images").exists()
+        with pytest.raises(BadFileError, match="no good picture"):
+            training.load_generated(tmp_path / "out")
+        assert run(tmp_path, parts).made == 0  # rejects are not redone
+
+
+def test_overlap_of_boxes():
+    box = np.array([0.0, 0, 10, 10])
+    assert iou(box, box) == 1
+    assert iou(box, box + 5) == pytest.approx(25 / 175)
+    assert iou(box, box + 20) == 0
+    with pytest.raises(ConfigurationError, match="min_iou"):
+        FaceCheck(fake.RedDetector(), 2)
+
+
+def test_frames_that_cannot_be_used_are_listed(tmp_path):
+    good, lost, broken = fake.sources()
+    lost = dataclasses.replace(lost, points=None)
+    broken = dataclasses.replace(broken, read=lambda: b"no picture")
+    out = tmp_path / "out"
+    summary = generate([good, lost, broken], out, fake.parts())
+    assert summary.good == 1
+    assert summary.skipped == (
+        ("clip1/001", "no landmarks were found"),
+        ("clip2/002", "is no picture that can be decoded"),
+    )
+    with pytest.raises(BadFileError, match="no landmarks were found"):
+        generate([lost], out, fake.parts(), RunOptions(skip_bad=False))
+    with pytest.raises(KerasPainError, match="none of 1 frames can be used"):
+        generate([lost], tmp_path / "none", fake.parts())
+    with pytest.raises(ConfigurationError, match="two frames are called"):
+        generate([good, good], out, fake.parts())
+
+
+def test_simulated_frames_say_so_everywhere(tmp_path):
+    run(tmp_path, simulated=True)
+    out = tmp_path / "out"
+    assert (out / "images_SIMULATED").is_dir() and not (out / "images").exists()
+    options = RunOptions(simulated=True)
+    folder = OutputFolder(
+        out, settings_of(fake.parts(), options), simulated=True
+    )
+    path = sheet.contact_sheet(folder, fake.sources())
+    assert path.name == "contact_sheet_SIMULATED.png"
+    assert all(g.simulated for g in training.load_generated(out))
+
+
+# Training
+
+
+def test_generated_frames_go_into_training_only(tmp_path):
+    run(tmp_path, count=6)
+    generated = training.load_generated(tmp_path / "out")
+    assert [g.frame_id for g in generated][:2] == ["clip0:0", "clip1:1"]
+    assert [g.pspi for g in generated] == [0, 1, 2, 3, 4, 5]
+    chosen = training.for_training(generated, ["s0", "s1"], ["s2"], ["s2"])
+    assert {g.subject for g in chosen} == {"s0", "s1"} and len(chosen) == 4
+    assert not training.for_training(generated, [], ["s0", "s1"], ["s2"])
+    for folds in (
+        (["s0", "s1"], ["s1"], ["s2"]),
+        (["s0", "s1", "s2"], [], ["s2"]),
+    ):
+        with pytest.raises(ConfigurationError, match="is trained on and"):
+            training.for_training(generated, *folds)
+    with pytest.raises(ConfigurationError, match="in no fold"):
+        training.for_training(generated, ["s0"], ["s1"], ["t"])
+    with pytest.raises(ConfigurationError, match="held out"):
+        training.assert_training_only(generated, ["s2"])
+
+
+def test_pictures_without_label_or_file_are_no_training_data(tmp_path):
+    bare = [dataclasses.replace(s, pspi=None) for s in fake.sources()]
+    generate(bare, tmp_path / "bare", fake.parts())
+    with pytest.raises(BadFileError, match="no label or subject"):
+        training.load_generated(tmp_path / "bare")
+    run(tmp_path)
+    (tmp_path / "out" / "images" / "clip1" / "001_00.png").unlink()
+    with pytest.raises(BadFileError, match="is gone"):
+        training.load_generated(tmp_path / "out")
+    with pytest.raises(ConfigurationError, match="no run.json"):
+        training.load_generated(tmp_path)
+
+
+def test_frames_of_a_dataset_are_sources(tmp_path):
+    store = fake_store(people=2, clips=1, frames=4, size=96)
+    clips = cut_clips(store, label="pspi", level="frame", size=96)
+    found = list(frames.from_clips(clips))
+    assert [s.frame_id for s in found] == clips.window_id.tolist()
+    assert [s.subject for s in found] == clips.person.tolist()
+    assert [s.pspi for s in found] == pytest.approx(clips.y.tolist())
+    assert found[1].name == "s0c0/000001"
+    pixels = pictures.decode(found[1].read(), "x").pixels
+    assert pixels.shape == (96, 96, 3) and found[0].read() != found[1].read()
+    with pytest.raises(ConfigurationError, match="level of frames"):
+        list(frames.from_clips(cut_clips(store, label="vas")))
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("mode", "note"),
+    [("L", "grey"), ("CMYK", "CMYK"), ("P", "palette"), ("RGB", "")],
+)
+def test_other_colours_are_converted_with_a_note(tmp_path, mode, note):
+    path = tmp_path / ("a.png" if mode == "P" else "a.jpg")
+    Image.fromarray(fake.red_square()).convert(mode).save(path, quality=95)
+    picture = pictures.decode(path.read_bytes(), "a")
+    assert picture.pixels.shape == (96, 96, 3)
+    assert note in " ".join(picture.notes) and bool(note) == bool(picture.notes)
+    if mode != "L":
+        middle = picture.pixels[50, 50].astype(int)
+        assert np.abs(middle - (220, 30, 30)).max() < 40
+
+
+def test_pictures_that_cannot_be_used_are_refused(tmp_path):
+    Image.fromarray(np.zeros((96, 96), np.uint16)).save(tmp_path / "deep.png")
+    cv2.imwrite(tmp_path / "small.png", fake.red_square()[:, :40])
+    cv2.imwrite(tmp_path / "cut.png", fake.red_square())
+    whole = (tmp_path / "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    for name, words in (
+        ("deep", "of the kind I;16"),
+        ("small", r"too small \(40x96 pixels\)"),
+        ("cut", "is cut off"),
+    ):
+        with pytest.raises(BadFileError, match=words):
+            pictures.decode((tmp_path / f"{name}.png").read_bytes(), name)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A folder of three pictures with labels and landmarks."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    columns = [f"{a}{i}" for i in range(68) for a in "xy"]
+    points = [",".join(["file", *columns])]
+    labels = ["file,subject,clip,frame,pspi"]
+    for i in range(3):
+        cv2.imwrite(folder / f"{i}.png", fake.red_square(i)[..., ::-1])
+        labels.append(f"{i}.png,s{i},c{i},{i},{i}")
+        points.append(",".join([f"{i}.png", *map(str, fake.POINTS.ravel())]))
+    (folder / "labels.csv").write_text("\n".join(labels))
+    (folder / "landmarks.csv").write_text("\n".join(points))
+    return folder
+
+
+@pytest.mark.parametrize("value", ["17", "-1", "nan", "much", ""])
+def test_a_pspi_outside_of_0_to_16_is_refused(faces, value):
+    assert [s.pspi for s in frames.find_sources(faces)] == [0, 1, 2]
+    text = f"file,subject,clip,frame,pspi\n1.png,s,c,0,{value}\n"
+    (faces / "labels.csv").write_text(text)
+    with pytest.raises(ConfigurationError, match="line 2: PSPI must be"):
+        frames.find_sources(faces)
+
+
+def test_bad_labels_and_folders(faces, tmp_path):
+    head = "file,subject,clip,frame,pspi"
+    for text, words in (
+        ("file,pspi\n0.png,0", "lacks clip, frame, subject"),
+        (f"{head}\n../0.png,s,c,0,0", "no file below"),
+        (f"{head}\n", "no pictures"),
+    ):
+        (faces / "labels.csv").write_text(text)
+        with pytest.raises(BadFileError, match=words):
+            frames.find_sources(faces)
+    (faces / "labels.csv").unlink()
+    shutil.copy(faces / "0.png", faces / "0.jpg")
+    with pytest.raises(ConfigurationError, match="called 0 but for"):
+        frames.find_sources(faces)
+    with pytest.raises(BadFileError, match="is no folder"):
+        frames.find_sources(tmp_path / "nowhere")
+
+
+def command(capsys, *argv):
+    """Exit code, what was printed, and the errors of `keras-pain gsff`."""
+    code = cli.main(["gsff", *map(str, argv)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err.strip().splitlines()
+
+
+def model_folder(folder, kind=weights.CLASS_NAME, content=b"weights"):
+    """What looks like a model from outside."""
+    for part in ("unet", "vae", "text_encoder", "depth_estimator"):
+        (folder / part).mkdir(parents=True)
+        if content is not None:
+            (folder / part / "model.safetensors").write_bytes(content)
+    index = {"_class_name": kind, "unet": ["diffusers", "UNet"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def test_a_folder_that_is_no_model_is_one_line(tmp_path):
+    lfs = b"version https://git-lfs.github.com/spec/v1\nsize 3"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for folder, words in (
+        (tmp_path / "nowhere", "is no folder"),
+        (empty, "holds no model_index.json"),
+        (model_folder(tmp_path / "a", content=None), "no weights of the unet"),
+        (
+            model_folder(tmp_path / "b", "StableDiffusionPipeline"),
+            "is a Stable",
+        ),
+        (model_folder(tmp_path / "c", content=lfs), "pointer of Git LFS"),
+    ):
+        with pytest.raises(BadFileError, match=words):
+            weights.check_model_folder(folder)
+    variant = model_folder(tmp_path / "d") / "unet"
+    (variant / "model.fp16.safetensors").write_bytes(b"half")
+    assert [p.name for p in weights.weight_files(variant)] == [
+        "model.safetensors"
+    ]
+    before = weights.model_hash(tmp_path / "d")
+    (variant / "model.safetensors").write_bytes(b"others")
+    assert weights.model_hash(tmp_path / "d") != before
+
+
+def test_without_the_extra_one_line_says_what_to_install(
+    faces, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    code, _, errors = command(
+        capsys, "--input", faces, "--output", tmp_path / "out",
+        f"--generator=diffusers:{model_folder(tmp_path / 'model')}",
+    )  # fmt: skip
+    assert code == 1 and len(errors) == 1
+    assert "pip install 'keras-pain[gsff]'" in errors[0]
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_in_one_line_what_is_wrong(faces, tmp_path, capsys):
+    for flags, words in (
+        (["--generator=magic"], "diffusers:FOLDER"),
+        (["--generator=geometric", "--strength=2"], "from 0 to 1"),
+        (["--generator=geometric", "--landmarks=csv:gone.csv"], "gone.csv"),
+        (["--generator=geometric", "--copies=0"], "at least 1"),
+    ):
+        code, _, errors = command(
+            capsys, "--input", faces, "--output", tmp_path / "out", *flags
+        )
+        assert code == 1 and len(errors) == 1 and words in errors[0]
+    code, _, errors = command(
+        capsys, "--input", faces, "--output", faces / "out",
+        "--generator=geometric",
+    )  # fmt: skip
+    assert code == 1 and "inside of --input" in errors[0]
+
+
+# Real photographs
+
+
+@pytest.fixture(scope="module")
+def photographs(open_data, tmp_path_factory):
+    """Three people of the London set, smiling, one grey and one in CMYK."""
+    london = open_data / "faces_london" / "smiling"
+    if not london.is_dir():
+        pytest.skip(f"no photographs at {london}")
+    folder = tmp_path_factory.mktemp("photographs")
+    rows = ["file,subject,clip,frame,pspi"]
+    for path, mode in zip(
+        sorted(london.glob("*.jpg")), ("RGB", "L", "CMYK"), strict=False
+    ):
+        small = Image.open(path).resize((224, 224)).convert(mode)
+        small.save(folder / path.name)
+        rows.append(f"{path.name},{path.name[:3]},smiling,{len(rows)},0")
+    # A picture without a face is passed over.
+    Image.new("RGB", (224, 224), "grey").save(folder / "wall.png")
+    rows.append("wall.png,none,wall,0,0")
+    (folder / "labels.csv").write_text("\n".join(rows))
+    return folder
+
+
+def test_real_faces_through_the_geometric_command(
+    photographs, tmp_path, capsys
+):
+    out = tmp_path / "generated"
+    argv = ("--input", photographs, "--output", out, "--generator=geometric")
+    code, printed, errors = command(capsys, *argv)
+    assert code == 0 and not errors
+    assert "3 good pictures, 0 rejected; 3 made now" in printed
+    assert "passed over, no landmarks were found: 1: wall" in printed
+    assert "noted, grey" in printed and "noted, in CMYK" in printed
+    assert "schematic face put on five points" in printed
+    generated = training.load_generated(out)
+    assert {g.method for g in generated} == {"geometric"}
+    assert [g.subject for g in generated] == ["001", "002", "003"]
+    for line in read_lines(out / "manifest.jsonl")[0]:
+        assert line["iou"] > 0.7
+        source = cv2.imread(photographs / f"{line['source']}.jpg")
+        picture = cv2.imread(out / line["file"])
+        assert source.shape == picture.shape
+        assert np.abs(picture.astype(int) - source).mean() > 3
+    # Nothing of it is called after the generative method.
+    for path in out.rglob("*"):
+        assert "gsff" not in path.name.lower()
+        if path.suffix in (".json", ".jsonl"):
+            assert "gsff" not in path.read_text().lower()
+    width, height = Image.open(out / "contact_sheet.png").size
+    assert width > 600 and height > 200
+    _, printed, _ = command(capsys, *argv)
+    assert "0 made now, 3 were there" in printed
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tmp_path_factory):
+    import torch
+    from tiny_diffusion import save_tiny_pipeline
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more would only wait for each other
+    yield save_tiny_pipeline(tmp_path_factory.mktemp("models") / "tiny")
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model):
+    from keras_pain.augment.gsff.diffusion import DiffusersGenerator
+
+    return DiffusersGenerator(tiny_model, size=64, steps=2)
+
+
+@needs_diffusers
+def test_diffusion_from_prompts_depth_and_seeds(tiny, tmp_path, monkeypatch):
+    parts = dataclasses.replace(fake.parts(tiny), check=AnyFace())
+    summary = run(tmp_path, parts, name="two", batch=2, count=3)
+    assert summary.good == 3
+    lines, _ = read_lines(tmp_path / "two" / "manifest.jsonl")
+    line = lines[0]
+    assert line["method"] == "gsff" and line["parameters"]["steps"] == 2
+    assert len(line["parameters"]["model_sha256"]) == 64
+    assert {"torch", "diffusers", "transformers"} <= set(line["versions"])
+    prompt = line["prompt"]
+    assert prompt["exact"] and prompt["tokens"] <= 77 and prompt["left_out"]
+    assert prompt["text"].startswith(released.PERSON)
+
+    def made(name, **options):
+        run(tmp_path, parts, name=name, count=1, **options)
+        return cv2.imread(tmp_path / name / "images/clip0/000_00.png")
+
+    # The same whatever the batch, but for rounding; another from another seed.
+    two = cv2.imread(tmp_path / "two" / line["file"])
+    assert two.shape == (96, 96, 3)
+    rounding = np.abs(made("one", batch=1).astype(int) - two)
+    assert rounding.max() <= 2
+    assert np.abs(made("seed", seed=1).astype(int) - two).mean() > 1
+    monkeypatch.setattr(tiny, "depth", depth.NoDepth())
+    plane = made("plane")
+    assert plane.std() > 1  # no NaN, which would come out black
+    assert np.abs(plane.astype(int) - two).mean() > 10 * rounding.mean()
+
+
+class AnyFace(FaceCheck):
+    """Takes everything for the red square."""
+
+    def __init__(self):
+        super().__init__(fake.RedDetector(), 0.0)
+
+    def judge(self, outputs, boxes):
+        return super().judge([fake.red_square()] * len(outputs), boxes)
+
+
+@needs_diffusers
+def test_real_faces_through_a_random_diffusion_model(
+    tiny, photographs, tmp_path
+):
+    listed = frames.find_sources(photographs)
+    builder = PromptBuilder("as_coded", "a man", anatomy="skin")
+    check = FaceCheck(FaceDetector(retry=False))
+    parts = Parts(fake.BoxPoints(), tiny, check, builder)
+    out = tmp_path / "generated"
+    summary = generate(listed, out, parts, RunOptions(same_seed=True, batch=4))
+    # What a random network paints is no face, and the check sees that.
+    assert summary.good == 0
+    assert [r for *_, r in summary.rejected] == ["no_face"] * 3
+    lines, _ = read_lines(out / "manifest.jsonl")
+    assert {line["seed"] for line in lines} == {42}
+    assert all(0 < line["prompt"]["points"] < 5 for line in lines)
+    settings = settings_of(parts, RunOptions(same_seed=True))
+    assert sheet.contact_sheet(OutputFolder(out, settings), listed).is_file()
+
+
+@needs_diffusers
+def test_a_damaged_model_is_one_line(tiny_model, tmp_path):
+    from keras_pain.augment.gsff.diffusion import DiffusersGenerator
+
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_model, broken)
+    (path,) = (broken / "unet").glob("*.safetensors")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(BadFileError, match="diffusers cannot load it"):
+        DiffusersGenerator(broken)
+    shutil.rmtree(broken / "unet")
+    with pytest.raises(BadFileError, match="no weights of the unet"):
+        DiffusersGenerator(broken)
+    with pytest.raises(ConfigurationError, match="strength must be"):
+        DiffusersGenerator(tiny_model, strength=0.1, steps=5)
+    with pytest.raises(ConfigurationError, match="multiple of 64"):
+        DiffusersGenerator(tiny_model, size=100)

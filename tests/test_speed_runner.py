@@ -1,0 +1,54 @@
+"""The script that times the runner against a plain loop, on two folds."""
+
+import importlib.util
+
+import numpy as np
+from conftest import ROOT
+from fake_recordings import make_recording
+from rich.console import Console
+
+NETWORK = "cnn_tap"  # traced soonest
+
+
+def script():
+    path = ROOT / "reproduce" / "speed_runner.py"
+    spec = importlib.util.spec_from_file_location("speed_runner", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_both_ways_are_timed_and_agree():
+    speed_runner = script()
+    assert {"lsfan", "banet", NETWORK} <= set(speed_runner.networks())
+    assert "alanet" not in speed_runner.networks()
+    read = []
+
+    def load():
+        read.append(1)
+        return [
+            make_recording(
+                f"{group}{n}_N",
+                frames=200,
+                protective=np.repeat([0, group == "P", 0], [60, 80, 60]),
+                seed=n + 50 * (group == "P"),
+            )
+            for group in "PC"
+            for n in range(3)
+        ]
+
+    settings = {"cut": "sliding_windows", "length": 60, "step": 30}
+    plain, kept = speed_runner.measure(load, settings, 2, 1, NETWORK)
+    assert len(plain) == len(kept) == 2
+    assert all(lap.clock > 0 and lap.processor > 0 for lap in plain + kept)
+    # Once for the runner, once before the clock starts, once a plain fold.
+    assert len(read) == 4
+    # The second fold finds a traced network; a plain one is traced anew.
+    assert kept[1].processor < plain[1].processor
+
+    console = Console(width=100, record=True)
+    console.print(speed_runner.table_of(plain, kept, "two folds"))
+    text = console.export_text()
+    ratio = plain[1].processor / kept[1].processor
+    assert f"{ratio:.2f}" in text
+    assert text.count("without the first") == 2

@@ -1,0 +1,405 @@
+"""UNBC-McMaster: folders, labels, reader, simulator, bad input."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from keras_pain import cli
+from keras_pain.corpora import unbc_mcmaster as unbc
+from keras_pain.corpora.faces import pspi
+from keras_pain.corpora.files import read_corpus
+from keras_pain.corpora.unbc_mcmaster.points import check_points
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two subjects, three sequences, 64 x 48 pixels; not to be changed."""
+    out = tmp_path_factory.mktemp("unbc")
+    unbc.simulate(
+        *(out,),
+        subjects=2,
+        sequences=3,
+        frames=FRAMES,
+        size=(48, 64),
+        jobs=1,
+        progress=False,
+    )
+    return out / "unbc_mcmaster"
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    """A copy of one sequence, to be spoiled."""
+    path = unbc.find_files(made)[0].path
+    part = tmp_path / "raw"
+    (part / "Images").mkdir(parents=True)
+    person = path.parent.name
+    shutil.copytree(path, part / "Images" / person / path.name)
+    for tree in ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks"):
+        shutil.copytree(
+            made / tree / person / path.name, part / tree / person / path.name
+        )
+    for scale in ("AFF", "OPR", "SEN", "VAS"):
+        target = part / "Sequence_Labels" / scale / person
+        target.mkdir(parents=True)
+        labels = made / "Sequence_Labels/Sequence_Labels" / scale / person
+        shutil.copy(labels / f"{path.name}.txt", target)
+    return part
+
+
+def read(root, **options):
+    (raw_file,) = unbc.find_files(root)
+    recording, findings = unbc.read_file(raw_file, **options)
+    return recording, {finding.rule: finding for finding in findings}
+
+
+def label(root, tree, number):
+    suffix = "aam" if tree.startswith("AAM") else "facs"
+    (path,) = root.glob(f"{tree}/*/*/*{number:03d}_{suffix}.txt")
+    return path
+
+
+def image(root, number):
+    (path,) = root.glob(f"Images/*/*/*{number:03d}.png")
+    return path
+
+
+def refusal(root, **options):
+    with pytest.raises(BadFileError) as caught:
+        read(root, **options)
+    return caught.value
+
+
+# What a sound sequence holds
+
+
+def test_recording_has_what_the_files_say(root):
+    recording, findings = read(root)
+    count = len(recording)
+    assert count == recording.num_frames >= 4
+    frames = recording.frames()
+    assert len(frames) == count
+    assert {frame.shape for frame in frames} == {(48, 64, 3)}
+    assert frames[0].dtype == np.uint8
+    bgr = cv2.imread(str(image(root, 1)))
+    np.testing.assert_array_equal(frames[0], bgr[..., ::-1])
+    assert set(recording.labels) == {"vas", "opr", "aff", "sen"}
+    text = next(root.glob("Sequence_Labels/VAS/*/*.txt")).read_text()
+    assert recording.labels["vas"] == float(text)
+    scores = recording.frame_labels["pspi"]
+    assert scores.shape == (count,) and scores.dtype == np.float32
+    text = label(root, "Frame_Labels/PSPI", 2).read_text()
+    assert scores[1] == float(text)
+    assert recording.frame_labels["aus"].shape == (count, 10)
+    assert recording.landmarks.shape == (count, 66, 2)
+    first = np.loadtxt(label(root, "AAM_landmarks", 1))
+    np.testing.assert_allclose(recording.landmarks[0], first, rtol=1e-6)
+    assert recording.group == "patient" and recording.frame_rate is None
+    assert findings["pspi"].action == "checked"
+    assert set(findings) == {"pspi"} and not recording.simulated
+
+
+def test_simulation_keeps_its_own_rules(made, tmp_path):
+    recordings = [r for r, _ in read_corpus("unbc_mcmaster", made)]
+    assert len(recordings) == 3
+    assert len({r.subject_id for r in recordings}) == 2
+    for recording in recordings:
+        assert recording.simulated and recording.subject_id in unbc.SUBJECTS
+        columns = recording.frame_labels["aus"].T
+        units = dict(zip(unbc.CODED_UNITS, columns, strict=True))
+        np.testing.assert_array_equal(
+            recording.frame_labels["pspi"], pspi(units)
+        )
+        for scale, (low, high) in unbc.SCALES.items():
+            assert low <= recording.labels[scale] <= high
+        points = recording.landmarks
+        assert (points > 0).all() and (points < (64, 48)).all()
+    again = tmp_path / "again"
+    options = dict(subjects=2, sequences=3, frames=FRAMES, size=(48, 64))
+    paths = unbc.simulate(again, jobs=1, progress=False, **options)
+    for path in paths[::7]:
+        other = made / path.relative_to(again / "unbc_mcmaster")
+        assert path.read_bytes() == other.read_bytes()
+    with pytest.raises(ConfigurationError, match="other files"):
+        unbc.simulate(again, subjects=1, frames=4, progress=False)
+
+
+def test_reports_follow_pain_and_most_frames_show_none():
+    from keras_pain.corpora.unbc_mcmaster.performance import (
+        cast,
+        felt,
+        perform,
+        sequence_names,
+    )
+
+    scores, vas, peaks = [], [], []
+    for person in cast(12, seed=0):
+        names = sequence_names(person, 5)
+        assert len(set(names)) == 5
+        for name, pain in zip(names, felt(person, 5), strict=True):
+            acted = perform(person, name, pain, 60)
+            scores.append(acted.pspi)
+            vas.append(acted.scales["vas"])
+            peaks.append(acted.pspi.max())
+    assert 0.75 < (np.concatenate(scores) == 0).mean() < 0.9
+    assert 0.9 < np.corrcoef(vas, peaks)[0, 1] < 0.999
+    assert max(peaks) >= 10 and set(vas) >= {0.0, 5.0, 9.0}
+
+
+def test_full_scale_is_the_archives():
+    from keras_pain.corpora.unbc_mcmaster import simulator
+
+    people = simulator.cast(25, 0)
+    assert tuple(person.name for person in people) == unbc.SUBJECTS
+    counts = simulator._counts(people, simulator.SEQUENCES["full"])
+    assert sum(counts) == 200
+    assert counts[unbc.SUBJECTS.index("059-fn059")] == 2
+
+
+# Folders
+
+
+def test_doubled_folders_other_case_and_strays_are_read_and_said(root):
+    expected, _ = read(root)
+    for tree in ("Images", "AAM_landmarks", "Frame_Labels"):
+        (root / tree).rename(root / "x")
+        (root / tree).mkdir()
+        (root / "x").rename(root / tree / tree)
+    (root / "Sequence_Labels").rename(root / "sequence_labels")
+    (root / "sequence_labels/VAS").rename(root / "sequence_labels/vas")
+    (root / "Images/Images/.DS_Store").write_bytes(b"x")
+    next(root.glob("Images/Images/*/*")).joinpath("Thumbs.db").write_bytes(b"x")
+    recording, findings = read(root)
+    assert recording.labels == expected.labels
+    np.testing.assert_array_equal(
+        recording.frame_labels["pspi"], expected.frame_labels["pspi"]
+    )
+    assert "Images/Images" in findings["doubled_folder"].detail
+    assert "Frame_Labels/Frame_Labels" in findings["doubled_folder"].detail
+    assert "vas for VAS" in findings["other_case"].detail
+    assert ".DS_Store" in findings["stray_files"].detail
+    assert "Thumbs.db" in findings["stray_files"].detail
+
+
+def test_found_from_the_folder_or_its_parent(made, tmp_path):
+    assert unbc.detect_layout(made) == unbc.detect_layout(made.parent)
+    names = [file.name for file in unbc.find_files(made.parent)]
+    assert names == [file.name for file in unbc.find_files(made)]
+    (tmp_path / "x.txt").write_text("x")
+    with pytest.raises(KerasPainError, match="no UNBC-McMaster sequences"):
+        unbc.detect_layout(tmp_path)
+
+
+def test_names_that_do_not_fit(root):
+    person = next((root / "Images").iterdir())
+    (sequence,) = person.iterdir()
+    shutil.copytree(sequence, person / "holiday")
+    person.rename(root / "Images" / "200-ab200")
+    files = unbc.find_files(root)
+    refused = [file for file in files if file.refusal]
+    assert [file.name for file in refused] == ["holiday"]
+    (kept,) = [file for file in files if not file.refusal]
+    rules = {finding.rule for finding in kept.findings}
+    assert {"unknown_subject", "subject_against_folder"} <= rules
+
+
+def test_absent_label_trees_leave_labels_unknown(root):
+    for tree in ("Frame_Labels", "AAM_landmarks", "Sequence_Labels"):
+        shutil.rmtree(root / tree)
+    recording, findings = read(root)
+    assert np.isnan(recording.frame_labels["pspi"]).all()
+    assert np.isnan(recording.landmarks).all()
+    assert np.isnan(list(recording.labels.values())).all()
+    assert {"missing_folder", "missing_labels", "missing_scale"} <= set(
+        findings
+    )
+
+
+# Pictures
+
+
+def test_frames_missing_in_the_middle_keep_their_labels(root):
+    expected, _ = read(root)
+    image(root, 2).unlink()
+    recording, findings = read(root)
+    assert recording.frame_numbers.tolist()[:2] == [1, 3]
+    assert len(recording.frames()) == len(expected) - 1
+    np.testing.assert_array_equal(
+        recording.landmarks, np.delete(expected.landmarks, 1, axis=0)
+    )
+    assert "frames missing: 2" in findings["missing_frames"].detail
+    assert "frame: 2" in findings["labels_without_frame"].detail
+
+
+def test_grey_and_four_channel_pictures_become_rgb(root):
+    first = cv2.imread(str(image(root, 1)))
+    opaque = np.dstack([first, np.full(first.shape[:2], 200, np.uint8)])
+    cv2.imwrite(str(image(root, 1)), opaque)
+    cv2.imwrite(str(image(root, 2)), first[..., 0])
+    recording, findings = read(root)
+    frames = recording.frames()
+    np.testing.assert_array_equal(frames[0], first[..., ::-1])
+    assert frames[1].shape == first.shape
+    assert findings["channels"].action == "repaired"
+    rules = [f.detail for f in recording.findings if f.rule == "channels"]
+    assert len(rules) == 2 and "RGBA" in " ".join(rules)
+
+
+def test_dark_frames_are_noted_and_kept(root):
+    cv2.imwrite(str(image(root, 3)), np.full((48, 64, 3), 4, np.uint8))
+    recording, findings = read(root)
+    assert "1 of" in findings["dark_frames"].detail
+    assert len(recording.frames()) == len(recording)
+
+
+@pytest.mark.parametrize("keep", [0, 60, 0.5])
+def test_truncated_pictures_are_refused_by_name(root, keep):
+    path = image(root, 2)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data)) if keep < 1 else keep])
+    error = refusal(root)
+    assert error.path == str(path)
+    assert error.rule == ("truncated" if keep else "empty")
+    recording, _ = read(root, look_at_frames=False)
+    with pytest.raises(BadFileError, match=path.name):
+        recording.frames()
+
+
+def test_one_frame_or_none_is_refused(root):
+    paths = sorted(root.glob("Images/*/*/*.png"))
+    for path in paths[1:]:
+        path.unlink()
+    assert refusal(root).rule == "too_few_frames"
+    paths[0].unlink()
+    assert refusal(root).rule == "no_pictures"
+
+
+# Labels
+
+
+def test_pspi_that_the_action_units_contradict_is_reported(root):
+    label(root, "Frame_Labels/FACS", 2).write_text(
+        "  4.0000000e+00 3.0000000e+00 0 0\n 4.3000000e+01 1.0 0 0\n"
+    )
+    label(root, "Frame_Labels/PSPI", 2).write_text("7.0\n")
+    recording, findings = read(root)
+    detail = findings["pspi_disagrees"].detail
+    assert "frame 2 with 7 against 4" in detail
+    assert recording.frame_labels["pspi"][1] == 7  # the file is believed
+
+
+def test_action_units_in_two_or_four_columns(root):
+    path = label(root, "Frame_Labels/FACS", 1)
+    path.write_text("4 2\n50 1\n")
+    recording, findings = read(root)
+    assert recording.frame_labels["aus"][0, 0] == 2
+    assert "50" in findings["other_units"].detail
+    path.write_text("4 2 1\n")
+    assert refusal(root).rule == "wrong_count"
+
+
+def test_empty_label_files_leave_labels_unknown(root):
+    label(root, "Frame_Labels/PSPI", 2).write_text("\n")
+    next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_bytes(b"")
+    recording, findings = read(root)
+    assert np.isnan(recording.frame_labels["pspi"][1])
+    assert np.isfinite(recording.frame_labels["pspi"][0])
+    assert np.isnan(recording.labels["vas"])
+    assert findings["empty_label"].detail.startswith("2 label files")
+
+
+def test_decimal_commas_are_repaired_and_said(root):
+    next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_text("3,0000000e+00")
+    recording, findings = read(root)
+    assert recording.labels["vas"] == 3
+    assert findings["comma_decimal"].action == "repaired"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("1.0 2.0", "wrong_count"),
+        ("17", "label_range"),
+        ("-1", "label_range"),
+        ("high", "not_numbers"),
+        ("nan", "not_numbers"),
+        ("3,000,1", "not_numbers"),
+        ("\u00bd", "not_numbers"),
+    ],
+)
+def test_labels_that_are_no_label_are_refused_by_name(root, text, rule):
+    path = label(root, "Frame_Labels/PSPI", 3)
+    path.write_text(text, encoding="utf-8")
+    error = refusal(root)
+    assert (error.path, error.rule) == (str(path), rule)
+
+
+def test_wrong_count_of_label_files(root):
+    label(root, "Frame_Labels/PSPI", 2).unlink()
+    extra = label(root, "AAM_landmarks", 1)
+    shutil.copy(extra, str(extra).replace("001_aam", "099_aam"))
+    recording, findings = read(root)
+    assert np.isnan(recording.frame_labels["pspi"][1])
+    assert "without PSPI file: 2" in findings["missing_labels"].detail
+    assert "frame: 99" in findings["labels_without_frame"].detail
+
+
+def test_wrong_count_of_landmark_lines(root):
+    path = label(root, "AAM_landmarks", 2)
+    path.write_text("".join(path.read_text().splitlines(True)[:-1]))
+    recording, findings = read(root)
+    assert np.isnan(recording.landmarks[1]).all()
+    assert np.isfinite(recording.landmarks[0]).all()
+    assert "frames 2" in findings["landmark_count"].detail
+
+
+def test_exchanged_landmark_columns_are_put_right(root):
+    expected, _ = read(root)
+    for path in root.glob("AAM_landmarks/*/*/*.txt"):
+        rows = [line.split() for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{y} {x}\n" for x, y in rows))
+    recording, findings = read(root)
+    assert findings["landmarks_exchanged"].action == "repaired"
+    np.testing.assert_allclose(recording.landmarks, expected.landmarks)
+
+
+def test_landmarks_off_the_picture_or_upside_down_are_noted(made):
+    recording, _ = unbc.read_file(unbc.find_files(made)[0])
+    points = recording.landmarks
+    for spoiled, rule in (
+        (points + 500, "landmarks_outside"),
+        (points * (1, -1) + (0, 48), "landmarks_upside_down"),
+    ):
+        _, findings = check_points(spoiled, (48, 64))
+        assert [finding.rule for finding in findings] == [rule]
+
+
+# The command
+
+
+def test_simulate_and_check(tmp_path, capsys):
+    argv = ["simulate", "unbc_mcmaster", "--out", str(tmp_path)]
+    argv += ["--subjects=1", "--frames=4", "--size=64x48", "--jobs=1"]
+    assert cli.main(argv) == 0
+    sheet = tmp_path / "contact_sheet_unbc_mcmaster_SIMULATED.png"
+    assert str(sheet) in capsys.readouterr().out
+    assert cv2.imread(str(sheet)).shape[0] > 120
+    check = ["check", "unbc_mcmaster", "--manual_dir", str(tmp_path)]
+    assert cli.main([*check, "--write_manifest"]) == 0
+    out = capsys.readouterr().out
+    assert "5 files: 5 read, 0 refused; 1 people" in out
+    assert "SIMULATED: 5 files" in out and "vas " in out
+    assert cli.main(check) == 0
+    assert "manifest verified" in capsys.readouterr().out
+    # Labels count for the fingerprint as pictures do.
+    path = next((tmp_path / "unbc_mcmaster").rglob("*001_aam.txt"))
+    path.write_text(path.read_text().replace("1", "2"))
+    assert cli.main(check) == 1
+    assert path.parent.name in capsys.readouterr().err
+    assert cli.main([*argv, "--with_test"]) == 1
+    assert "--with_test does not apply" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""PEMF, Pain E-Motion Faces: neutral faces, and three kinds of pain."""
+
+import dataclasses
+import os
+import pathlib
+
+import tensorflow_datasets as tfds
+
+from keras_pain.corpora.pemf import layout as facts
+from keras_pain.errors import ConfigurationError
+from tfds_builders.clip_maker import ClipSettings
+from tfds_builders.face_builder import FaceBuilder, FaceConfig
+
+LANDMARKS_VARIABLE = "KERAS_PAIN_LANDMARKS"
+_LANDMARKS_FOLDER = "Landmarks"
+
+
+@dataclasses.dataclass(kw_only=True)
+class PemfConfig(FaceConfig):
+    """What an example of PEMF is made of.
+
+    Args:
+        landmarks: Where the 68 points of the content `"landmarks"` come from:
+            `csv:FOLDER`, `tflite:FILE` or `dlib:FILE`. None asks the
+            environment variable `KERAS_PAIN_LANDMARKS`, then takes the folder
+            `Landmarks` beside the owners' archives, one CSV file a clip.
+    """
+
+    num_frames: int | None = facts.NUM_FRAMES
+    landmarks: str | None = None
+
+
+class Builder(FaceBuilder):
+    """One example is one clip: one person, neutral or in one kind of pain."""
+
+    CORPUS = "pemf"
+    HOMEPAGE = "https://doi.org/10.3758/s13428-022-01992-4"
+    LABELS = ("pain", "kind", "intensity")
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    The database accompanies the article on the homepage, which says where it
+    is (OSF project 3hgca). Unpack its archives, with names and folders
+    unchanged, into the manual directory:
+
+      PEMF_Database.xlsx
+      Pictures/Modified/S001/Neutral/Colour frames/*.jpg
+      Clips/Modified/S001/Neutral/Neutral S001.mp4
+
+    Either of Pictures and Clips will do. Without access, `keras-pain simulate
+    pemf --out <manual directory>` writes simulated files of the same form.
+    """
+    BUILDER_CONFIGS = [
+        PemfConfig(
+            name="frames",
+            content="frames",
+            description="20 whole frames, squeezed to 224 x 224 pixels.",
+        ),
+        PemfConfig(
+            name="faces",
+            content="faces",
+            description="20 faces, found and cut out, of 224 x 224 pixels.",
+        ),
+        PemfConfig(
+            name="landmarks",
+            content="landmarks",
+            description="68 facial landmarks in each of 20 frames.",
+        ),
+    ]
+
+    def settings(self, root: str | os.PathLike) -> ClipSettings:
+        settings = super().settings(root)
+        if settings.content != "landmarks":
+            return dataclasses.replace(settings, landmarks="")
+        source = self.options().get("landmarks")
+        if source is None:
+            folder = self._find_files(root)[0].root / _LANDMARKS_FOLDER
+            if not folder.is_dir():
+                raise ConfigurationError(
+                    f"{pathlib.Path(root)}: PEMF has no landmarks of its own; "
+                    f"set {LANDMARKS_VARIABLE} to csv:FOLDER, tflite:FILE or "
+                    f"dlib:FILE, or put a CSV file for each clip into "
+                    f"{folder.name}/ there"
+                )
+            source = f"csv:{folder}"
+        return dataclasses.replace(settings, landmarks=source)
+
+    def options(self) -> dict[str, str]:
+        options = super().options()
+        if self.builder_config.content == "landmarks":
+            source = self.builder_config.landmarks or os.environ.get(
+                LANDMARKS_VARIABLE
+            )
+            if source:
+                options["landmarks"] = source
+        return options
