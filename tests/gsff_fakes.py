@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 
+from keras_pain import cli
 from keras_pain.augment.gsff.check import FaceCheck
-from keras_pain.augment.gsff.parts import Parts
+from keras_pain.augment.gsff.parts import Parts, RunOptions
 from keras_pain.augment.gsff.pictures import encode_png
+from keras_pain.augment.gsff.run import generate
 from keras_pain.augment.gsff.sources import Source
 from keras_pain.signals.landmarks.points import front_face
 
@@ -97,3 +99,20 @@ def parts(generator=None, landmarks=None, **check):
         generator or Roll(),
         FaceCheck(RedDetector(), **check),
     )
+
+
+def run(tmp_path, using=None, name="out", count=3, **options):
+    """Makes pictures of some sources in a folder."""
+    return generate(
+        sources(count),
+        tmp_path / name,
+        using or parts(),
+        RunOptions(**options),
+    )
+
+
+def command(capsys, *argv):
+    """Exit code, what was printed, and the errors of `keras-pain gsff`."""
+    code = cli.main(["gsff", *map(str, argv)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err.strip().splitlines()

@@ -1,10 +1,13 @@
 """Faces of real people in open recordings: found, fast, and in place."""
 
 import pathlib
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from keras_pain.signals.faces.clip import face_clip
 from keras_pain.signals.faces.compare import compare
@@ -83,3 +86,27 @@ def test_all_real_photographs_show_one_face(open_data, detector):
         x0, y0, x1, y1 = track.boxes[0] / picture.shape[1]
         assert x0 < 0.5 < x1 and 0.2 < x1 - x0 < 0.8
         assert track.others == 0 and y0 < 0.5 < y1
+
+
+def run_script(*flags):
+    script = ROOT / "reproduce" / "speed_faces.py"
+    return subprocess.run(
+        [sys.executable, str(script), *flags], capture_output=True, text=True
+    )
+
+
+def test_speed_script_on_a_real_video(open_data, clips, tmp_path):
+    done = run_script(
+        f"--data_dir={open_data / 'faces_grid'}",
+        *("--videos=1", "--frames=3", "--repeats=1"),
+        f"--figure={tmp_path / 'crops.png'}",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert next(iter(clips)) in done.stdout and "100 %" in done.stdout
+    assert cv2.imread(str(tmp_path / "crops.png")) is not None
+
+
+def test_speed_script_says_that_there_is_no_video(tmp_path):
+    done = run_script(f"--data_dir={tmp_path}")
+    assert done.returncode == 1 and "no video" in done.stderr
+    assert "Traceback" not in done.stderr

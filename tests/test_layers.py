@@ -9,6 +9,9 @@ import pytest
 from keras_pain import layers
 from keras_pain.layers import (
     AttentionPooling,
+    ChannelAttention,
+    ClassTokenAndPositions,
+    CrossAttention,
     FoldBodyParts,
     FoldFrames,
     FrameMasking,
@@ -22,6 +25,7 @@ from keras_pain.layers import (
     NormalizeLandmarks,
     OrientedPooling,
     SelectChannels,
+    SpatialAttention,
     SplitBodyParts,
     TemporalAttention,
     TransformerEncoder,
@@ -91,6 +95,13 @@ SHAPES = {
     ),
     OrientedPooling: ({"axis": "sensors", "bins": 9}, (TIME, 4, 3)),
     SelectChannels: ({"start": 1, "stop": -1}, (TIME, 5)),
+    ChannelAttention: ({"reduction": 2}, (4, 3, 6)),
+    SpatialAttention: ({"kernel_size": 3}, (4, 3, 6)),
+    ClassTokenAndPositions: ({}, (4, 6)),
+    CrossAttention: (
+        {"num_heads": 2, "keys": "class_tokens"},
+        [(4, 6), (3, 6)],
+    ),
     TransformerEncoder: (
         {
             "num_heads": 2,
@@ -100,7 +111,8 @@ SHAPES = {
             "norm": "pre",
             "activation": "gelu",
             "epsilon": 1e-4,
-            "torch_init": False,
+            "torch_init": "linear",
+            "across_batch": True,
         },
         (TIME, 5),
     ),

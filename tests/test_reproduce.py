@@ -22,6 +22,7 @@ OTHERS = (
     "leaderboard_movement",
     "leaks",
     "open_ui_prmd",
+    "speed_faces",
     "speed_pipeline",
     "speed_runner",
     "table8_lsfan",

@@ -4,7 +4,7 @@ A defect is a few lines that plug into a run: it changes the windows' settings,
 who is who, what the scaler sees, what is tested, how a network starts, or how
 predictions are scored. `leak_free` has none of them on. The first group leaks
 or flatters whatever the model; the second is what the released L-SFAN code
-does on top.
+does on top. Those of the released AACSFNet code are in `aacsfnet_defects`.
 """
 
 import dataclasses
@@ -13,11 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from sklearn.metrics import f1_score
 
+from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.regression import compute_regression
+
+Samples = WindowSet | ClipSet
+TEST_BATCH = 32  # released AACSFNet code
 
 _BANET_CODE = "released BANet code"
 _LSFAN_CODE = "released L-SFAN code"
@@ -32,14 +36,20 @@ class Defect:
         says: What happens, in one line, for headers.
         source: Where it was seen.
         settings: From the windows' settings to those with the defect.
-        windows: `(windows, seed)` to windows whose subjects are changed.
+        windows: `(windows, seed)` to windows whose subjects or labels are
+            changed.
+        folds: From all folds to those that are run.
         fold: From a fold's people to those with the defect.
+        train: From training samples to those with the defect.
         scaler_sees_everyone: The scaler is fitted on all windows.
         augments_first: Copies are made before scaling.
         tests_copies: Augmented copies of test windows are tested as well.
         continues: Networks start from the weights of the fold before.
-        arguments: Arguments of model builders, by method.
+        arguments: Arguments of model builders, by method; of networks of
+            faces also their `recipe`.
         probabilities: `(y_true, probabilities)` to those that are scored.
+        scored: `(y_true, y_pred, batch_size)` of a fold to the intensities
+            that are scored.
         metrics: From the metrics to those that are printed.
     """
 
@@ -47,20 +57,24 @@ class Defect:
     says: str
     source: str
     settings: Callable[[Mapping], dict] | None = None
-    windows: Callable[[WindowSet, int], WindowSet] | None = None
+    windows: Callable[[Samples, int], Samples] | None = None
+    folds: Callable[[Sequence[Fold]], list[Fold]] | None = None
     fold: Callable[[Fold], Fold] | None = None
+    train: Callable[[Samples], Samples] | None = None
     scaler_sees_everyone: bool = False
     augments_first: bool = False
     tests_copies: bool = False
     continues: bool = False
     arguments: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
     probabilities: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    scored: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
     metrics: Callable[[dict], dict] | None = None
 
     @property
     def only_scoring(self) -> bool:
         """Whether the networks are those of the protocol without it."""
-        return self.probabilities is not None or self.metrics is not None
+        scoring = (self.probabilities, self.scored, self.metrics)
+        return any(change is not None for change in scoring)
 
 
 def _choose_on_test(fold: Fold) -> Fold:
@@ -271,13 +285,18 @@ def resolve_defects(names: Sequence[str]) -> tuple[Defect, ...]:
     Raises:
         ConfigurationError: There is no such defect.
     """
-    unknown = [name for name in names if name not in DEFECTS]
+    known = DEFECTS
+    if not known.keys() >= set(names):
+        # Imported here: the networks that they are of load Keras.
+        from keras_pain.experiments.aacsfnet_defects import AACSFNET_DEFECTS
+
+        known = {**DEFECTS, **AACSFNET_DEFECTS}
+    unknown = [name for name in names if name not in known]
     if unknown:
         raise ConfigurationError(
-            f"no defect is called {unknown[0]!r}; there are "
-            f"{', '.join(DEFECTS)}"
+            f"no defect is called {unknown[0]!r}; there are {', '.join(known)}"
         )
-    return tuple(DEFECTS[name] for name in names)
+    return tuple(known[name] for name in names)
 
 
 def settings_with(defects: Sequence[str], settings: Mapping) -> dict:
@@ -288,11 +307,25 @@ def settings_with(defects: Sequence[str], settings: Mapping) -> dict:
     return dict(settings)
 
 
+def scored_intensities(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    defects: Sequence[str] = (),
+    batch_size: int = TEST_BATCH,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is scored of one fold's `(n,)` intensities under these defects."""
+    for defect in resolve_defects(defects):
+        if defect.scored is not None:
+            y_true, y_pred = defect.scored(y_true, y_pred, batch_size)
+    return y_true, y_pred
+
+
 def score(
     y_true: np.ndarray,
     probabilities: np.ndarray,
     num_classes: int,
     defects: Sequence[str] = (),
+    batch_size: int = TEST_BATCH,
 ) -> dict:
     """`compute_metrics` or `compute_regression` under these defects.
 
@@ -301,17 +334,21 @@ def score(
         probabilities: `(n, num_classes)`, or `(n,)` predicted intensities.
         num_classes: Number of classes; 0 where intensities are predicted.
         defects: Names of defects.
+        batch_size: Samples that are tested at once, where that matters.
 
     Returns:
         What these return, changed by them.
     """
     chosen = resolve_defects(defects)
-    if not num_classes:
-        return compute_regression(y_true, probabilities)
-    for defect in chosen:
-        if defect.probabilities is not None:
-            probabilities = defect.probabilities(y_true, probabilities)
-    metrics = compute_metrics(y_true, probabilities, num_classes)
+    if num_classes:
+        for defect in chosen:
+            if defect.probabilities is not None:
+                probabilities = defect.probabilities(y_true, probabilities)
+        metrics = compute_metrics(y_true, probabilities, num_classes)
+    else:
+        metrics = compute_regression(
+            *scored_intensities(y_true, probabilities, defects, batch_size)
+        )
     for defect in chosen:
         if defect.metrics is not None:
             metrics = defect.metrics(metrics)

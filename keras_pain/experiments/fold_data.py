@@ -10,17 +10,13 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from keras_pain.data.augment import augmented
-from keras_pain.data.clips import ClipSet
 from keras_pain.data.scaling import apply_scaler, fit_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.defects import resolve_defects
+from keras_pain.experiments.defects import Samples, resolve_defects
 from keras_pain.experiments.protocols import Fold
 
 _PARTS = ("train", "validation", "test")
-
-
-Samples = WindowSet | ClipSet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +56,9 @@ def prepare_fold(
     first = any(defect.augments_first for defect in chosen)
     everyone = any(defect.scaler_sees_everyone for defect in chosen)
     parts = _parts(windows, fold)
+    for defect in chosen:
+        if defect.train is not None:
+            parts["train"] = defect.train(parts["train"])
     counts = class_counts(parts["train"])
     if windows.num_classes and np.count_nonzero(counts) < 2:
         only = windows.class_names[int(np.argmax(counts))]

@@ -109,6 +109,7 @@ def make_folds(
     protocol: str,
     *,
     seed: int = 0,
+    num_folds: int | None = None,
 ) -> list[Fold]:
     """Folds of one evaluation under one protocol.
 
@@ -118,6 +119,8 @@ def make_folds(
         protocol: `"as_published"` or `"leak_free"`.
         seed: Draws the parts of a cross-validation, the inner validation
             subjects, and the hold-out subjects where the release has no split.
+        num_folds: Parts of a cross-validation, where not as many as its name
+            says.
 
     Returns:
         Checked folds; for `"loso"` one a subject, named by the subject; of a
@@ -140,7 +143,8 @@ def make_folds(
     if evaluation == "holdout":
         outer = [("holdout", *_holdout(subjects, seed))]
     elif evaluation in NUM_FOLDS:
-        outer = _parts_in_turn(subjects, NUM_FOLDS[evaluation], seed)
+        wanted = num_folds or NUM_FOLDS[evaluation]
+        outer = _parts_in_turn(subjects, wanted, seed)
     else:
         # Patients first, then controls, each by id: the order of the released
         # L-SFAN's folds, which matters where they share a network.

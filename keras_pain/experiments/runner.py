@@ -14,6 +14,7 @@ from rich.console import Console
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.defects import (
+    TEST_BATCH,
     resolve_defects,
     score,
     settings_with,
@@ -94,6 +95,7 @@ def plan(
     dataset: Mapping,
     epochs: int | None = None,
     extra: Mapping | None = None,
+    num_folds: int | None = None,
 ) -> list[Task]:
     """All folds that a table needs, in the order in which they run.
 
@@ -107,6 +109,7 @@ def plan(
             are the windows' settings without any defect.
         epochs: Replaces the recipes' epochs where given.
         extra: Further arguments of every method of the suite.
+        num_folds: See `make_folds`.
 
     Returns:
         Tasks; those that share a fold's data follow each other.
@@ -124,8 +127,16 @@ def plan(
         people = subjects
         if isinstance(subjects, Mapping):
             people = subjects[protocol.name]
-        folds = make_folds(people, evaluation, protocol.base)
+        folds = make_folds(
+            people, evaluation, protocol.base, num_folds=num_folds
+        )
+        for defect in defects:
+            if defect.folds is not None:
+                folds = defect.folds(folds)
         settings = settings_with(protocol.defects, dataset.get("windows", {}))
+        scoring = {}
+        if any(defect.scored is not None for defect in defects):
+            scoring["test_batch"] = _test_batch(extra or {})
         methods = []
         for name in names:
             # One traced network serves all folds of a process.
@@ -141,6 +152,7 @@ def plan(
                     "evaluation": evaluation,
                     "protocol": protocol.name,
                     "defects": list(protocol.defects),
+                    **scoring,
                     "subjects": dataclasses.asdict(used),
                     "method": method_config(method, name),
                     "seed": seed,
@@ -276,6 +288,7 @@ def run_task(
         predicted,
         data.test.num_classes,
         task.config["defects"],
+        task.config.get("test_batch", TEST_BATCH),
     )
     result = {
         "metrics": metrics,
@@ -356,6 +369,12 @@ def method_fold(fold: Fold, method: Method, protocol: Protocol) -> Fold:
         if defect.fold is not None:
             fold = defect.fold(fold)
     return fold
+
+
+def _test_batch(options: Mapping) -> int:
+    """Samples that are tested at once: as many as are trained on."""
+    chosen = getattr(options.get("options"), "batch_size", None)
+    return chosen or TEST_BATCH
 
 
 def _can_continue(method: Method) -> bool:

@@ -135,23 +135,45 @@ def frame_centres(model: keras.Model, layer: str) -> np.ndarray:
     first, step = 0.0, 1.0
     frames = model.input_shape[1]
     for part in model.layers:
-        size = getattr(part, "kernel_size", getattr(part, "pool_size", None))
         if isinstance(part, keras.layers.ZeroPadding2D):
             first -= part.padding[0][0] * step
             frames += sum(part.padding[0])
-        elif size is not None:
-            stride = part.strides[0]
-            dilation = getattr(part, "dilation_rate", (1,))[0]
-            reach = dilation * (size[0] - 1)
-            before = 0
-            if part.padding == "same":
-                out = -(-frames // stride)
-                before = max((out - 1) * stride + reach + 1 - frames, 0) // 2
-                frames = out
-            else:
-                frames = (frames - reach - 1) // stride + 1
-            first += (reach / 2 - before) * step
+        elif is_windowed(part):
+            offset, stride, frames = windows_of(part, 0, frames)
+            first += offset * step
             step *= stride
         if part.name == layer:
             break
     return first + step * np.arange(model.get_layer(layer).output.shape[1])
+
+
+def is_windowed(part: keras.layers.Layer) -> bool:
+    """Whether a layer is a convolution or a pooling with a window."""
+    return hasattr(part, "kernel_size") or hasattr(part, "pool_size")
+
+
+def windows_of(
+    part: keras.layers.Layer, axis: int, places: int
+) -> tuple[float, int, int]:
+    """Where the windows of a convolution or pooling lie along one axis.
+
+    Args:
+        part: The layer.
+        axis: Axis of its windows, from 0.
+        places: Places of its input along this axis.
+
+    Returns:
+        Middle of the first window and step from one to the next, both in
+        places of the input, and the number of windows.
+    """
+    size = getattr(part, "kernel_size", None) or part.pool_size
+    stride = part.strides[axis]
+    reach = getattr(part, "dilation_rate", (1,) * len(size))[axis]
+    reach *= size[axis] - 1
+    if part.padding == "same":
+        windows = -(-places // stride)
+        before = max((windows - 1) * stride + reach + 1 - places, 0) // 2
+    else:
+        windows = (places - reach - 1) // stride + 1
+        before = 0
+    return reach / 2 - before, stride, windows

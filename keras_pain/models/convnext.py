@@ -170,7 +170,8 @@ def _with_depthwise_layers(network: keras.Model, copy: bool) -> keras.Model:
 
 def _cannot_be_fetched(backbone, error) -> ConfigurationError:
     home = os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras"
-    reason = " ".join(str(error).split())[:160]
+    # Keras names the address first, which follows anyway.
+    reason = " ".join(str(error).rpartition(" -- ")[2].split())[:160]
     return ConfigurationError(
         f"the ImageNet weights of {backbone} cannot be fetched ({reason}): "
         f"download {_URL.format(BACKBONES[backbone])} elsewhere and put it "

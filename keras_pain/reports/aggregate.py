@@ -11,7 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.defects import score
+from keras_pain.experiments.defects import (
+    TEST_BATCH,
+    score,
+    scored_intensities,
+)
 from keras_pain.experiments.keys import FoldKey, canonical_json
 from keras_pain.experiments.metrics import (
     CLASS_METRICS,
@@ -182,14 +186,21 @@ def _seed_metrics(folds: Sequence[FoldResult], num_classes: int) -> dict:
     predictions = [fold.predictions for fold in folds]
     # Some known defects are of the scoring, not of the training.
     defects = folds[0].config.get("defects", ())
-    scored = functools.partial(score, defects=defects)
+    batch = folds[0].config.get("test_batch", TEST_BATCH)
+    scored = functools.partial(score, defects=defects, batch_size=batch)
     kind = "probabilities" if num_classes else "y_pred"
     per_fold = [scored(p["y_true"], p[kind], num_classes) for p in predictions]
     if num_classes:
         pooled = pool(predictions, num_classes, scored)
         averaged = average(per_fold)
     else:
-        pooled = pool_regression(predictions)
+        pairs = [
+            scored_intensities(p["y_true"], p[kind], defects, batch)
+            for p in predictions
+        ]
+        pooled = pool_regression(
+            [{"y_true": y, kind: predicted} for y, predicted in pairs]
+        )
         averaged = average_regression(per_fold)
     seconds = [_timings(fold).get("fit_seconds") for fold in folds]
     known = [value for value in seconds if value is not None]

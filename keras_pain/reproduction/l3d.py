@@ -49,7 +49,7 @@ SIMULATED = {"num_frames": 8, "size": 64}
 SIMULATED_BATCH = 4
 SIMULATED_CORPORA = {
     "unbc_mcmaster": {"subjects": 8, "sequences": 40, "frames": 24},
-    "biovid": {"subjects": 6, "clips": 2, "frames": 24, "size": (260, 348)},
+    "biovid": {"subjects": 6, "clips": 2, "frames": 16, "size": (260, 348)},
 }
 
 LABELS = {"unbc_mcmaster": "vas", "biovid": "level"}
@@ -79,7 +79,7 @@ def face_experiment(
     published: Path,
     *,
     literature: Sequence[tuple[str, str]] = (),
-    simulated_epochs: int = 2,
+    simulated_epochs: int = 10,
     notes: Sequence[str] = (),
 ) -> Experiment:
     """One corpus of one table.

@@ -41,6 +41,7 @@ _BASES = {
     "train on those subjects as well",
 }
 RUN_FILE = "run.json"
+_SMOKE_FOLDS = 2  # of a cross-validation
 
 
 def main(
@@ -178,6 +179,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         },
         epochs=epochs,
         extra=material.options(experiment, options),
+        num_folds=_SMOKE_FOLDS if options.smoke else None,
     )
     table = named_rows(table)
     store = ResultStore(results_dir)
@@ -299,7 +301,10 @@ def _header(
         *map(_protocol_line, protocols),
     ]
     if options.smoke:
-        lines.insert(0, "SMOKE RUN: a few people, windows and one epoch.")
+        lines.insert(
+            0,
+            "SMOKE RUN: a few people and samples, one epoch.",
+        )
     if "holdout" in experiment.table.evaluations and not split_by_owners:
         lines.append(
             "This release has no train / validation split: the test subjects "

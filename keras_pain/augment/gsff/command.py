@@ -5,6 +5,7 @@ Nothing heavy is imported before it runs.
 
 import argparse
 import contextlib
+import os
 import pathlib
 from collections.abc import Callable
 
@@ -48,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prompt",
         choices=("words", "as_coded"),
         default="words",
-        help="diffusers: the face's geometry in words, or as released: a list of "
-        "numbers, of which three or so points are read [words]",
+        help="diffusers: the face's geometry in words, or as released: a list "
+        "of numbers, of which three or so points are read [words]",
     )
     parser.add_argument(
         "--user_prompt", help="diffusers: what the prompt begins with"
@@ -70,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--guidance",
         type=float,
         default=released.GUIDANCE,
-        help=f"diffusers: weight of the prompt [as released, {released.GUIDANCE:g}]",
+        help="diffusers: weight of the prompt [as released, "
+        f"{released.GUIDANCE:g}]",
     )
     parser.add_argument(
         "--steps",
@@ -87,7 +89,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth",
         default="pipeline",
-        help="diffusers: pipeline, none, or npy:FOLDER with a map a picture [pipeline]",
+        help="diffusers: pipeline, none, or npy:FOLDER with a map a picture "
+        "[pipeline]",
     )
     parser.add_argument(
         "--seed",
@@ -160,6 +163,8 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     check = FaceCheck(FaceDetector(), args.min_iou)
     prompts = PromptBuilder(args.prompt, args.user_prompt)
     generator = _generator(args)
+    # MTCNN provokes an error, which it handles, where it sees no face at all.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     start_tensorflow()
     _leave_gpu_to_torch()
     parts = Parts(points, generator, check, prompts)
