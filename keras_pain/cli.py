@@ -388,12 +388,7 @@ COMMANDS = (
         _explain_arguments,
         _explain,
     ),
-    Command(
-        "gsff",
-        gsff.HELP,
-        gsff.add_arguments,
-        lambda args: gsff.run(args, quiet.start_tensorflow),
-    ),
+    Command(*gsff.SUBCOMMAND, lambda a: gsff.run(a, quiet.start_tensorflow)),
 )
 
 

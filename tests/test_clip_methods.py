@@ -114,6 +114,35 @@ def test_schedules_fall_where_the_recipe_says():
     assert rates(("cosine",), (0, 20, 40)) == pytest.approx([1, 0.5, 0])
 
 
+def test_accumulation_does_not_hurry_a_schedule():
+    recipe = dataclasses.replace(
+        MODELS["l3d"].recipe,
+        schedule=("exponential", 0.5, 3),
+        sources={**MODELS["l3d"].recipe.sources, "schedule": "test"},
+        learning_rate=1.0,
+    )
+    optimizer = make_optimizer(recipe, 10, 4, accumulate=2)
+    weight = keras.Variable(np.ones(2, np.float32))
+    optimizer.build([weight])
+    rates = []
+    for _ in range(8):
+        rates.append(float(optimizer.learning_rate))
+        optimizer.apply([np.ones(2, np.float32)])
+    # Two micro-batches an update, a fall after every three updates.
+    assert rates == [1] * 6 + [0.5] * 2
+
+
+def test_mixed_precision_trains(clips):
+    train, validation, test = parts(clips)
+    options = dataclasses.replace(OPTIONS, mixed_precision=True)
+    method = ClipMethod("l3d", epochs=1, options=options)
+    method.fit(train, validation, seed=0)
+    assert method.predict(test).dtype == np.float32
+    assert method.model.get_layer("intensity").compute_dtype == "float32" or (
+        np.isfinite(method.predict(test)).all()
+    )
+
+
 def test_balanced_weights_give_classes_the_same_sum():
     recipe = dataclasses.replace(
         MODELS["l3d"].recipe,

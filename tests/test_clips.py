@@ -42,6 +42,11 @@ def test_clips_know_their_frames(store, clips):
     assert by_clip.person.tolist() == clips.subject.tolist()
 
 
+def test_people_can_be_left_out(store):
+    left = cut_clips(store, label="vas", without=["s1", "s4"])
+    assert set(left.person) == {"s0", "s2", "s3", "s5"}
+
+
 def test_frames_are_samples_of_their_own(store):
     every = cut_clips(store, label="pspi", level="frame", size=40, every=3)
     assert every.input_shape == (40, 40, 3)

@@ -22,9 +22,15 @@ OTHERS = (
     "leaderboard_movement",
     "leaks",
     "open_ui_prmd",
+    "speed_clips",
     "speed_faces",
+    "speed_features",
     "speed_pipeline",
     "speed_runner",
+    "table4_l3d_ablation",
+    "table5_unbc",
+    "table6_biovid",
+    "table7_complexity",
     "table8_lsfan",
 )
 

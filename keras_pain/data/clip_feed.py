@@ -91,6 +91,7 @@ def training_clips(
     jitter: Jitter = Jitter(),
     weights: np.ndarray | None = None,
     limit: int = DECODED_BYTES,
+    chances: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Endless shuffled batches; epoch e uses draws of (seed, e).
 
@@ -102,6 +103,8 @@ def training_clips(
         jitter: How they are varied.
         weights: `(n,)` float32 or None.
         limit: See `FrameStore.decoded`.
+        chances: `(n,)`, with sum 1: an epoch is n draws with these chances;
+            None: each clip once.
 
     Returns:
         Dataset of (pictures 0..255 float32, targets[, weights]).
@@ -113,6 +116,8 @@ def training_clips(
         while True:
             rng = np.random.default_rng([seed, epoch])
             order = rng.permutation(len(clips))
+            if chances is not None:
+                order = rng.choice(len(clips), len(clips), p=chances)
             for step in range(steps):
                 index = order[step * batch_size : (step + 1) * batch_size]
                 yield index, *_draws(clips, index, jitter, rng)
@@ -188,9 +193,7 @@ def _pipeline(clips, targets, batches, weights, limit) -> tf.data.Dataset:
 
     def pictures(index, numbers, rows, columns):
         if pixels is not None:
-            x = tf.numpy_function(
-                lambda n: pixels[n], [numbers], tf.uint8, stateful=False
-            )
+            x = tf.gather(pixels, numbers)
         else:
             codes = _coded(frames, tf.reshape(numbers, [-1]))
             x = tf.map_fn(

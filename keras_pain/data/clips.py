@@ -89,6 +89,7 @@ def cut_clips(
     every: int = 1,
     faces_only: bool = False,
     where: Mapping[str, Sequence] | None = None,
+    without: Sequence[str] = (),
 ) -> ClipSet:
     """Labelled samples of a dataset of faces.
 
@@ -106,6 +107,7 @@ def cut_clips(
         faces_only: On the level of frames, those only in which a face was
             found.
         where: Values that labels of clips must have, by key.
+        without: Participants who are left out.
 
     Returns:
         Samples in order of clip and time; those without a label are left out.
@@ -137,7 +139,8 @@ def cut_clips(
     for clip, start, stop in zip(
         frames.clips, starts, starts[1:], strict=False
     ):
-        if not all(clip.labels[k] in v for k, v in (where or {}).items()):
+        wanted = all(clip.labels[k] in v for k, v in (where or {}).items())
+        if not wanted or clip.subject_id in without:
             continue
         if level == "clip":
             number = np.array([start])

@@ -58,7 +58,7 @@ class FrameStore:
         self._data = data
         lengths = [len(clip.frame_labels["found"]) for clip in self.clips]
         self.first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self._decoded: dict[int, np.ndarray] = {}
+        self._decoded: dict = {}
 
     def __reduce__(self):  # another process maps the file itself
         return open_frames, (self.path,)
@@ -83,7 +83,8 @@ class FrameStore:
     def decoded(self, size: int, limit: int = DECODED_BYTES):
         """All frames as `(F, size, size, 3)` uint8, None where over `limit`.
 
-        They are decoded once and kept.
+        They are decoded once and kept, as a tensor in main memory: gathering
+        from it does not wait for Python.
 
         Args:
             size: Pixels a side.
@@ -93,7 +94,10 @@ class FrameStore:
         if count * size * size * 3 > limit:
             return None
         if size not in self._decoded:
-            self._decoded[size] = self._decode_all(size)
+            import tensorflow as tf
+
+            with tf.device("CPU"):
+                self._decoded[size] = tf.constant(self._decode_all(size))
         return self._decoded[size]
 
     def _decode_all(self, size: int) -> np.ndarray:

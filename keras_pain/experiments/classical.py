@@ -62,11 +62,14 @@ class SklearnMethod(Method):
         start = time.perf_counter()
         self._classes = train.num_classes
         self._model = self._make(seed)
-        self._model.fit(window_statistics(train), train.y)
+        self._model.fit(self._features(train), train.y)
         return FitReport(stages={"fit": time.perf_counter() - start})
 
+    def _features(self, windows: WindowSet) -> np.ndarray:
+        return window_statistics(windows)
+
     def predict_proba(self, windows: WindowSet) -> np.ndarray:
-        features = window_statistics(windows)
+        features = self._features(windows)
         if hasattr(self._model, "predict_proba"):
             scores = self._model.predict_proba(features)
         else:
@@ -89,9 +92,16 @@ class SklearnMethod(Method):
         }
 
 
+class DummyMethod(SklearnMethod):
+    """One that looks at nothing, and so at windows and face clips alike."""
+
+    def _features(self, windows) -> np.ndarray:
+        return np.zeros((len(windows), 1))
+
+
 def majority(**_) -> SklearnMethod:
     """Always the most frequent class of the training windows."""
-    return SklearnMethod(
+    return DummyMethod(
         "majority",
         lambda seed: DummyClassifier(strategy="prior"),
         {"strategy": "prior"},
@@ -100,7 +110,7 @@ def majority(**_) -> SklearnMethod:
 
 def stratified(**_) -> SklearnMethod:
     """Random classes in the proportions of the training windows."""
-    return SklearnMethod(
+    return DummyMethod(
         "stratified",
         lambda seed: DummyClassifier(strategy="stratified", random_state=seed),
         {"strategy": "stratified"},

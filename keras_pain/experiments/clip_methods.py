@@ -1,6 +1,7 @@
 """Networks of face clips and pictures as methods."""
 
 import dataclasses
+import inspect
 import time
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from keras_pain.data.clip_feed import (
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.feed import num_steps
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.imbalance import balanced_feed
 from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import FitReport, Method
 from keras_pain.experiments.reuse import fresh_models, trace
 from keras_pain.experiments.training import (
     class_weights,
+    dtype_policy,
     make_loss,
     make_optimizer,
     never_xla_on_cpu,
@@ -38,13 +41,20 @@ class ClipOptions:
             micro-batches, so that networks with it come out differently.
         mixed_precision: Compute in half precision, keep weights in single.
         jitter: How training samples are varied.
-        arguments: Arguments of the model builder, over the entry's.
+        balance: What is done about zero intensities, one of
+            `keras_pain.experiments.imbalance.BALANCES`.
+        learning_rate: Replaces that of an entry's recipe; not that of one
+            that a protocol brings.
+        arguments: Arguments of model builders, over the entry's; each takes
+            those that it knows.
     """
 
     batch_size: int | None = None
     micro_batch: int | None = None
     mixed_precision: bool = False
     jitter: Jitter = Jitter()
+    balance: str = "none"
+    learning_rate: float | None = None
     arguments: dict = dataclasses.field(default_factory=dict)
 
 
@@ -72,8 +82,14 @@ class ClipMethod(Method):
         self.name = name
         self._entry = MODELS[name]
         self._options = options
-        self._arguments = {**options.arguments, **arguments}
+        known = inspect.signature(self._entry.builder).parameters
+        shared = {k: v for k, v in options.arguments.items() if k in known}
+        self._arguments = {**shared, **arguments}
         self.recipe = recipe or self._entry.recipe
+        if options.learning_rate and recipe is None:
+            self.recipe = dataclasses.replace(
+                self.recipe, learning_rate=options.learning_rate
+            )
         self.epochs = epochs or self.recipe.epochs
         self._reuse = reuse
         self.model: keras.Model | None = None
@@ -83,9 +99,14 @@ class ClipMethod(Method):
         batch, accumulate = self._batches(len(train))
         steps = num_steps(len(train), batch)
         self._build(train, steps, accumulate)
-        weights = None
         if train.num_classes:
-            weights = class_weights(train.y, train.num_classes, self.recipe)
+            feed = {
+                "weights": class_weights(
+                    train.y, train.num_classes, self.recipe
+                )
+            }
+        else:
+            feed = balanced_feed(train.y, self._options.balance)
         report = FitReport()
         stop = keras.callbacks.EarlyStopping(
             monitor=self.recipe.monitor,
@@ -95,7 +116,7 @@ class ClipMethod(Method):
         arguments = {
             "x": training_clips(
                 train, _targets(train), batch, seed, self._options.jitter,
-                weights,
+                **feed,
             ),
             "validation_data": evaluation_clips(
                 validation, _targets(validation), batch
@@ -170,7 +191,7 @@ class ClipMethod(Method):
         )
 
     def _new_model(self, clips: ClipSet) -> keras.Model:
-        policy = "mixed_float16" if self._options.mixed_precision else "float32"
+        policy = dtype_policy(self._options.mixed_precision)
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(policy)
         try:

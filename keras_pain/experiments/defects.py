@@ -17,6 +17,7 @@ from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.metrics import compute_metrics
+from keras_pain.experiments.pemf_defects import PEMF_SWITCHES
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.regression import compute_regression
 
@@ -274,8 +275,13 @@ FACE_DEFECTS = (
     ),
 )
 
+PEMF_DEFECTS = tuple(
+    Defect(name, says, source, arguments=arguments)
+    for name, says, source, arguments in PEMF_SWITCHES
+)
+
 DEFECTS: dict[str, Defect] = {
-    d.name: d for d in (*LEAKS, *LSFAN_DEFECTS, *FACE_DEFECTS)
+    d.name: d for d in (*LEAKS, *LSFAN_DEFECTS, *FACE_DEFECTS, *PEMF_DEFECTS)
 }
 
 

@@ -157,6 +157,7 @@ def registered_methods() -> dict[str, Callable[..., Method]]:
         classical,
         clip_methods,
         neural,
+        pemf_methods,
         trivial,
     )
 
@@ -165,4 +166,5 @@ def registered_methods() -> dict[str, Callable[..., Method]]:
         **trivial.METHODS,
         **neural.METHODS,
         **clip_methods.METHODS,
+        **pemf_methods.METHODS,
     }

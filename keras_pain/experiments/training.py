@@ -20,9 +20,9 @@ def make_optimizer(
     Returns:
         A new optimiser.
     """
-    updates = max(steps_per_epoch // accumulate, 1)
+    # A schedule counts micro-batches, not updates.
     config = {
-        "learning_rate": _rate(recipe, updates, epochs),
+        "learning_rate": _rate(recipe, steps_per_epoch, epochs, accumulate),
         **recipe.optimizer_options,
     }
     if accumulate > 1:
@@ -31,7 +31,7 @@ def make_optimizer(
     return type(found)(**config)
 
 
-def _rate(recipe: Recipe, updates: int, epochs: int):
+def _rate(recipe: Recipe, steps_per_epoch: int, epochs: int, accumulate: int):
     schedules = keras.optimizers.schedules
     rate = recipe.learning_rate
     if not recipe.schedule:
@@ -39,13 +39,15 @@ def _rate(recipe: Recipe, updates: int, epochs: int):
     kind, *values = recipe.schedule
     if kind == "exponential":
         factor, steps = values
-        return schedules.ExponentialDecay(rate, steps, factor, staircase=True)
+        return schedules.ExponentialDecay(
+            rate, steps * accumulate, factor, staircase=True
+        )
     if kind == "cosine":
-        return schedules.CosineDecay(rate, updates * epochs)
+        return schedules.CosineDecay(rate, steps_per_epoch * epochs)
     falls, factor = values
     return schedules.PiecewiseConstantDecay(
-        # Before epoch e the updates of e - 1 epochs are done.
-        [updates * (epoch - 1) - 1 for epoch in falls],
+        # Before epoch e the steps of e - 1 epochs are done.
+        [steps_per_epoch * (epoch - 1) - 1 for epoch in falls],
         [rate * factor**number for number in range(len(falls) + 1)],
     )
 
@@ -72,14 +74,29 @@ def class_weights(y: np.ndarray, num_classes: int, recipe: Recipe):
     return of_class[y].astype(np.float32)
 
 
+def on_cpu_only() -> bool:
+    """Whether TensorFlow computes, and has no GPU to do it on."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
 def never_xla_on_cpu() -> bool | str:
     """`jit_compile` for networks of pictures.
 
-    XLA makes their convolutions on a CPU up to 14 times slower.
+    XLA makes their convolutions on a CPU up to 14 times slower. Keras' own
+    choice is the same today; nobody is to depend on that.
     """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    return False if on_cpu_only() else "auto"
 
-        if not tf.config.list_physical_devices("GPU"):
-            return False
-    return "auto"
+
+def dtype_policy(mixed: bool) -> str:
+    """Precision of a network.
+
+    TensorFlow cannot pool volumes in float16 on a CPU.
+    """
+    if not mixed:
+        return "float32"
+    return "mixed_bfloat16" if on_cpu_only() else "mixed_float16"

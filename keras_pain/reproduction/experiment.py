@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_pain.corpora.biovid import LOW_EXPRESSIVE
 from keras_pain.experiments.clip_methods import ClipOptions
 from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
@@ -50,6 +51,7 @@ class Experiment:
         simulated_config: The same where no raw corpus is given.
         simulated_corpus: Arguments of the simulator of faces there.
         simulated_batch: Samples an update there, of networks of faces.
+        simulated_training: Other fields of `ClipOptions` there.
     """
 
     table: TableSpec
@@ -69,6 +71,7 @@ class Experiment:
     clips: ClipOptions = ClipOptions()
     simulated_settings: Mapping = dataclasses.field(default_factory=dict)
     simulated_batch: int | None = None
+    simulated_training: Mapping = dataclasses.field(default_factory=dict)
     config: str | None = None
     simulated_config: str | None = None
     simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
@@ -82,6 +85,8 @@ class Experiment:
             for name in ("num_frames", "size"):
                 if getattr(options, name):
                     settings[name] = getattr(options, name)
+            if options.exclude_low_expressive and self.corpus == "biovid":
+                settings["without"] = sorted(LOW_EXPRESSIVE)
             if self.where:
                 settings["where"] = {k: list(v) for k, v in self.where.items()}
         return settings
@@ -91,8 +96,13 @@ class Experiment:
         batch = options.batch_size
         if batch is None and (options.manual_dir is None or options.smoke):
             batch = self.simulated_batch
+        clips = self.clips
+        if options.manual_dir is None or options.smoke:
+            clips = dataclasses.replace(clips, **self.simulated_training)
+        if options.balance != "none":
+            clips = dataclasses.replace(clips, balance=options.balance)
         return dataclasses.replace(
-            self.clips,
+            clips,
             batch_size=batch,
             micro_batch=options.micro_batch,
             mixed_precision=options.mixed_precision,
@@ -102,7 +112,7 @@ class Experiment:
         """Lines about the samples, for the table's header."""
         settings = ", ".join(
             f"{k}={v}" for k, v in self.settings_for(options).items()
-            if k != "cut" and v not in ("", (), [])
+            if k not in ("cut", "without") and v not in ("", (), [])
         )  # fmt: skip
         noun = self.material.noun
         if not isinstance(self.material, Faces):
@@ -118,8 +128,17 @@ class Experiment:
             line += f" in micro-batches of {chosen.micro_batch}"
         if chosen.mixed_precision:
             line += ", mixed precision"
+        if chosen.balance != "none":
+            line += f", zero and more than zero balanced by {chosen.balance}"
+        if chosen.learning_rate:
+            line += f", learning rate {chosen.learning_rate:g}"
+        if chosen.arguments:
+            sizes = ", ".join(f"{k}={v}" for k, v in chosen.arguments.items())
+            line += f"; smaller networks ({sizes})"
+        left_out = len(self.settings_for(options).get("without", ()))
+        people = f" {left_out} people left out." if left_out else ""
         return [
-            f"{noun.capitalize()}: {settings}.",
+            f"{noun.capitalize()}: {settings}.{people}",
             f"{line}; flips {jitter.flip:g}, shifts up to "
             f"{100 * jitter.shift:g} %, frames drawn {jitter.sampling}.",
         ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.imbalance import BALANCES
 
 flags.DEFINE_string(
     "manual_dir",
@@ -97,6 +98,20 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("size", None, "Faces only: pixels a side.", lower_bound=16)
 flags.DEFINE_bool(
+    "exclude_low_expressive",
+    False,
+    "BioVid only: leave out the 20 people that papers often leave out because "
+    "their faces hardly move.",
+)
+flags.DEFINE_enum(
+    "balance",
+    "none",
+    BALANCES,
+    "Faces with intensities only: what training does about faces without "
+    "pain, which are most. sampling draws as many with as without, weights "
+    "lets their errors weigh the same.",
+)
+flags.DEFINE_bool(
     "mixed_precision",
     False,
     "Faces only: compute in half precision, for GPUs.",
@@ -119,7 +134,9 @@ _OPTIONS = (
     "micro_batch",
     "num_frames",
     "size",
+    "balance",
     "mixed_precision",
+    "exclude_low_expressive",
 )
 
 
@@ -144,7 +161,9 @@ class Options:
     micro_batch: int | None = None
     num_frames: int | None = None
     size: int | None = None
+    balance: str = "none"
     mixed_precision: bool = False
+    exclude_low_expressive: bool = False
 
 
 ALL_CORPORA = "all"

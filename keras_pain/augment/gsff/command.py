@@ -12,11 +12,6 @@ from collections.abc import Callable
 from keras_pain.augment.gsff import released
 from keras_pain.errors import ConfigurationError, KerasPainError
 
-HELP = (
-    "Make further pictures of faces for training: GSFF by diffusion, or "
-    "geometric changes without a model."
-)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
@@ -122,6 +117,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="skip",
         help="stop at the first frame that cannot be used, or go on [skip]",
     )
+
+
+SUBCOMMAND = (
+    "gsff",
+    "Make further pictures of faces for training: GSFF by diffusion, or "
+    "geometric changes without a model.",
+    add_arguments,
+)
+"""Its name, its line in `--help`, its flags."""
 
 
 def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
