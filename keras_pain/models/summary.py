@@ -38,10 +38,12 @@ def registry_rows() -> list[dict]:
     """
     from keras_pain.models.flops import count_flops
     from keras_pain.models.registry import MODELS
+    from keras_pain.models.weightless import weightless
 
     rows = []
     for entry in MODELS.values():
-        model = entry.build()
+        with weightless():
+            model = entry.build()
         published = entry.published_parameters
         rows.append(
             {
@@ -107,7 +109,7 @@ def print_registry(file: TextIO | None = None) -> None:
     with PACKAGED.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     table = Table(
-        caption="FLOPs of one window: matrix products only, "
+        caption="FLOPs of one sample: matrix products only, "
         "a multiply-add is two"
     )
     table.add_column("model", no_wrap=True)

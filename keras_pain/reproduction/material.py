@@ -55,6 +55,7 @@ class Faces:
         noun: What readers call the samples.
         smoke_size: Pixels a side of a smoke run.
         smoke_frames: Frames of a clip there.
+        smoke_people: Most people there; None keeps all.
     """
 
     def __init__(
@@ -62,9 +63,11 @@ class Faces:
         noun: str = "clips",
         smoke_size: int = 32,
         smoke_frames: int = 8,
+        smoke_people: int | None = None,
     ):
         self.noun = noun
         self._smoke = {"size": smoke_size, "num_frames": smoke_frames}
+        self._smoke_people = smoke_people
 
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool
@@ -79,7 +82,8 @@ class Faces:
         if not smoke:
             return cut_clips(loaded, **settings)
         clips = cut_clips(loaded, **{**settings, **self._smoke})
-        return _few(clips)
+        people = np.unique(clips.person)[: self._smoke_people]
+        return _few(clips.take(np.isin(clips.person, people)))
 
     def subjects(self, loaded: FrameStore, clips: ClipSet) -> list[Subject]:
         """People; of clips as units, these in strata of their label."""
