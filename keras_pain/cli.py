@@ -111,19 +111,24 @@ def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layout", default="all", help="a layout of the corpus, or all [all]"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="same seed, same bytes [0]"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="[0]")
     parser.add_argument(
         "--subjects", type=int, help="number of people, else that of the scale"
     )
     parser.add_argument(
         "--with_test",
-        action="store_true",
+        action="store_const",
+        const=True,
         help="emopain: also write the test split, which the owners withhold",
     )
     parser.add_argument(
         "--frames", type=int, help="videos: frames of each, else their usual"
+    )
+    parser.add_argument(
+        "--landmarks",
+        action="store_const",
+        const=True,
+        help="pemf: also write the 68 landmarks of every clip as CSV",
     )
     parser.add_argument(
         "--size",
@@ -155,11 +160,9 @@ def _simulate(args: argparse.Namespace) -> int:
             f"--layout={args.layout}: {args.corpus} has the layouts "
             f"{', '.join(corpus.LAYOUTS)}, or all"
         )
-    options = {
-        name: getattr(args, name)
-        for name in ("with_test", "frames", "size", "jobs")
-        if getattr(args, name)
-    }
+    names = ("with_test", "frames", "landmarks", "size", "jobs")
+    given = {name: getattr(args, name) for name in names}
+    options = {k: v for k, v in given.items() if v is not None}
     simulator = importlib.import_module(f"{corpus.__name__}.simulator")
     taken = inspect.signature(simulator.simulate).parameters
     for name in options.keys() - taken.keys():

@@ -37,6 +37,8 @@ class PreparedDataset:
         simulated: Whether a simulator wrote any of them.
         report: What was found in each raw file (`FileReport.to_dict`).
         reused: Whether it was there already.
+        further: The same raw files under other configs, where a run reads
+            several.
     """
 
     path: pathlib.Path
@@ -46,6 +48,7 @@ class PreparedDataset:
     simulated: bool
     report: list[dict[str, Any]]
     reused: bool
+    further: tuple["PreparedDataset", ...] = ()
 
 
 def prepare_dataset(

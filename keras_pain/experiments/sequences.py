@@ -187,11 +187,12 @@ class SequenceMethod(Method):
         report.chosen_epoch = length if self.last_epoch else stop.best_epoch + 1
 
     def _build(self, shape, classes: int, steps: int) -> None:
+        # What a protocol changes is in the arrays, not in the network; and an
+        # exponential schedule does not depend on the steps of an epoch.
+        network = [self.name, self.epochs, self.recipe.settings()]
         key = (
-            canonical_json(self.config()),
-            tuple(shape),
-            classes,
-            steps if self.recipe.schedule else 0,
+            canonical_json([*network, self.arguments, shape, classes]),
+            type(self).__name__,
         )
 
         def compile_model(model):

@@ -1,6 +1,7 @@
 """The data of an experiment: the user's corpus, or a small simulated one."""
 
 import contextlib
+import dataclasses
 import os
 import tempfile
 from pathlib import Path
@@ -56,7 +57,7 @@ def _prepare_faces(
     """Cropped faces; of the layouts one is as good as another."""
     config = experiment.config
     if options.manual_dir is None:
-        manual_dir = _simulated_faces(experiment, console)
+        manual_dir = _simulated_faces(experiment, options, console)
         config = experiment.simulated_config or config
     else:
         manual_dir = Path(options.manual_dir)
@@ -66,19 +67,31 @@ def _prepare_faces(
         files = corpus.find_files(manual_dir, corpus.detect_layout(manual_dir))
         fingerprint = manifest.fingerprint(manual_dir, files)
         data_dir = Path("data", "tfds", fingerprint[:12])
-    console.print(f"{experiment.corpus}: finding the faces of all clips")
-    return prepare_dataset(
-        experiment.corpus,
-        manual_dir=manual_dir,
-        data_dir=data_dir,
-        layout=options.layout or config,
-        on_bad_file=options.on_bad_file,
-    )
+    console.print(f"{experiment.corpus}: {experiment.material.preparing}")
+    configs = [
+        options.layout or config,
+        *experiment.material.further_configs(options),
+    ]
+    prepared, *further = [
+        prepare_dataset(
+            experiment.corpus,
+            manual_dir=manual_dir,
+            data_dir=data_dir,
+            layout=name,
+            on_bad_file=options.on_bad_file,
+        )
+        for name in configs
+    ]
+    return dataclasses.replace(prepared, further=tuple(further))
 
 
-def _simulated_faces(experiment: Experiment, console: Console) -> Path:
+def _simulated_faces(
+    experiment: Experiment, options: Options, console: Console
+) -> Path:
     """Writes a simulated corpus of faces, once; whole or not at all."""
     arguments = dict(experiment.simulated_corpus)
+    if options.smoke:
+        arguments |= experiment.smoke_corpus
     text = "_".join(f"{k}{v}" for k, v in sorted(arguments.items()))
     text = "".join(c for c in text if c.isalnum() or c == "_") or "small"
     name = f"{experiment.corpus}_{text}_seed0_v{__version__}"

@@ -50,6 +50,7 @@ class Experiment:
         config: The dataset's config, of faces.
         simulated_config: The same where no raw corpus is given.
         simulated_corpus: Arguments of the simulator of faces there.
+        smoke_corpus: Over these in a smoke run.
         simulated_batch: Samples an update there, of networks of faces.
         simulated_training: Other fields of `ClipOptions` there.
     """
@@ -75,6 +76,7 @@ class Experiment:
     config: str | None = None
     simulated_config: str | None = None
     simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
+    smoke_corpus: Mapping = dataclasses.field(default_factory=dict)
 
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""

@@ -58,6 +58,8 @@ class Faces:
         smoke_people: Most people there; None keeps all.
     """
 
+    preparing = "finding the faces of all clips"
+
     def __init__(
         self,
         noun: str = "clips",
@@ -68,6 +70,10 @@ class Faces:
         self.noun = noun
         self._smoke = {"size": smoke_size, "num_frames": smoke_frames}
         self._smoke_people = smoke_people
+
+    def further_configs(self, options) -> tuple[str, ...]:
+        """Further configs of the dataset that a run reads."""
+        return ()
 
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool

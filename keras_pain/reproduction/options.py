@@ -111,6 +111,30 @@ flags.DEFINE_enum(
     "pain, which are most. sampling draws as many with as without, weights "
     "lets their errors weigh the same.",
 )
+flags.DEFINE_string(
+    "backbone",
+    None,
+    "PEMF only: ConvNeXtTiny, Small, Base, Large or XLarge. Default: XLarge; "
+    "Tiny on the simulated corpus.",
+)
+flags.DEFINE_string(
+    "backbone_weights",
+    None,
+    "PEMF only: imagenet, none (random) or the path of a file. Default: "
+    "imagenet; none on the simulated corpus.",
+)
+flags.DEFINE_string(
+    "landmarks",
+    None,
+    "PEMF only: where 68 landmarks come from, csv:FOLDER, tflite:FILE or "
+    "dlib:FILE. Default: the folder Landmarks of the corpus.",
+)
+flags.DEFINE_bool(
+    "shuffle_labels",
+    False,
+    "PEMF only: deal the labels to clips at random, so that every score has to "
+    "fall to chance; takes a --results_dir of its own.",
+)
 flags.DEFINE_bool(
     "mixed_precision",
     False,
@@ -136,6 +160,10 @@ _OPTIONS = (
     "size",
     "balance",
     "mixed_precision",
+    "backbone",
+    "backbone_weights",
+    "landmarks",
+    "shuffle_labels",
     "exclude_low_expressive",
 )
 
@@ -163,6 +191,10 @@ class Options:
     size: int | None = None
     balance: str = "none"
     mixed_precision: bool = False
+    backbone: str | None = None
+    backbone_weights: str | None = None
+    landmarks: str | None = None
+    shuffle_labels: bool = False
     exclude_low_expressive: bool = False
 
 

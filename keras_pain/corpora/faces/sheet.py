@@ -122,7 +122,7 @@ def corpus_sheet(
     Raises:
         KerasPainError: No recording can be read.
     """
-    layout = corpus.LAYOUTS[0]
+    layout = corpus.detect_layout(root)
     chosen: dict[str, Any] = {}
     for file in corpus.find_files(root, layout):
         if file.refusal is None and (
