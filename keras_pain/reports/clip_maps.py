@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from keras_pain.reports.canvas import save_figure
 
@@ -70,6 +71,7 @@ def plot_clip_map(
     mean = np.asarray(values, float).mean(axis=(1, 2))
     axis.plot(numbers, mean, color=_MAP, marker="o", markersize=4)
     axis.set_ylim(0, (mean.max() or 1.0) * 1.15)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("frame")
     axis.set_ylabel(f"{quantity},\nmean over the face", color=_MAP)
     axis.grid(alpha=0.3)
@@ -165,7 +167,8 @@ def _draw_row(figure, axes, frames, values, shown, label: str) -> None:
     if not np.any(values):
         axes[0].text(
             0.5, 0.05, "zero\neverywhere", transform=axes[0].transAxes,
-            ha="center", fontsize=8, color="white",
+            ha="center", fontsize=8,
+            bbox={"facecolor": "white", "linewidth": 0},
         )  # fmt: skip
     scale = ScalarMappable(Normalize(0, largest), _COLOURS)
     figure.colorbar(scale, cax=bar, label=label)

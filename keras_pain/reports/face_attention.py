@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_pain.reports.canvas import save_figure
@@ -86,9 +87,16 @@ def plot_attended_faces(
                 vmax=high if high > low else low + 1e-6,
             )
         axes[0, number].set_title(name, fontsize=9)
-        bar = figure.colorbar(
-            image, ax=axes[:, number].tolist(), location="bottom", shrink=0.85
-        )
-        bar.ax.tick_params(labelsize=7)
-        bar.ax.locator_params(nbins=3)
+        _scale(figure, image, axes[:, number])
+    # The first column is as large as the others if it has one, too.
+    _scale(figure, image, axes[:, 0]).set_visible(False)
     return save_figure(figure, title, path, simulated)
+
+
+def _scale(figure: Figure, image, column) -> Axes:
+    bar = figure.colorbar(
+        image, ax=column.tolist(), location="bottom", shrink=0.85
+    )
+    bar.ax.tick_params(labelsize=7)
+    bar.ax.locator_params(nbins=3)
+    return bar.ax

@@ -230,6 +230,7 @@ def _persons(axis: Axes, run: ScoredRun, number: int, count: int, style):
         fontsize=7,
     )
     axis.axhline(0, color="#777777", linewidth=0.8)
+    axis.set_xlim(-0.5, len(rows) - 0.5)
     axis.set_ylim(-1.05, 1.05)
     axis.set_ylabel("PCC")
     axis.set_title("by person; none where one of both is constant", fontsize=10)
