@@ -11,7 +11,15 @@ from keras_pain.interpret.gradcam import grad_cam, saliency
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
 FEATURE_MAPS = "feature_maps"
-AXES = ("time", "channel", "part", "unit", "token")
+AXES = (
+    "time",
+    "channel",
+    "part",
+    "unit",
+    "token",
+    "height",
+    "width",
+)
 
 
 @dataclasses.dataclass(frozen=True)

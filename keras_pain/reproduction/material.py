@@ -17,7 +17,7 @@ from keras_pain.experiments.protocols import Subject, subjects_of
 _SMOKE_SUBJECTS = 2  # of each split and group
 _SMOKE_WINDOWS = 40  # of each subject
 _SMOKE_CLIPS = 3  # of each person
-_SMOKE_FRAMES = 6
+_SMOKE_FRAMES = 20
 _STRATA = 3  # of intensity, where folds are of clips
 
 
