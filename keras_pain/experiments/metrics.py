@@ -34,6 +34,12 @@ RULES = {
         "recognised and falls by false alarms. Where every person has one "
         "class only, means of F1 over folds say little: read the pooled ones."
     ),
+    "pooled_ranks": (
+        "Pooled ROC-AUC and PR-AUC rank the scores of different folds' models "
+        "against each other. Where folds leave people out, whoever scores by "
+        "the training share of a class ranks backwards, so that a majority "
+        "row lies below 0.5: that is arithmetic, not information."
+    ),
     "one_class": (
         "Balanced accuracy, MCC, ROC-AUC and PR-AUC are undefined in a fold "
         "whose truth holds one class only; such folds are left out of the "

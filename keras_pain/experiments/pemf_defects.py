@@ -21,11 +21,14 @@ PEMF_SWITCHES = (
         "and landmarks in pixels of the picture",
         _CODE + "; no leak",
         {
-            **_of(_CONVNEXT, last_epoch=True, standardise=False),
+            **_of(
+                _CONVNEXT, last_epoch=True, standardise=False, relative=False
+            ),
             **_of(_STGCN, last_epoch=True, normalise=False),
             "late_fusion": {
                 "last_epoch": True,
                 "standardise": False,
+                "relative": False,
                 "normalise": False,
             },
         },

@@ -37,6 +37,9 @@ class PemfOptions:
         features: Folder where features are kept; by default with the dataset.
         batch_size: Replaces the recipes' number of clips an update.
         learning_rate: Replaces the recipes' learning rates.
+        relative: Feed the head what differs from the clip's first frame, in
+            which faces are at rest, instead of the features; leaves out who
+            it is. Not in the released code.
         head: Arguments of `ConvNeXtHead`, over the entries'.
         graph: Arguments of `STGCNLSTM`, likewise.
         landmarks: Digest of the landmarks, part of every configuration.
@@ -48,6 +51,7 @@ class PemfOptions:
     features: str | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    relative: bool = False
     head: dict = dataclasses.field(default_factory=dict)
     graph: dict = dataclasses.field(default_factory=dict)
     landmarks: str = ""
@@ -65,6 +69,7 @@ class ConvNeXtMethod(SequenceMethod):
         standardise: Scale every feature by mean and standard deviation of the
             training frames.
         normalise_twice: The released code's defect, see `FrameEncoder`.
+        relative: Replaces the option of that name.
         copies: Whether a varied copy of each training clip is trained on as
             well: `"none"`; `"before"`, varied before standardisation;
             `"after"`, the released code's order.
@@ -82,6 +87,7 @@ class ConvNeXtMethod(SequenceMethod):
         *,
         last_epoch: bool = False,
         standardise: bool = True,
+        relative: bool | None = None,
         normalise_twice: bool = False,
         copies: str = "none",
     ):
@@ -93,6 +99,7 @@ class ConvNeXtMethod(SequenceMethod):
         super().__init__(name, epochs, options, reuse, options.head, last_epoch)
         self.copies = copies
         self.standardise = standardise
+        self.relative = options.relative if relative is None else relative
         self.normalise_twice = normalise_twice
 
     def sequences(self, clips: ClipSet) -> np.ndarray:
@@ -115,6 +122,7 @@ class ConvNeXtMethod(SequenceMethod):
             **super().config(),
             "network": network,
             "standardise": self.standardise,
+            "relative": self.relative,
             "copies": self.copies,
         }
 
@@ -128,12 +136,13 @@ class ConvNeXtMethod(SequenceMethod):
         )
 
     def _features(self, clips: ClipSet, copies: str) -> np.ndarray:
-        return clip_features(
+        features = clip_features(
             clips,
             self._extractor(clips.size),
             self.options.features,
             copies,
         )
+        return features - features[:, :1] if self.relative else features
 
 
 class STGCNMethod(SequenceMethod):
@@ -272,7 +281,7 @@ class LateFusion(Method):
             part.model_with_scale().save(folder / f"{part.name}.keras")
 
 
-_FRAME_SWITCHES = ("standardise", "normalise_twice", "copies")
+_FRAME_SWITCHES = ("standardise", "relative", "normalise_twice", "copies")
 
 
 def _method(kind, name: str):

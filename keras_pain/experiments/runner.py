@@ -4,20 +4,19 @@ The fold is the unit of work and of resume: what is in the store is not run
 again, what is interrupted starts over.
 """
 
+import contextlib
 import dataclasses
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import joblib
 import numpy as np
 from rich.console import Console
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.defects import (
     TEST_BATCH,
     resolve_defects,
     score,
-    settings_with,
 )
 from keras_pain.experiments.fold_data import (
     FoldData,
@@ -28,21 +27,13 @@ from keras_pain.experiments.fold_data import (
 )
 from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import (
-    Method,
-    method_config,
     resolve_method,
 )
 from keras_pain.experiments.progress import RunProgress
-from keras_pain.experiments.protocols import (
-    STANDARD_PROTOCOLS,
-    Fold,
-    Protocol,
-    Subject,
-    make_folds,
-)
 from keras_pain.experiments.provenance import environment
 from keras_pain.experiments.quiet import start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.experiments.tasks import Task, method_fold, plan
 
 __all__ = [
     "FoldData",
@@ -59,118 +50,6 @@ __all__ = [
 ]
 
 Windows = Samples | Mapping[str, Samples]
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """One fold of one method and seed.
-
-    Args:
-        key: Its place in the store.
-        method: As `resolve_method` takes it.
-        fold: The people, as this method uses them under the protocol.
-        outer_fold: The people of the protocol, the same for all methods.
-        number: Number of the fold.
-        config: Everything that its result depends on.
-        options: Arguments of `resolve_method`.
-        previous: The fold whose network this one goes on with, if any.
-    """
-
-    key: FoldKey
-    method: str
-    fold: Fold
-    outer_fold: Fold
-    number: int
-    config: dict
-    options: dict
-    previous: FoldKey | None = None
-
-
-def plan(
-    subjects: Sequence[Subject] | Mapping[str, Sequence[Subject]],
-    *,
-    evaluations: Mapping[str, Iterable[str]],
-    protocols: Iterable[Protocol | str],
-    seeds: Iterable[int],
-    dataset: Mapping,
-    epochs: int | None = None,
-    extra: Mapping | None = None,
-    num_folds: int | None = None,
-) -> list[Task]:
-    """All folds that a table needs, in the order in which they run.
-
-    Args:
-        subjects: Subjects with windows; a mapping has them by protocol, where
-            protocols differ in their windows.
-        evaluations: For each evaluation, the names of its methods.
-        protocols: Protocols, or names of the two standard ones.
-        seeds: Seeds.
-        dataset: What identifies the data, for the config; its entry `windows`
-            are the windows' settings without any defect.
-        epochs: Replaces the recipes' epochs where given.
-        extra: Further arguments of every method of the suite.
-        num_folds: See `make_folds`.
-
-    Returns:
-        Tasks; those that share a fold's data follow each other.
-    """
-    standard = {protocol.name: protocol for protocol in STANDARD_PROTOCOLS}
-    protocols = [standard.get(p, p) for p in protocols]
-    versions = environment()["versions"]
-    seeds = tuple(seeds)
-    tasks = []
-    for (evaluation, names), protocol in itertools.product(
-        evaluations.items(), protocols
-    ):
-        defects = resolve_defects(protocol.defects)
-        continues = any(defect.continues for defect in defects)
-        people = subjects
-        if isinstance(subjects, Mapping):
-            people = subjects[protocol.name]
-        folds = make_folds(
-            people, evaluation, protocol.base, num_folds=num_folds
-        )
-        for defect in defects:
-            if defect.folds is not None:
-                folds = defect.folds(folds)
-        settings = settings_with(protocol.defects, dataset.get("windows", {}))
-        scoring = {}
-        if any(defect.scored is not None for defect in defects):
-            scoring["test_batch"] = _test_batch(extra or {})
-        methods = []
-        for name in names:
-            # One traced network serves all folds of a process.
-            options = {"epochs": epochs, "reuse": True, **(extra or {})}
-            for defect in defects:
-                options |= defect.arguments.get(name, {})
-            methods.append((name, options, resolve_method(name, **options)))
-        for seed, (number, fold) in itertools.product(seeds, enumerate(folds)):
-            for name, options, method in methods:
-                used = method_fold(fold, method, protocol)
-                config = {
-                    "dataset": {**dataset, "windows": settings},
-                    "evaluation": evaluation,
-                    "protocol": protocol.name,
-                    "defects": list(protocol.defects),
-                    **scoring,
-                    "subjects": dataclasses.asdict(used),
-                    "method": method_config(method, name),
-                    "seed": seed,
-                    # Others may change a result: folds of different
-                    # versions do not share a table.
-                    "versions": versions,
-                }
-                key = FoldKey(
-                    evaluation, protocol.name, method.name, seed, fold.name
-                )
-                before = None
-                if continues and number and _can_continue(method):
-                    last = folds[number - 1].name
-                    before = dataclasses.replace(key, fold=last)
-                tasks.append(
-                    Task(key, name, used, fold, number, config, options, before)
-                )
-    return tasks
 
 
 def run(
@@ -277,19 +156,21 @@ def run_task(
     augment = getattr(method, "augment", False)
     train = data.augmented if augment else data.train
     seed = fold_seed(task.key.seed, task.number)
-    report = method.fit(train, data.validation, seed)
-    if data.test.num_classes:
-        kind, predicted = "probabilities", method.predict_proba(data.test)
-    else:
-        kind, predicted = "y_pred", method.predict(data.test)
-    predicted = np.asarray(predicted)
-    metrics = score(
-        data.test.y,
-        predicted,
-        data.test.num_classes,
-        task.config["defects"],
-        task.config.get("test_batch", TEST_BATCH),
-    )
+    kind = "probabilities" if data.test.num_classes else "y_pred"
+    with _named(task):
+        report = method.fit(train, data.validation, seed)
+        if data.test.num_classes:
+            predicted = method.predict_proba(data.test)
+        else:
+            predicted = method.predict(data.test)
+        predicted = np.asarray(predicted)
+        metrics = score(
+            data.test.y,
+            predicted,
+            data.test.num_classes,
+            task.config["defects"],
+            task.config.get("test_batch", TEST_BATCH),
+        )
     result = {
         "metrics": metrics,
         "timings": {
@@ -325,6 +206,22 @@ def run_task(
     return task.key, metrics
 
 
+@contextlib.contextmanager
+def _named(task: Task):
+    """Says whose fault it is when a user's own method fails."""
+    try:
+        yield
+    except KerasPainError:
+        raise
+    except Exception as error:
+        if ":" not in task.method:
+            raise
+        raise KerasPainError(
+            f"--methods: {task.method}, fold {task.key.fold}: "
+            f"{type(error).__name__}: {error}; finished folds are kept"
+        ) from error
+
+
 def task_windows(task: Task, windows: Windows) -> Samples:
     """The windows as the task's protocol splits them."""
     windows = _of_protocol(task, windows)
@@ -353,33 +250,6 @@ def fold_seed(seed: int, number: int) -> int:
     """Seed of everything random in one fold, below 2^31."""
     state = np.random.SeedSequence([seed, number]).generate_state(1)
     return int(state[0] % 2**31)
-
-
-def method_fold(fold: Fold, method: Method, protocol: Protocol) -> Fold:
-    """The fold as a method uses it under a protocol.
-
-    Who chooses no epoch has no use for subjects set aside for that: it trains
-    on them, so that its two protocols differ by nothing.
-    """
-    chooses = getattr(method, "chooses_epoch", True)
-    if protocol.base == "leak_free" and not chooses:
-        train = tuple(sorted({*fold.train, *fold.validation}))
-        fold = dataclasses.replace(fold, train=train)
-    for defect in resolve_defects(protocol.defects):
-        if defect.fold is not None:
-            fold = defect.fold(fold)
-    return fold
-
-
-def _test_batch(options: Mapping) -> int:
-    """Samples that are tested at once: as many as are trained on."""
-    chosen = getattr(options.get("options"), "batch_size", None)
-    return chosen or TEST_BATCH
-
-
-def _can_continue(method: Method) -> bool:
-    """Whether a method has a network that another fold can go on with."""
-    return getattr(method, "continue_from", None) is not None
 
 
 # The prepared data of a fold as networks use it, and as the others do.

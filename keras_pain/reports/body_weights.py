@@ -38,7 +38,10 @@ _TEXT = 75.0  # room for names, cm
 
 
 def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
-    """Weights of channels or body parts, summed at their places.
+    """Mean weight of the channels or body parts at each place.
+
+    A mean, not a sum: eight of thirty channels lie at the hip, which would
+    look important on a map that is the same everywhere.
 
     Args:
         weights: `(C,)`.
@@ -46,12 +49,12 @@ def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
             body parts (`ANGLE_NAMES`).
 
     Returns:
-        Name of a joint, or `"muscle <probe>"`, to the sum of its weights.
+        Name of a joint, or `"muscle <probe>"`, to the mean of its weights.
 
     Raises:
         ValueError: A name has no place on the body.
     """
-    sites: dict[str, float] = {}
+    sites: dict[str, list[float]] = {}
     for weight, name in zip(weights, names, strict=True):
         kind, _, rest = name.partition("_")
         if kind == "semg" and rest in _MUSCLES:
@@ -61,8 +64,8 @@ def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
             if part not in _PART_SITES:
                 raise ValueError(f"{name!r} has no place on the body")
             site = _PART_SITES[part]
-        sites[site] = sites.get(site, 0.0) + float(weight)
-    return sites
+        sites.setdefault(site, []).append(float(weight))
+    return {site: float(np.mean(values)) for site, values in sites.items()}
 
 
 def plot_body_weights(
@@ -133,12 +136,16 @@ def plot_body_weights(
         axes[0, 0],
         middle,
         body_sites(whole, names),
+        even=float(whole.mean()),
         azimuth=azimuth,
         labelled=4,
         text=right + 5,
     )
     _finish(axes[0, 0], (left, right + _TEXT), top)
-    axes[0, 0].set_title(f"{quantity}, whole window", fontsize=10)
+    axes[0, 0].set_title(
+        f"{quantity}, whole window\n(x1: as much as the mean channel)",
+        fontsize=10,
+    )
     if over_time:
         sums = [body_sites(weights[part].sum(axis=0), names) for part in parts]
         largest = max(max(sites.values()) for sites in sums)
@@ -173,14 +180,15 @@ def _draw(
     *,
     azimuth: float,
     largest: float | None = None,
+    even: float = 1.0,
     offset: float = 0.0,
     labelled: int = 0,
     text: float = 0.0,
 ) -> None:
     """One skeleton with a dot at every place, as large and dark as its weight.
 
-    The `labelled` largest weights get their name and share, written from
-    `text` on. Places whose joints have no position (NaN) are left out.
+    The `labelled` largest weights get their name and ratio to `even`, written
+    from `text` on. Places whose joints have no position (NaN) are left out.
     """
     for line in draw_skeleton(joints, ax, azimuth=azimuth, offset=offset):
         line.set(color="0.7", linewidth=2.5)
@@ -204,13 +212,12 @@ def _draw(
         linewidths=0.6,
         zorder=3,
     )
-    total = values.sum() or 1.0
     seen = [i for i in range(len(names)) if np.isfinite(up[i])]
     chosen = sorted(seen[:labelled], key=lambda i: up[i])
     heights = _apart([up[i] for i in chosen])
     for i, height in zip(chosen, heights, strict=True):
         ax.annotate(
-            f"{names[i].replace('_', ' ')}\n{values[i] / total:.0%}",
+            f"{names[i].replace('_', ' ')}\nx{values[i] / (even or 1.0):.1f}",
             (across[i], up[i]),
             xytext=(text, height),
             va="center",

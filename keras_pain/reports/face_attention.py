@@ -59,7 +59,7 @@ def plot_attended_faces(
     names = list(faces[0].maps)
     columns = 1 + len(names)
     figure = Figure(
-        (_SIDE * columns + 1.0, _SIDE * len(faces) + 1.3), layout="constrained"
+        (_SIDE * columns + 1.0, _SIDE * len(faces) + 0.9), layout="constrained"
     )
     axes = figure.subplots(len(faces), columns, squeeze=False)
     for row, face in zip(axes, faces, strict=True):

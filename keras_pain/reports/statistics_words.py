@@ -111,8 +111,13 @@ def statistics_remarks(
             f"undefined there: {', '.join(first.dropped)}."
         )
     if too_few := too_few_people(comparisons):
+        advice = "More people are needed."
+        if least_p(first) < 1 - LEVEL:
+            advice = "Compare fewer methods."
         remarks.append(
-            f"{too_few} Compare fewer methods, or read the intervals."
+            f"{too_few} {advice} Intervals over so few people are too narrow "
+            "to stand in for a test, and Friedman's test says only that not "
+            "all methods are alike."
         )
     return remarks
 
@@ -122,13 +127,18 @@ def _one_class_people(scores: SubjectScores) -> int:
     return int(((true > 0).sum(axis=-1) == 1).sum())
 
 
+def least_p(comparison: Comparison) -> float:
+    """The smallest p-value that the permutation test can give."""
+    sides = 2 if comparison.alternative == "two-sided" else 1
+    return sides / 2**comparison.num_subjects
+
+
 def too_few_people(comparisons: Sequence[Comparison]) -> str:
     """A warning where no p-value could come out below 5 %; else ""."""
     first, pairs = comparisons[0], len(comparisons)
     if first.test != PERMUTATION:
         return ""
-    sides = 2 if first.alternative == "two-sided" else 1
-    least = sides / 2**first.num_subjects
+    least = least_p(first)
     if least * pairs < 1 - LEVEL:
         return ""
     return (

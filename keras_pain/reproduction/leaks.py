@@ -51,7 +51,8 @@ def ledger_report(run: FinishedRun) -> list[Path]:
         for row in run.table.rows
         if row.method not in ("majority", "stratified")
     }
-    seeds = sorted({key.seed for key in run.expected})
+    seeds = len({key.seed for key in run.expected})
+    drawn = f" and seeds ({seeds})" if seeds > 1 else " (one seed)"
     return write_ledger(
         ledger,
         {defect.name: defect.says for defect in LEAKS},
@@ -64,10 +65,19 @@ def ledger_report(run: FinishedRun) -> list[Path]:
         ],
         remarks=(
             *run.table.notes,
-            f"Intervals: people and seeds ({len(seeds)}) drawn with "
+            f"Intervals: people{drawn} drawn with "
             "replacement 2,000 times, the same ones with and without the "
             "defect; predictions are grouped by the person who moved, also "
             "where windows were split at random.",
+            "Intervals take the trained networks as given: where a defect "
+            "needs networks of its own, part of a change is what any training "
+            "anew would move, and one or two seeds hardly tell them apart.",
+            "threshold_on_test tunes the threshold in every draw, too: its "
+            "macro-F1 cannot fall, its interval cannot reach below zero, and "
+            "with few people it is shifted upwards, since draws have fewer "
+            "different people to fit.",
+            "With one epoch there is no epoch to choose: epoch_on_test is "
+            "zero then by construction.",
             "epoch_on_test keeps the training people of leak_free: only who "
             "chooses the epoch changes.",
             "The leaks of scoring, "

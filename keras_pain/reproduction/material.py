@@ -11,7 +11,9 @@ from keras_pain.data.frames import FrameStore, open_frames
 from keras_pain.data.prepare import PreparedDataset, load_recordings
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import classical, neural
 from keras_pain.experiments.fold_data import Samples, class_counts
+from keras_pain.experiments.methods import registered_methods
 from keras_pain.experiments.protocols import Subject, subjects_of
 
 _SMOKE_SUBJECTS = 2  # of each split and group
@@ -25,6 +27,14 @@ class Windows:
     """Windows of movement recordings."""
 
     noun = "windows"
+
+    def check_method(self, name: str) -> None:
+        """Refuses the methods of the suite that cannot see windows.
+
+        Raises:
+            ConfigurationError: It is one of them.
+        """
+        _check_method(name, {**classical.METHODS, **neural.METHODS}, self.noun)
 
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool
@@ -75,6 +85,19 @@ class Faces:
         """Further configs of the dataset that a run reads."""
         return ()
 
+    def check_method(self, name: str) -> None:
+        """Refuses the methods of the suite that see windows only.
+
+        Raises:
+            ConfigurationError: It is one of them.
+        """
+        windows = {**classical.METHODS, **neural.METHODS}.keys()
+        windows -= {"majority", "stratified"}
+        fits = {
+            k: v for k, v in registered_methods().items() if k not in windows
+        }
+        _check_method(name, fits, self.noun)
+
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool
     ) -> FrameStore:
@@ -108,6 +131,14 @@ class Faces:
     def options(self, experiment, options) -> dict[str, Any]:
         """Arguments for every method: batch, precision, jitter."""
         return {"options": experiment.clip_options(options)}
+
+
+def _check_method(name: str, fits: Mapping, noun: str) -> None:
+    if ":" not in name and name not in fits:
+        raise ConfigurationError(
+            f"--methods: {name!r} cannot be used on {noun}; those that can "
+            f"are {', '.join(sorted(fits))}"
+        )
 
 
 def chosen_recordings(

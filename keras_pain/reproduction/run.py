@@ -133,6 +133,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     )
     for row in table.methods:
         resolve_method(row.method)
+        experiment.material.check_method(row.method)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"

@@ -1,0 +1,296 @@
+"""Table 10: frames, the released code's protocol, levels, people, figures."""
+
+import csv
+import importlib.util
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from fake_faces import fake_store
+
+from keras_pain.data.clips import cut_clips
+from keras_pain.data.prepare import PreparedDataset
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import runner
+from keras_pain.experiments.aacsfnet_defects import AS_CODED
+from keras_pain.experiments.clip_methods import ClipMethod, ClipOptions
+from keras_pain.experiments.defects import score, scored_intensities
+from keras_pain.experiments.imbalance import balanced_feed, balanced_shares
+from keras_pain.experiments.regression import compute_regression
+from keras_pain.experiments.store import ResultStore
+from keras_pain.reports.aggregate import collect
+from keras_pain.reports.intensity_levels import (
+    level_rows,
+    person_rows,
+    scored_runs,
+)
+from keras_pain.reports.relative_loss import plot_relative_losses
+from keras_pain.reproduction.aacsfnet import aacsfnet_report, rising
+from keras_pain.reproduction.finished import FinishedRun
+
+SMALL = {
+    "width": 2,
+    "blocks": (1, 1, 1, 1),
+    "maps": 8,
+    "global_layers": 1,
+    "ff_units": 8,
+    "embed_dim": 12,
+    "vit_layers": 1,
+    "patch_sizes": (16, 8),
+}
+OPTIONS = ClipOptions(batch_size=8, arguments=SMALL)
+PEOPLE = 4
+BOTH = ("as_published", "leak_free")
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "reproduce" / "table10_aacsfnet.py"
+    spec = importlib.util.spec_from_file_location("table10", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def samples(script):
+    store = fake_store(people=PEOPLE, clips=2, frames=10, size=64)
+    settings = {**script.EXPERIMENT.settings, "size": 64, "faces_only": True}
+    cut = cut_clips(store, **settings)
+    cut.y = np.round(cut.y)
+    return dict.fromkeys(BOTH, cut)
+
+
+@pytest.fixture(scope="module")
+def tasks(script, samples):
+    material = script.EXPERIMENT.material
+    return runner.plan(
+        {k: material.subjects(v.frames, v) for k, v in samples.items()},
+        evaluations={"loso": [row.method for row in script.TABLE.methods]},
+        protocols=script.EXPERIMENT.protocols,
+        seeds=(0,),
+        dataset={"fingerprint": "f", "windows": {}},
+        extra={"options": OPTIONS},
+    )
+
+
+def of(tasks, method, protocol):
+    return [
+        task
+        for task in tasks
+        if (task.key.method, task.key.protocol) == (method, protocol)
+    ]
+
+
+def test_as_published_is_the_released_code(script, tasks):
+    assert script.EXPERIMENT.protocols[0].defects == AS_CODED
+    coded = of(tasks, "aacsfnet", "as_published")
+    # The first person is trained on by all and tested by none.
+    assert [task.key.fold for task in coded] == ["s1", "s2", "s3"]
+    for task in coded:
+        assert task.fold.validation == task.fold.test
+        assert "s0" in task.fold.train
+    config = coded[0].config
+    assert config["test_batch"] == 8
+    recipe = config["method"]["recipe"]
+    assert (recipe["optimizer"], recipe["learning_rate"]) == ("adam", 0.04)
+    assert recipe["schedule"][0] == "multistep"
+    arguments = config["method"]["arguments"]
+    assert arguments["patch_sizes"] == (32, 16, 8)
+    assert arguments["channels_across_batch"] and arguments["mean_of_normed"]
+    vit = of(tasks, "biscale_cross_vit", "as_published")[0]
+    arguments = vit.config["method"]["arguments"]
+    assert arguments["class_token_keys"] and "width" not in arguments
+
+
+def test_leak_free_is_corrected(tasks):
+    mended = of(tasks, "aacsfnet", "leak_free")
+    assert [task.key.fold for task in mended] == ["s0", "s1", "s2", "s3"]
+    for task in mended:
+        parts = (task.fold.train, task.fold.validation, task.fold.test)
+        assert len(set().union(*parts)) == sum(map(len, parts)) == PEOPLE
+    config = mended[0].config
+    assert "test_batch" not in config and not config["defects"]
+    recipe = config["method"]["recipe"]
+    assert (recipe["optimizer"], recipe["learning_rate"]) == ("adamw", 1e-4)
+    assert recipe["schedule"] == ("cosine",) and recipe["patience"]
+    assert not any(
+        value is True for value in config["method"]["arguments"].values()
+    )
+
+
+def test_the_first_person_is_trained_on_twice(samples, tasks):
+    task = of(tasks, "train_mean", "as_published")[0]
+    data = runner.prepare_fold(
+        samples["as_published"], task.fold, 0, "none", AS_CODED
+    )
+    counts = {p: int(np.sum(data.train.person == p)) for p in task.fold.train}
+    alone = np.sum(samples["leak_free"].person == "s0")
+    assert counts["s0"] == 2 * alone
+    assert counts["s2"] == np.sum(samples["leak_free"].person == "s2")
+
+
+@pytest.fixture(scope="module")
+def finished(script, samples, tasks, tmp_path_factory):
+    """All constants; of the networks one person each, made up."""
+    folder = tmp_path_factory.mktemp("table10")
+    store = ResultStore(folder)
+    constants = ("constant_0", "train_mean")
+    runner.run([t for t in tasks if t.key.method in constants], samples, store)
+    rng = np.random.default_rng(0)
+    keras.utils.set_random_seed(0)
+    method = ClipMethod("aacsfnet", 1, OPTIONS)
+    method.model = method._new_model(samples["leak_free"])
+    for protocol in BOTH:
+        (task,) = (
+            t for t in of(tasks, "aacsfnet", protocol) if t.key.fold == "s1"
+        )
+        test = samples[protocol].of_subjects(task.fold.test)
+        y = rng.normal(size=len(test)).astype(np.float32)
+        history = [
+            {"stage": "network", "epoch": e, "loss": 9.0 / e, "val_loss": 5.0}
+            for e in (1, 2, 3)
+        ]
+        store.write(
+            task.key,
+            task.config,
+            {"history": history, "metrics": {}, "chosen_epoch": 1},
+            {
+                "y_true": test.y,
+                "y_pred": y,
+                "subject": test.person.astype(str),
+                "window_id": test.window_id,
+            },
+            save=method.save,
+        )
+    return FinishedRun(
+        experiment=script.EXPERIMENT,
+        table=script.TABLE,
+        tasks=tuple(tasks),
+        store=store,
+        windows=samples,
+        prepared=PreparedDataset(
+            folder, "unbc_mcmaster", "c64", "f", True, [], True
+        ),
+        results_dir=folder,
+        header=(),
+        subject_lists=(),
+    )
+
+
+def test_the_report(finished):
+    paths = aacsfnet_report(finished)
+    assert paths[0].name == "table_SIMULATED.md"
+    names = {path.name for path in paths}
+    assert {
+        "levels_SIMULATED.csv",
+        "persons_SIMULATED.csv",
+        "levels_SIMULATED.png",
+        "corrected_against_as_coded_SIMULATED.png",
+        "attention_aacsfnet_SIMULATED.png",
+    } <= names
+    assert all(path.stat().st_size for path in paths)
+    text = paths[0].read_text()
+    assert "numbers are not known" in text and "1/3 folds" in text
+    with open(finished.results_dir / "table_SIMULATED.csv") as file:
+        assert not any(row["paper"] for row in csv.DictReader(file))
+    with open(finished.results_dir / "persons_SIMULATED.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * (3 + PEOPLE)  # the networks are not finished
+    for row in rows:
+        constant = row["method"] == "constant_0"
+        if constant or row["protocol"] == "leak_free":
+            assert not row["pcc"] and not row["icc"]
+        else:  # the zeros of the last batch make a constant correlate
+            assert row["highest"] == "0.000000" or float(row["pcc"]) > 0
+
+
+def test_pooled_numbers_are_scored_as_the_released_code_does(finished):
+    groups = collect(finished.store, finished.expected, 0)
+    folds = [
+        finished.store.read(task.key).predictions
+        for task in of(finished.tasks, "train_mean", "as_published")
+    ]
+    sums = sizes = 0
+    for fold in folds:
+        full = len(fold["y_true"]) // 8 * 8
+        assert 0 < full < len(fold["y_true"])
+        error = np.abs(fold["y_pred"] - fold["y_true"])[:full]
+        sums, sizes = sums + error.sum(), sizes + len(fold["y_true"])
+    scores = groups["loso", "as_published", "train_mean"].scores
+    assert scores["pooled_mae", None].mean == pytest.approx(sums / sizes)
+    assert scores["fold_mean_pcc", None].mean > 0.2
+    zero = groups["loso", "as_published", "constant_0"].scores
+    assert zero["fold_mean_pcc", None].mean == 0
+    honest = groups["loso", "leak_free", "train_mean"].scores
+    assert honest["fold_mean_pcc", None].mean is None
+    assert honest["fold_mean_pcc", None].n_folds == 0
+
+
+def test_scoring_goes_by_the_batch():
+    y, p = np.full(10, 4.0), np.linspace(2, 20, 10)
+    truth, predicted = scored_intensities(y, p, AS_CODED, 4)
+    np.testing.assert_array_equal(truth, [4] * 8 + [0] * 2)
+    np.testing.assert_array_equal(predicted[8:], [0, 0])
+    assert predicted.max() == 15
+    assert score(y, p, 0, AS_CODED, 4)["mae"] < score(y, p, 0)["mae"]
+    np.testing.assert_array_equal(scored_intensities(y, p), (y, p))
+
+
+def test_levels_and_people_add_up(finished, samples):
+    runs = scored_runs(finished.table, finished.store, finished.expected)
+    (run,) = (
+        r for r in runs if r.run[0] == "constant_0" and "leak" in r.run[2]
+    )
+    y = samples["leak_free"].y
+    rows = level_rows(run)
+    assert [row["level"] for row in rows] == sorted(set(y))
+    assert sum(row["samples"] for row in rows) == len(y)
+    for row in rows:
+        assert row["mae"] == -row["bias"] == row["level"]
+    whole = compute_regression(y, np.zeros(len(y)))
+    people = person_rows(run)
+    assert [row["person"] for row in people] == ["s0", "s1", "s2", "s3"]
+    mse = sum(row["mse"] * row["samples"] for row in people) / len(y)
+    assert mse == pytest.approx(whole["mse"])
+
+
+def test_three_faces_of_rising_intensity():
+    assert rising(np.array([0, 0, 9, 4, 5, 0, 9])).tolist() == [0, 3, 2]
+    assert rising(np.array([2.0, 2.0])).tolist() == [0]
+
+
+def test_balance():
+    y = np.array([0, 0, 0, 0, 0, 0, 2, 8.0])
+    shares = balanced_shares(y)
+    assert shares.sum() == pytest.approx(1)
+    assert shares[y > 0].sum() == pytest.approx(0.5)
+    np.testing.assert_allclose(balanced_shares(np.zeros(4)), 0.25)
+    assert balanced_feed(y, "none") == {}
+    assert balanced_feed(y, "weights")["weights"].mean() == pytest.approx(1)
+    with pytest.raises(ConfigurationError, match="--balance"):
+        balanced_feed(y, "smote")
+
+
+def test_a_network_trains_balanced(samples):
+    options = ClipOptions(batch_size=16, arguments=SMALL, balance="sampling")
+    method = ClipMethod("biscale_cross_vit", 1, options)
+    train = samples["leak_free"].of_subjects(["s0", "s1"])
+    report = method.fit(train, samples["leak_free"].of_subjects(["s2"]), 0)
+    assert np.isfinite(report.history[0]["loss"])
+    assert method.config()["options"]["balance"] == "sampling"
+
+
+def test_pictures_smaller_than_a_patch_are_refused(samples):
+    tiny = cut_clips(
+        samples["leak_free"].frames, label="pspi", level="frame", size=16
+    )
+    method = ClipMethod("biscale_cross_vit", 1, ClipOptions(batch_size=4))
+    with pytest.raises(ConfigurationError, match="smaller than a patch of 32"):
+        method.fit(tiny, tiny, 0)
+
+
+def test_nothing_to_compare_is_an_error():
+    with pytest.raises(ValueError, match="needs a training"):
+        plot_relative_losses([], "t", "x.png")

@@ -1,0 +1,140 @@
+"""The table of PEMF from simulated raw files, small."""
+
+import dataclasses
+import sys
+
+import keras
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "reproduce"))
+
+import table9_pemf
+
+from keras_pain.corpora import pemf
+from keras_pain.corpora.pemf.layout import KINDS
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.features import FeatureExtractor
+from keras_pain.reports.published import read_published
+from keras_pain.reproduction.options import Options
+from keras_pain.reproduction.run import reproduce
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
+
+METHODS = ["convnext_lstm_a", "stgcn_lstm"]
+EXPERIMENT = dataclasses.replace(
+    table9_pemf.EXPERIMENT,
+    simulated={
+        **table9_pemf.EXPERIMENT.simulated,
+        "head": {"units": 4},
+        "graph": {"filters": 4, "graph_filters": 4, "temporal_filters": 3},
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    pemf.simulate(
+        folder, layout="pictures", subjects=5, size=(48, 40), landmarks=True,
+        jobs=1, progress=False,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def small_convnext(monkeypatch):
+    module = sys.modules[keras.applications.ConvNeXtTiny.__module__]
+    config = {**module.MODEL_CONFIGS["tiny"]}
+    config.update(depths=[1, 1, 1, 1], projection_dims=[4, 6, 8, 10])
+    monkeypatch.setitem(module.MODEL_CONFIGS, "tiny", config)
+
+
+def test_a_smoke_run_and_its_features_again(
+    raw, tmp_path, small_convnext, monkeypatch, capsys
+):
+    options = Options(
+        manual_dir=str(raw),
+        data_dir=str(tmp_path / "tfds"),
+        results_dir=str(tmp_path / "first"),
+        methods=METHODS,
+        smoke=True,
+        backbone="Tiny",
+        backbone_weights="none",
+    )
+    reproduce(EXPERIMENT, options)
+    text = (tmp_path / "first" / "table_SIMULATED.md").read_text()
+    capsys.readouterr()
+    for words in (
+        "SMOKE RUN",
+        "RANDOM weights",
+        "normalised_twice",
+        "Majority class",
+        "ConvNeXt-LSTM a",
+        "STGCN-LSTM, corrected",
+        "No known defect is on",
+    ):
+        assert words in text, words
+    again = dataclasses.replace(options, results_dir=str(tmp_path / "second"))
+
+    def never(*_):
+        raise AssertionError("features computed again")
+
+    from keras_pain.experiments import pemf_inputs
+
+    pemf_inputs._kept.clear()
+    monkeypatch.setattr(FeatureExtractor, "clips", never)
+    reproduce(
+        EXPERIMENT,
+        dataclasses.replace(again, methods=METHODS[:1], protocol="leak_free"),
+    )
+    assert (tmp_path / "second" / "table_SIMULATED.md").exists()
+
+
+def test_landmarks_that_nobody_has_are_one_line(raw, tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_PAIN_LANDMARKS", raising=False)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "pemf").mkdir()
+    for path in (raw / "pemf").iterdir():
+        if path.name != "Landmarks":
+            (bare / "pemf" / path.name).symlink_to(path)
+    options = Options(
+        manual_dir=str(bare),
+        data_dir=str(tmp_path / "tfds"),
+        results_dir=str(tmp_path / "results"),
+        smoke=True,
+    )
+    with pytest.raises(ConfigurationError, match="no landmarks of its own"):
+        reproduce(EXPERIMENT, options)
+
+
+def test_flags_choose_the_backbone():
+    def of(**flags):
+        return EXPERIMENT.pemf_options(Options(**flags))
+
+    assert of().backbone == "ConvNeXtTiny" and of().backbone_weights is None
+    real = of(manual_dir="RAW")
+    assert real.backbone == "ConvNeXtXLarge" and not real.relative
+    assert real.backbone_weights == "imagenet" and real.batch_size is None
+    given = of(backbone="ConvNeXtBase", backbone_weights="file.h5")
+    assert (given.backbone, given.backbone_weights) == (
+        "ConvNeXtBase",
+        "file.h5",
+    )
+    assert of(backbone="Large").backbone == "ConvNeXtLarge"
+    with pytest.raises(ConfigurationError, match="must be one of ConvNeXt"):
+        of(backbone="ResNet")
+    shuffled = EXPERIMENT.settings_for(Options(shuffle_labels=True))
+    assert shuffled["shuffled"]
+
+
+def test_nothing_is_printed_as_the_paper_s():
+    published = read_published(table9_pemf.TABLE.published)
+    assert not any(value.text for value in published.values)
+    assert any("none was guessed" in text for _, text in published.notes)
+    pain = sum(kind.pain for kind in KINDS) / len(KINDS)
+    assert (
+        f"accuracy {pain:.3f}"
+        in published.get("majority", "cv5", "accuracy").note
+    )
