@@ -93,6 +93,7 @@ EXPERIMENT = Experiment(
     table=TABLE,
     corpus=CORPUS,
     layouts=("faces",),
+    smoke_methods=("aacsfnet",),
     config="c224",
     simulated_config="c112",
     simulated_corpus=SIMULATED_CORPORA[CORPUS],

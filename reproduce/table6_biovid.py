@@ -20,6 +20,7 @@ EXPERIMENT = face_experiment(
         ("L3D + both (full)", "l3d_full"),
     ),
     Path(__file__).parent / "published" / "l3d_table3_biovid.csv",
+    smoke=("resnet18_gru", "l3d_full"),
     simulated_epochs=2,  # of C3D, 78 million parameters, on two cores
 )
 

@@ -95,10 +95,13 @@ def training_clips(
 ) -> tf.data.Dataset:
     """Endless shuffled batches; epoch e uses draws of (seed, e).
 
+    Batches of an epoch are as even as can be: a last one of two clips would
+    spoil the statistics of batch normalisation just before validation.
+
     Args:
         clips: n training clips.
         targets: `(n, ...)` float32.
-        batch_size: Clips a batch; the last one of an epoch may be smaller.
+        batch_size: Clips a batch, at most.
         seed: Non-negative seed.
         jitter: How they are varied.
         weights: `(n,)` float32 or None.
@@ -118,8 +121,7 @@ def training_clips(
             order = rng.permutation(len(clips))
             if chances is not None:
                 order = rng.choice(len(clips), len(clips), p=chances)
-            for step in range(steps):
-                index = order[step * batch_size : (step + 1) * batch_size]
+            for index in np.array_split(order, steps):
                 yield index, *_draws(clips, index, jitter, rng)
             epoch += 1
 

@@ -244,11 +244,7 @@ class LateFusion(Method):
         shared = (epochs, options, reuse)
         common = {k: v for k, v in switches.items() if k == "last_epoch"}
         frames = {k: v for k, v in switches.items() if k in _FRAME_SWITCHES}
-        points = {
-            k: v
-            for k, v in switches.items()
-            if k not in (*common, *_FRAME_SWITCHES)
-        }
+        points = {k: v for k, v in switches.items() if k not in common | frames}
         self.parts = (
             ConvNeXtMethod(
                 f"convnext_lstm_{variant}", *shared, **common, **frames

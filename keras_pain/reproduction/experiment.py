@@ -45,6 +45,8 @@ class Experiment:
         material: What the samples are.
         clips: How networks of faces are trained where that is not in their
             recipes.
+        smoke_methods: Methods of a smoke run beside the trivial ones; none
+            named means all.
         simulated_settings: Over `settings` where no raw corpus is given, so
             that a small machine ends in minutes.
         config: The dataset's config, of faces.
@@ -70,6 +72,7 @@ class Experiment:
     report: Callable[["FinishedRun"], list[Path]] | None = None
     material: Windows | Faces = Windows()
     clips: ClipOptions = ClipOptions()
+    smoke_methods: tuple[str, ...] = ()
     simulated_settings: Mapping = dataclasses.field(default_factory=dict)
     simulated_batch: int | None = None
     simulated_training: Mapping = dataclasses.field(default_factory=dict)

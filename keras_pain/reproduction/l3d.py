@@ -80,6 +80,7 @@ def face_experiment(
     *,
     literature: Sequence[tuple[str, str]] = (),
     simulated_epochs: int = 10,
+    smoke: Sequence[str] = ("l3d_full",),
     notes: Sequence[str] = (),
 ) -> Experiment:
     """One corpus of one table.
@@ -92,6 +93,7 @@ def face_experiment(
         published: The paper's numbers.
         literature: Label and name of rows that the paper took from elsewhere.
         simulated_epochs: Epochs where no raw corpus is given.
+        smoke: Networks of a smoke run.
         notes: Lines below the table.
 
     Returns:
@@ -130,6 +132,7 @@ def face_experiment(
         table=table,
         corpus=corpus,
         layouts=("faces",),
+        smoke_methods=tuple(smoke),
         config="c224",
         simulated_config="c112",
         simulated_corpus=SIMULATED_CORPORA[corpus],

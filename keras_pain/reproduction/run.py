@@ -128,9 +128,10 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     )
     # What the user may have mistyped is looked at before the long work.
     folds = parse_folds(options.folds)
-    table = with_methods(
-        experiment.table, options.methods, experiment.join_methods
-    )
+    methods = options.methods
+    if options.smoke and not methods:
+        methods = experiment.smoke_methods
+    table = with_methods(experiment.table, methods, experiment.join_methods)
     for row in table.methods:
         resolve_method(row.method)
         experiment.material.check_method(row.method)
