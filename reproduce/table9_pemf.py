@@ -103,7 +103,7 @@ EXPERIMENT = PemfExperiment(
     simulated_settings={"size": 64},
     simulated_corpus={
         "layout": "pictures",
-        "subjects": 68,
+        "subjects": 48,
         "size": (144, 120),
         "landmarks": True,
     },

@@ -27,11 +27,13 @@ OTHERS = (
     "speed_features",
     "speed_pipeline",
     "speed_runner",
+    "table10_aacsfnet",
     "table4_l3d_ablation",
     "table5_unbc",
     "table6_biovid",
     "table7_complexity",
     "table8_lsfan",
+    "table9_pemf",
 )
 
 
@@ -80,7 +82,8 @@ def test_every_script_is_tested_here():
 def test_smoke(name, flags, tmp_path):
     begin = time.perf_counter()
     done = run_script(name, "--smoke", *flags, cwd=tmp_path)
-    assert time.perf_counter() - begin < 120  # 60 s on an idle machine
+    # A minute on an idle machine; here other tests run beside it.
+    assert time.perf_counter() - begin < 300
     folder = tmp_path / "results" / f"{name}_smoke"
     assert "SIMULATED" in done.stdout and "SMOKE RUN" in done.stdout
     rows = rows_of(folder / "table_SIMULATED.csv")
@@ -115,6 +118,12 @@ def test_smoke(name, flags, tmp_path):
     assert figures and all("SIMULATED" in name for name in figures)
 
 
+def finished_folds(folder):
+    """Results of whole folds; those being written have a hidden folder."""
+    found = folder.glob("folds/**/result.json")
+    return [path for path in found if not path.parent.name.startswith(".")]
+
+
 def test_a_killed_run_resumes_to_the_same_table(flags, tmp_path):
     """Kill -9 in the middle: finished folds stay, the table is the same."""
     common = [
@@ -137,16 +146,13 @@ def test_a_killed_run_resumes_to_the_same_table(flags, tmp_path):
     )
     killed = tmp_path / "killed"
     deadline = time.monotonic() + 120
-    while len(list(killed.glob("folds/**/result.json"))) < 6:
+    while len(finished_folds(killed)) < 6:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    kept = {
-        path: path.stat().st_mtime_ns
-        for path in killed.glob("folds/**/result.json")
-    }
+    kept = {path: path.stat().st_mtime_ns for path in finished_folds(killed)}
     assert 6 <= len(kept) < 16 and not list(killed.glob("table*"))
     run_script(
         "table1_protective", *common, "--results_dir=killed", cwd=tmp_path

@@ -55,6 +55,7 @@ def plot_confusions(
     path,
     *,
     simulated: bool = False,
+    samples: str = "windows",
 ) -> pathlib.Path:
     """Confusion matrices with counts and row shares.
 
@@ -65,6 +66,7 @@ def plot_confusions(
         path: Where to write; `_SIMULATED` is put before the suffix where
             that holds.
         simulated: Whether the data are simulated.
+        samples: What is counted.
 
     Returns:
         The path written.
@@ -85,9 +87,9 @@ def plot_confusions(
         image = _confusion(axis, panel, class_names)
     for number, axis in enumerate(axes[: len(panels)]):
         if number % columns == 0:
-            axis.set_ylabel("true (windows)")
+            axis.set_ylabel(f"true ({samples})")
         if number + columns >= len(panels):
-            axis.set_xlabel("predicted (windows)")
+            axis.set_xlabel(f"predicted ({samples})")
     for axis in axes[len(panels) :]:
         axis.remove()
     figure.colorbar(

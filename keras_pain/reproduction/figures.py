@@ -69,6 +69,7 @@ def write_figures(
                 f"{table.title}: pooled {table.samples}",
                 out_dir / "confusion.png",
                 simulated=simulated,
+                samples=table.samples,
             )
         )
     firsts = _first_folds(store, expected)
