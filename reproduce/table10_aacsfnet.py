@@ -6,6 +6,8 @@
 `as_published` is the released code, network, schedule and evaluation; in
 `leak_free` all of it is mended. Most frames show no pain: `--balance=sampling`
 or `--balance=weights` (ours, the paper is silent) does something about it.
+`--augment=FOLDER` trains on the pictures of a `keras-pain gsff` run as well,
+`--augment=geometric` on those of a substitute without a model.
 `--methods=aacsfnet_as_coded --protocol=leak_free` tests the released network
 and its schedule without the released evaluation.
 """

@@ -10,6 +10,8 @@ from keras_pain.errors import ConfigurationError, KerasPainError
 
 UNITS = ("subject", "clip")
 LEVELS = ("clip", "frame")
+# Names of generated pictures begin so, see `keras_pain.data.generated`.
+GENERATED = "generated/"
 
 
 @dataclasses.dataclass
@@ -47,6 +49,11 @@ class ClipSet:
     def num_classes(self) -> int:
         """Number of classes; 0 where intensities are predicted."""
         return len(self.class_names)
+
+    @property
+    def generated(self) -> np.ndarray:
+        """`(n,)` bool, true of generated pictures."""
+        return np.strings.startswith(self.recording.astype(str), GENERATED)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -126,6 +133,12 @@ def cut_clips(
         raise ConfigurationError(
             "num_frames, size and every must be positive, got "
             f"{num_frames}, {size}, {every}"
+        )
+    made = any(clip.name.startswith(GENERATED) for clip in frames.clips)
+    if made and (level, unit) != ("frame", "subject"):
+        raise ConfigurationError(
+            "generated pictures are for single frames in folds by subject: "
+            "else a picture of a tested person could be trained on"
         )
     of_level = "labels" if level == "clip" else "frame_labels"
     known = {k for clip in frames.clips for k in getattr(clip, of_level)}

@@ -70,6 +70,8 @@ class ClipMethod(Method):
         **arguments: Passed to the model builder.
     """
 
+    augment = True
+
     def __init__(
         self,
         name: str,

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from keras_pain.data.augment import augmented
+from keras_pain.data.clips import ClipSet
 from keras_pain.data.scaling import apply_scaler, fit_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
@@ -23,8 +24,8 @@ _PARTS = ("train", "validation", "test")
 class FoldData:
     """Scaled windows of one fold; `augmented` is what `augment` adds to.
 
-    Face clips are varied while they are fed to a network, so that theirs is
-    the same as `train`.
+    Face clips are varied while they are fed to a network; theirs has the
+    generated pictures, if there are any.
     """
 
     train: Samples
@@ -56,6 +57,8 @@ def prepare_fold(
     first = any(defect.augments_first for defect in chosen)
     everyone = any(defect.scaler_sees_everyone for defect in chosen)
     parts = _parts(windows, fold)
+    if isinstance(windows, ClipSet):
+        _keep_from_tests(parts, fold)
     for defect in chosen:
         if defect.train is not None:
             parts["train"] = defect.train(parts["train"])
@@ -68,7 +71,10 @@ def prepare_fold(
             "another label rule"
         )
     if not isinstance(windows, WindowSet):
-        return FoldData(augmented=parts["train"], **parts)
+        more = parts["train"]
+        if getattr(more, "generated", np.zeros(1, bool)).any():
+            parts["train"] = more.take(~more.generated)
+        return FoldData(augmented=more, **parts)
     raw = parts["train"]
     if first:
         raw = augmented(raw, augmentation, seed)
@@ -102,6 +108,27 @@ def scale_fold(windows: WindowSet, fold: Fold) -> dict[str, WindowSet]:
     parts = _parts(windows, fold)
     scaler = fit_scaler(parts["train"])
     return {name: apply_scaler(scaler, part) for name, part in parts.items()}
+
+
+def _keep_from_tests(parts: dict[str, ClipSet], fold: Fold) -> None:
+    """Leaves generated pictures to training, of people who only train.
+
+    Raises:
+        ConfigurationError: A person is trained on and tested.
+    """
+    train = parts["train"]
+    for name in ("validation", "test"):
+        parts[name] = parts[name].take(~parts[name].generated)
+    made = np.unique(train.person[train.generated])
+    both = np.intersect1d(made, parts["test"].person)
+    if len(both):
+        raise ConfigurationError(
+            f"fold {fold.name}: generated pictures of {both[0]} would be "
+            "trained on, who is tested in it"
+        )
+    # Who chooses no epoch also trains on the people of the validation.
+    held_out = np.isin(train.person, parts["validation"].person)
+    parts["train"] = train.take(~(train.generated & held_out))
 
 
 def class_counts(windows: Samples) -> list[int]:

@@ -142,11 +142,14 @@ class Experiment:
             line += f"; smaller networks ({sizes})"
         left_out = len(self.settings_for(options).get("without", ()))
         people = f" {left_out} people left out." if left_out else ""
-        return [
+        lines = [
             f"{noun.capitalize()}: {settings}.{people}",
             f"{line}; flips {jitter.flip:g}, shifts up to "
             f"{100 * jitter.shift:g} %, frames drawn {jitter.sampling}.",
         ]
+        if self.augmentation != "none":
+            lines.append(f"Augmentation: {self.augmentation}.")
+        return lines
 
 
 def with_methods(

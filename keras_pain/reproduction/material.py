@@ -166,6 +166,9 @@ def counted(samples: Mapping[str, Samples], noun: str) -> str:
     """Samples of each class, for each protocol that has its own."""
     texts: dict[str, list[str]] = {}
     for protocol, of_protocol in samples.items():
+        made = getattr(of_protocol, "generated", None)
+        if made is not None and made.any():
+            of_protocol = of_protocol.take(~made)
         if of_protocol.class_names:
             counts = ", ".join(
                 f"{count} {name}"

@@ -135,6 +135,13 @@ flags.DEFINE_bool(
     "PEMF only: deal the labels to clips at random, so that every score has to "
     "fall to chance; takes a --results_dir of its own.",
 )
+flags.DEFINE_string(
+    "augment",
+    "none",
+    "Single frames only: generated pictures to train on as well, none, "
+    "geometric (a substitute without a model), or the folder of a run of "
+    "`keras-pain gsff`.",
+)
 flags.DEFINE_bool(
     "mixed_precision",
     False,
@@ -165,6 +172,7 @@ _OPTIONS = (
     "landmarks",
     "shuffle_labels",
     "exclude_low_expressive",
+    "augment",
 )
 
 
@@ -196,6 +204,7 @@ class Options:
     landmarks: str | None = None
     shuffle_labels: bool = False
     exclude_low_expressive: bool = False
+    augment: str = "none"
 
 
 ALL_CORPORA = "all"

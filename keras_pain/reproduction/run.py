@@ -24,6 +24,7 @@ from keras_pain.reproduction.experiment import (
     with_methods,
 )
 from keras_pain.reproduction.finished import FinishedRun, table_report
+from keras_pain.reproduction.generated import NONE, with_generated
 from keras_pain.reproduction.material import counted
 from keras_pain.reproduction.options import (
     ALL_CORPORA,
@@ -144,6 +145,11 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     loaded = material.load(prepared, experiment.where, options.smoke)
     protocols = _protocols(experiment, options)
     settings = experiment.settings_for(options)
+    if options.augment != NONE:
+        loaded, note = with_generated(
+            loaded, options.augment, settings, prepared
+        )
+        experiment = dataclasses.replace(experiment, augmentation=note)
     windows = {
         protocol.name: material.cut(
             loaded,

@@ -1,0 +1,95 @@
+"""Generated pictures reach the training of their person's folds, no more."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from fake_faces import fake_store, picture
+
+from keras_pain.data.clip_feed import evaluation_clips
+from keras_pain.data.clips import cut_clips
+from keras_pain.data.generated import ExtendedFrames
+from keras_pain.data.prepare import PreparedDataset
+from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.experiments.fold_data import prepare_fold
+from keras_pain.experiments.protocols import Fold
+from keras_pain.reproduction.generated import with_generated
+
+SETTINGS = {"label": "pspi", "level": "frame", "size": 40, "every": 2}
+FOLD = Fold("s0", ("s2", "s3"), ("s1",), ("s0",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    path: str
+    subject: str
+    pspi: float
+    source: str
+    copy: int = 0
+    method: str = "geometric"
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    made = []
+    for number, subject in enumerate(["s0", "s1", "s2", "s2"]):
+        path = folder / f"{number}.png"
+        cv2.imwrite(str(path), picture(number, 0))
+        label, source = 16.0 - number, f"{subject}/x"
+        made.append(Made(str(path), subject, label, source, number))
+    return ExtendedFrames(fake_store(people=4, clips=2), made)
+
+
+def test_only_people_who_train_are_trained_on_generated(extended):
+    clips = cut_clips(extended, **SETTINGS)
+    assert clips.generated.sum() == 4
+    assert sorted(clips.y[clips.generated]) == [13, 14, 15, 16]
+    data = prepare_fold(clips, FOLD, 0)
+    assert data.augmented.generated.sum() == 2
+    assert set(data.augmented.person[data.augmented.generated]) == {"s2"}
+    for part in (data.train, data.validation, data.test):
+        assert len(part) and not part.generated.any()
+    assert len(data.augmented) == len(data.train) + 2
+
+
+def test_their_pixels_are_those_of_the_files(extended):
+    clips = cut_clips(extended, **SETTINGS)
+    made = clips.take(clips.generated)
+    x, _ = next(iter(evaluation_clips(made, made.y[:, None], 4)))
+    grey = x[:, 30:, 10:].numpy().mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(grey, 60 + 15 * np.arange(4), atol=3)
+
+
+def test_a_tested_person_is_never_trained_on(extended):
+    clips = cut_clips(extended, **SETTINGS)
+    fold = Fold("bad", ("s0", "s2"), ("s1",), ("s0",))
+    with pytest.raises(ConfigurationError, match="s0 would be trained on"):
+        prepare_fold(clips, fold, 0)
+    fold = Fold("baseline", ("s1", "s2", "s3"), ("s1",), ("s0",))
+    data = prepare_fold(clips, fold, 0)
+    assert "s1" not in data.augmented.person[data.augmented.generated]
+    for wrong in ({"unit": "clip"}, {"level": "clip"}):
+        with pytest.raises(ConfigurationError, match="generated"):
+            cut_clips(extended, **{**SETTINGS, **wrong})
+
+
+def test_a_lost_picture_is_named():
+    made = [Made("nowhere.png", "s0", 1.0, "s0/x")]
+    with pytest.raises(BadFileError, match="nowhere.png"):
+        ExtendedFrames(fake_store(people=2), made)
+
+
+def test_flag_needs_single_frames_and_a_run(tmp_path):
+    prepared = PreparedDataset(
+        tmp_path, "unbc_mcmaster", "c112", "f" * 64, True, [], False
+    )
+    store = fake_store(people=2)
+    assert with_generated(store, "none", SETTINGS, prepared) == (store, "")
+    with pytest.raises(ConfigurationError, match="single frames"):
+        with_generated(
+            store, "geometric", {**SETTINGS, "level": "clip"}, prepared
+        )
+    with pytest.raises(BadFileError):
+        with_generated(store, str(tmp_path / "none"), SETTINGS, prepared)
