@@ -5,7 +5,7 @@ import pytest
 from fake_recordings import make_recording
 
 from keras_pain.data.windows import sliding_windows
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import classical, neural, runner
 from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.protocols import make_folds, subjects_of
@@ -101,7 +101,10 @@ def test_another_configuration_is_refused(recordings, windows, tmp_path):
 def test_a_broken_method_loses_no_finished_fold(recordings, windows, tmp_path):
     store = ResultStore(tmp_path)
     methods = (FAKE, "fake_methods:FailingMethod")
-    with pytest.raises(RuntimeError, match="the method broke"):
+    named = (
+        "fake_methods:FailingMethod, fold .*: RuntimeError: the method broke"
+    )
+    with pytest.raises(KerasPainError, match=named):
         runner.run(tasks_of(recordings, windows, methods), windows, store)
     assert len(store.completed()) == 1
     runner.run(tasks_of(recordings, windows), windows, store)
