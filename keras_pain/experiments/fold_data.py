@@ -70,10 +70,9 @@ def prepare_fold(
             f"{only!r}, so there is nothing to learn; use more subjects, or "
             "another label rule"
         )
-    if not isinstance(windows, WindowSet):
+    if isinstance(windows, ClipSet):
         more = parts["train"]
-        if getattr(more, "generated", np.zeros(1, bool)).any():
-            parts["train"] = more.take(~more.generated)
+        parts["train"] = more.take(~more.generated)
         return FoldData(augmented=more, **parts)
     raw = parts["train"]
     if first:
