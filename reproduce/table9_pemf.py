@@ -17,6 +17,9 @@ they are dealt at random:
 
     python reproduce/table9_pemf.py --protocol=leak_free --shuffle_labels \\
         --results_dir=results/table9_shuffled
+
+The paper's backbone is frozen. `--methods=convnext_lstm_finetuned` trains it as
+well, from pictures to classes, which wants a GPU.
 """
 
 from pathlib import Path

@@ -14,6 +14,13 @@ def picture(level: float, number: int, size: int = 40) -> np.ndarray:
     return image
 
 
+def spans_of(codes: list[bytes]) -> np.ndarray:
+    """`(n, 2)`, where each code begins and ends when they are joined."""
+    sizes = np.array([len(code) for code in codes])
+    ends = np.cumsum(sizes)
+    return np.stack([ends - sizes, ends], axis=1)
+
+
 def fake_store(people=6, clips=3, frames=10, size=40, seed=0, kinds=0):
     """A `FrameStore` in memory.
 
@@ -47,10 +54,10 @@ def fake_store(people=6, clips=3, frames=10, size=40, seed=0, kinds=0):
                     labels,
                     {
                         "found": np.arange(count) % 5 != 4,
+                        "source": (np.arange(count) % 5 == 4).astype(np.uint8),
                         "pspi": np.linspace(0, level, count),
                     },
                 )
             )
-    offsets = np.concatenate([[0], np.cumsum([len(c) for c in codes])])
     data = np.frombuffer(b"".join(codes), np.uint8)
-    return FrameStore("fake", infos, offsets, data)
+    return FrameStore("fake", infos, spans_of(codes), data)

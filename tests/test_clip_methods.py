@@ -9,8 +9,12 @@ import pytest
 from fake_faces import fake_store
 
 from keras_pain.data.clips import cut_clips
-from keras_pain.errors import ConfigurationError
-from keras_pain.experiments import runner
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+)
+from keras_pain.experiments import reuse, runner, training
 from keras_pain.experiments.clip_methods import ClipMethod, ClipOptions
 from keras_pain.experiments.defects import settings_with
 from keras_pain.experiments.methods import resolve_method
@@ -22,6 +26,7 @@ from keras_pain.experiments.protocols import (
 )
 from keras_pain.experiments.store import ResultStore
 from keras_pain.experiments.training import class_weights, make_optimizer
+from keras_pain.experiments.trivial import Constant
 from keras_pain.models.registry import MODELS
 from keras_pain.reports.intensity_figures import (
     intensity_panels,
@@ -95,6 +100,78 @@ def test_a_batch_that_micro_batches_do_not_fill_is_refused(clips):
         ClipMethod("l3d", 1, options).fit(clips, clips, 0)
 
 
+@pytest.mark.parametrize("count", [1, 3, 7, 96, 100, 120])
+@pytest.mark.parametrize("micro", [1, 5, 10, 100])
+def test_micro_batches_change_no_number_of_updates(count, micro):
+    options = ClipOptions(batch_size=100, micro_batch=micro)
+    most, steps, accumulate = ClipMethod("l3d", options=options)._batches(count)
+    assert steps / accumulate == np.ceil(count / 100)
+    assert most == micro and accumulate <= steps <= count
+    if micro > 1:
+        assert np.ceil(count / steps) <= micro
+
+
+def test_no_update_goes_on_in_the_next_epoch(clips):
+    train, validation, _ = parts(clips)
+    train = train.take(np.arange(7))
+    options = dataclasses.replace(OPTIONS, micro_batch=2)
+    method = ClipMethod("l3d", epochs=2, options=options)
+    method.fit(train, validation, seed=0)
+    # Seven clips are two updates an epoch, as without micro-batches.
+    assert int(method.model.optimizer.iterations) == 4
+
+
+@pytest.mark.parametrize("schedule", [(), ("cosine",)])
+def test_networks_with_a_schedule_do_not_pile_up(clips, schedule, monkeypatch):
+    monkeypatch.setattr(reuse, "_kept", {})
+    recipe = dataclasses.replace(
+        MODELS["l3d"].recipe,
+        schedule=schedule,
+        sources={**MODELS["l3d"].recipe.sources, "schedule": "test"},
+    )
+    method = ClipMethod(
+        "l3d", epochs=1, options=OPTIONS, recipe=recipe, reuse=True
+    )
+    method.fit(*parts(clips)[:2], seed=0)
+    assert len(reuse._kept) == (not schedule)
+
+
+def test_weights_are_known_by_their_content(tmp_path):
+    def config(path):
+        options = ClipOptions(arguments={"resnet_weights": path})
+        return ClipMethod("aacsfnet", options=options).config()
+
+    first, same, other = (tmp_path / f"{n}.pth" for n in "abc")
+    for path, content in ((first, b"1"), (same, b"1"), (other, b"2")):
+        path.write_bytes(content)
+    assert config(first) == config(same) != config(other)
+    assert config(None) != config("imagenet")
+    with pytest.raises(BadFileError, match="no such file of weights"):
+        config(tmp_path / "none.pth")
+
+
+class Diverged(Constant):
+    name = "diverged"
+
+    def __init__(self, **_):
+        super().__init__("diverged", np.mean, "")
+
+    def predict(self, samples):
+        return np.full(len(samples), np.nan)
+
+
+def test_predictions_that_are_no_numbers_are_named(store, clips, tmp_path):
+    tasks = runner.plan(
+        Faces().subjects(store, clips),
+        evaluations={"cv5": [f"{__name__}:Diverged"]},
+        protocols=(LEAK_FREE,),
+        seeds=(0,),
+        dataset={"fingerprint": "f", "windows": SETTINGS},
+    )
+    with pytest.raises(KerasPainError, match="fold0: .* diverged"):
+        runner.run(tasks, clips, ResultStore(tmp_path))
+
+
 def test_schedules_fall_where_the_recipe_says():
     recipe = MODELS["l3d"].recipe
     sources = {**recipe.sources, "schedule": "test"}
@@ -132,15 +209,26 @@ def test_accumulation_does_not_hurry_a_schedule():
     assert rates == [1] * 6 + [0.5] * 2
 
 
-def test_mixed_precision_trains(clips):
-    train, validation, test = parts(clips)
+def test_mixed_precision_is_not_for_onednn(clips, monkeypatch):
+    """Its gradients on a CPU are no numbers, now and then."""
+    train, validation, _ = parts(clips)
     options = dataclasses.replace(OPTIONS, mixed_precision=True)
-    method = ClipMethod("l3d", epochs=1, options=options)
-    method.fit(train, validation, seed=0)
-    assert method.predict(test).dtype == np.float32
-    assert method.model.get_layer("intensity").compute_dtype == "float32" or (
-        np.isfinite(method.predict(test)).all()
-    )
+    monkeypatch.setattr(training, "on_cpu_only", lambda: True)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    with pytest.raises(ConfigurationError, match="is for GPUs"):
+        ClipMethod("l3d", epochs=1, options=options).fit(train, validation, 0)
+
+
+@pytest.mark.parametrize("cpu", [True, False])
+def test_mixed_precision_computes_in_half(clips, cpu, monkeypatch):
+    monkeypatch.setattr(training, "on_cpu_only", lambda: cpu)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    options = dataclasses.replace(OPTIONS, mixed_precision=True)
+    model = ClipMethod("l3d", options=options)._new_model(clips)
+    convolution = model.get_layer("conv_1")
+    assert convolution.compute_dtype == ("bfloat16" if cpu else "float16")
+    assert convolution.variable_dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_balanced_weights_give_classes_the_same_sum():

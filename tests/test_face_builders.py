@@ -3,17 +3,22 @@
 import dataclasses
 import pathlib
 import shutil
+import types
 
 import cv2
 import numpy as np
 import pytest
+import rich.console
 import tensorflow_datasets as tfds
 
 import tfds_builders
-from keras_pain.corpora import biovid, pemf, unbc_mcmaster
+from keras_pain.corpora import biovid, manifest, pemf, unbc_mcmaster
 from keras_pain.corpora.mp4 import read_frames, write_mp4
 from keras_pain.data.prepare import prepare_dataset
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.reproduction import corpus
+from keras_pain.reproduction.material import Faces
+from keras_pain.reproduction.options import Options
 from tfds_builders import clip_cache, clip_maker
 from tfds_builders.biovid import biovid_dataset_builder
 from tfds_builders.clip_maker import ClipJob, ClipSettings
@@ -279,18 +284,41 @@ def test_a_pemf_clip_of_19_frames_is_left_out(tmp_path, detector):
 def test_missing_or_bad_landmarks_get_one_line(tmp_path, monkeypatch):
     raw = shutil.copytree(dummy("pemf"), tmp_path / "raw")
     csv = raw / "Landmarks" / "S001L.csv"
-    first, rest = csv.read_text().split("\n", 1)
+    whole = csv.read_text()
+    first, rest = whole.split("\n", 1)
     csv.write_text(first.rpartition(',"')[0] + "\n" + rest)
     prepared = prepare("pemf", raw, tmp_path, "landmarks")
     [refused] = [file for file in prepared.report if file["refused"]]
     assert refused["name"] == "S001L" and "67 points" in str(refused)
+    assert prepare("pemf", raw, tmp_path, "landmarks").reused
+    csv.write_text(whole)
+    with pytest.raises(KerasPainError, match="was built with the options"):
+        prepare("pemf", raw, tmp_path, "landmarks")
     elsewhere = shutil.move(raw / "Landmarks", tmp_path / "points")
     variable = pemf_dataset_builder.LANDMARKS_VARIABLE
     with pytest.raises(ConfigurationError, match=variable):
         prepare("pemf", raw, tmp_path / "again", "landmarks")
     monkeypatch.setenv(variable, f"csv:{elsewhere}")
     again = prepare("pemf", raw, tmp_path / "again", "landmarks")
-    assert len(examples_of(again.path)) == 3
+    assert len(examples_of(again.path)) == 4
+
+
+def test_another_landmark_model_is_another_dataset(tmp_path, monkeypatch):
+    model = tmp_path / "mesh.tflite"
+    variable = pemf_dataset_builder.LANDMARKS_VARIABLE
+    monkeypatch.setenv(variable, f"tflite:{model}")
+    builder = pemf_dataset_builder.Builder(
+        config="landmarks", data_dir=tmp_path
+    )
+    builder.find_raw_files(dummy("pemf"))
+    seen = []
+    for content in (b"one", b"two"):
+        model.write_bytes(content)
+        seen.append(builder.options())
+    assert seen[0] != seen[1]
+    model.unlink()
+    with pytest.raises(KerasPainError, match="mesh.tflite: cannot be read"):
+        builder.options()
 
 
 @pytest.mark.parametrize("name", CORPORA)
@@ -374,6 +402,26 @@ def test_a_damaged_clip_in_the_cache_is_made_again(raw, tmp_path, detector):
     clip_maker.finished(job)
     assert detector.clips == 2
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_script_hashes_the_raw_files_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = Options(manual_dir=str(dummy("pemf")))
+    experiment = types.SimpleNamespace(
+        corpus="pemf", config="frames", material=Faces()
+    )
+    console = rich.console.Console(quiet=True)
+    first = corpus.prepare(experiment, options, console)
+    assert first.path.is_relative_to(f"data/tfds/{first.fingerprint[:12]}")
+    hashed, fingerprint = [], manifest.fingerprint
+
+    def counted(root, files):
+        hashed.append(root)
+        return fingerprint(root, files)
+
+    monkeypatch.setattr(manifest, "fingerprint", counted)
+    assert corpus.prepare(experiment, options, console).reused
+    assert len(hashed) == 1
 
 
 # Beam

@@ -1,6 +1,7 @@
 """Generated pictures reach the training of their person's folds, no more."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import BadFileError, ConfigurationError
 from keras_pain.experiments.fold_data import prepare_fold
 from keras_pain.experiments.protocols import Fold
+from keras_pain.reproduction import aacsfnet
 from keras_pain.reproduction.generated import with_generated
 
 SETTINGS = {"label": "pspi", "level": "frame", "size": 40, "every": 2}
@@ -62,6 +64,63 @@ def test_their_pixels_are_those_of_the_files(extended):
     np.testing.assert_allclose(grey, 60 + 15 * np.arange(4), atol=3)
 
 
+def test_the_dataset_stays_in_its_memory_map(extended):
+    store = fake_store(people=4, clips=2)
+    real = int(store.first[-1])
+    assert extended._data.nbytes == store._data.nbytes
+    codes = extended.coded(np.array([real + 3, 5, real, real - 1]))
+    assert codes[[1, 3]].tolist() == store.coded([5, real - 1]).tolist()
+    for code, number in zip(codes[[0, 2]], (3, 0), strict=True):
+        pixels = cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR)
+        assert abs(pixels[30:, 10:].mean() - (60 + 15 * number)) < 3
+
+
+def test_what_is_drawn_of_validation_and_test_is_real(
+    extended, tmp_path, monkeypatch
+):
+    clips = cut_clips(extended, **SETTINGS)
+    key = SimpleNamespace(
+        method="aacsfnet", protocol="leak_free", seed=0, fold="s0"
+    )
+    (tmp_path / "model.keras").touch()
+    method = {"options": {"balance": "none"}, "recipe": {"learning_rate": 1}}
+    history = {"history": [{"loss": 1.0, "val_loss": 1.0}]}
+    run = SimpleNamespace(
+        windows={"leak_free": clips},
+        tasks=[SimpleNamespace(key=key, fold=FOLD)],
+        table=SimpleNamespace(title="t"),
+        prepared=SimpleNamespace(simulated=True),
+        store=SimpleNamespace(
+            path=lambda key: tmp_path,
+            read=lambda key: SimpleNamespace(result=history),
+        ),
+    )
+    (task,) = run.tasks
+    task.config = {"method": method, "defects": ()}
+    real = clips.take(~clips.generated)
+    mean = clips.of_subjects(FOLD.train).y.mean()
+    expected = np.mean((real.of_subjects(FOLD.validation).y - mean) ** 2)
+    loss = aacsfnet._relative(run, task)
+    assert loss.validation_constant == pytest.approx(expected)
+
+    def predict(x, verbose):
+        return np.zeros((len(x), 1))
+
+    model = SimpleNamespace(predict=predict)
+    monkeypatch.setattr("keras.models.load_model", lambda path: model)
+    maps = SimpleNamespace(spatial=[None] * 3, patches={})
+    monkeypatch.setattr(aacsfnet, "attention_maps", lambda *_: maps)
+    drawn = []
+    monkeypatch.setattr(
+        aacsfnet,
+        "plot_attended_faces",
+        lambda faces, *_, **__: drawn.extend(faces),
+    )
+    aacsfnet.draw_attention(run, tmp_path / "x.png")
+    most = real.of_subjects(FOLD.test).y.max()
+    assert drawn[-1].title.startswith(f"PSPI {most:g},")
+
+
 def test_a_tested_person_is_never_trained_on(extended):
     clips = cut_clips(extended, **SETTINGS)
     fold = Fold("bad", ("s0", "s2"), ("s1",), ("s0",))
@@ -86,10 +145,11 @@ def test_flag_needs_single_frames_and_a_run(tmp_path):
         tmp_path, "unbc_mcmaster", "c112", "f" * 64, True, [], False
     )
     store = fake_store(people=2)
-    assert with_generated(store, "none", SETTINGS, prepared) == (store, "")
+    same = with_generated(store, "none", SETTINGS, prepared, None)
+    assert same == (store, "")
     with pytest.raises(ConfigurationError, match="single frames"):
         with_generated(
-            store, "geometric", {**SETTINGS, "level": "clip"}, prepared
+            store, "geometric", {**SETTINGS, "level": "clip"}, prepared, None
         )
     with pytest.raises(BadFileError):
-        with_generated(store, str(tmp_path / "none"), SETTINGS, prepared)
+        with_generated(store, str(tmp_path / "none"), SETTINGS, prepared, None)

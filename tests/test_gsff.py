@@ -226,10 +226,52 @@ def test_output_of_another_run_is_refused(tmp_path):
     ]
     with pytest.raises(ConfigurationError, match="another label"):
         generate(relabelled, tmp_path / "out", fake.parts())
+    moved = [
+        dataclasses.replace(source, points=fake.POINTS + 1)
+        for source in fake.sources()
+    ]
+    with pytest.raises(ConfigurationError, match="another set of landmarks"):
+        generate(moved, tmp_path / "out", fake.parts())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     with pytest.raises(ConfigurationError, match="holds other files"):
         run(tmp_path, name="mine")
+
+
+def test_a_run_knows_which_files_its_landmarks_and_depth_are_from(tmp_path):
+    bare = [dataclasses.replace(s, points=None) for s in fake.sources()]
+    columns = [f"{a}{i}" for i in range(68) for a in "xy"]
+    made = []
+    for name, shift in (("a", 0), ("b", 1), ("copy of a", 0)):
+        rows = [
+            [source.name, *(fake.POINTS.ravel() + shift)] for source in bare
+        ]
+        path = tmp_path / f"{name}.csv"
+        path.write_text(
+            "\n".join(
+                ",".join(map(str, r)) for r in [["file", *columns], *rows]
+            )
+        )
+        np.save(tmp_path / f"{name}.npy", np.eye(4) + shift)
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.npy").rename(tmp_path / name / "x.npy")
+        made.append(
+            fake.parts(landmarks=landmarks.open_landmarks(f"csv:{path}"))
+        )
+    out = tmp_path / "out"
+    generate(bare[:1], out, made[0])
+    with pytest.raises(ConfigurationError, match="landmarks.sha256"):
+        generate(bare, out, made[1])
+    summary = generate(bare, out, made[2])  # another name, the same points
+    assert (summary.made, summary.kept) == (2, 1)
+    line = read_lines(out / "manifest.jsonl")[0][0]
+    assert line["landmarks"]["kind"] == "StoredPoints"
+    assert len(line["landmarks"]["sha256"]) == len(line["points_sha256"]) == 64
+    one, other, same = (
+        depth.open_depth(f"npy:{tmp_path / name}").describe()
+        for name in ("a", "b", "copy of a")
+    )
+    assert one == same != other
 
 
 @pytest.mark.parametrize(

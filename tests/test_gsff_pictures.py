@@ -247,3 +247,5 @@ def test_a_damaged_model_is_one_line(tiny_model, tmp_path):
         DiffusersGenerator(tiny_model, strength=0.1, steps=5)
     with pytest.raises(ConfigurationError, match="multiple of 64"):
         DiffusersGenerator(tiny_model, size=100)
+    with pytest.raises(ConfigurationError, match="of which the model reads 77"):
+        DiffusersGenerator(tiny_model, negative_prompt="blurred, " * 60)

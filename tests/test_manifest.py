@@ -35,6 +35,16 @@ def test_fingerprint_is_what_it_says(tmp_path):
     assert manifest.fingerprint(tmp_path, files) == expected
 
 
+def test_an_empty_folder_counts_as_nothing(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    (folders[1] / "x.png").write_text("x")
+    before = manifest.fingerprint(tmp_path, folders)
+    (folders[0] / "y.png").write_text("y")
+    assert manifest.fingerprint(tmp_path, folders) != before
+
+
 def test_fingerprint_does_not_depend_on_the_folder_named(root):
     inner = root / "challenge2020"
     one = manifest.fingerprint(root, found(root))

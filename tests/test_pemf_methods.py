@@ -364,3 +364,16 @@ def test_training_clips_come_with_a_copy_each(clips, options):
     assert np.abs(x[: len(train)] - x[len(train) :]).mean() > 1e-3
     with pytest.raises(ConfigurationError, match="copies must be one of"):
         ConvNeXtMethod("convnext_lstm_a", copies="twice")
+
+
+def test_the_backbone_can_be_trained_as_well(clips, options, tmp_path):
+    train, validation, test = parts(clips)
+    small = dataclasses.replace(options, head={"units": 4}, batch_size=4)
+    method = resolve_method("convnext_lstm_finetuned", epochs=1, options=small)
+    method.fit(train, validation, 0)
+    encoder = method.model.get_layer("encoder")
+    assert encoder.trainable_weights
+    probabilities = method.predict_proba(test)
+    assert probabilities.shape == (len(test), 2)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-4)
+    assert method.config()["arguments"]["backbone"] == small.backbone

@@ -218,7 +218,7 @@ def test_another_configuration_is_refused(flags, tmp_path):
         *flags,
         "--results_dir=out",
         "--epochs=3",
-        "--methods=alanet_parts",
+        "--methods=knn",
         cwd=tmp_path,
         check=False,
     )

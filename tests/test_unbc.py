@@ -196,16 +196,44 @@ def test_found_from_the_folder_or_its_parent(made, tmp_path):
 
 
 def test_names_that_do_not_fit(root):
-    person = next((root / "Images").iterdir())
-    (sequence,) = person.iterdir()
-    shutil.copytree(sequence, person / "holiday")
-    person.rename(root / "Images" / "200-ab200")
-    files = unbc.find_files(root)
-    refused = [file for file in files if file.refusal]
-    assert [file.name for file in refused] == ["holiday"]
-    (kept,) = [file for file in files if not file.refusal]
-    rules = {finding.rule for finding in kept.findings}
-    assert {"unknown_subject", "subject_against_folder"} <= rules
+    (sequence,) = root.glob("Images/*/*")
+    home = root / "Images" / "200-ab200"
+    for name in ("holiday", "ab200t1aaaff", "zz999t1aaaff"):
+        shutil.copytree(sequence, home / name)
+        for path in (home / name).iterdir():
+            path.rename(str(path).replace(sequence.name, name))
+    files = {file.name: file for file in unbc.find_files(root)}
+    assert len(files) == 4
+    refused = {n: file.refusal[0] for n, file in files.items() if file.refusal}
+    assert refused == {
+        "200-ab200 holiday": "unknown_name",
+        "200-ab200 zz999t1aaaff": "subject_against_folder",
+    }
+    kept = files["ab200t1aaaff"]
+    assert kept.subject_id == "200-ab200"
+    assert "unknown_subject" in {finding.rule for finding in kept.findings}
+
+
+def test_a_sequence_is_its_person_s_whoever_s_folder_it_lies_in(root):
+    expected, _ = read(root)
+    (person,) = (root / "Images").iterdir()
+    other = next(s for s in unbc.SUBJECTS if s != person.name)
+    for tree in ("Images", "Frame_Labels/PSPI"):  # other labels stay
+        (root / tree / person.name).rename(root / tree / other)
+    recording, findings = read(root)
+    assert recording.subject_id == person.name
+    assert recording.labels == expected.labels
+    for name, values in expected.frame_labels.items():
+        np.testing.assert_array_equal(recording.frame_labels[name], values)
+    np.testing.assert_array_equal(recording.landmarks, expected.landmarks)
+    assert other in findings["subject_against_folder"].detail
+    # The same sequence once more, where it should be.
+    shutil.copytree(root / "Images" / other, person)
+    _, findings = read(root)
+    assert other in findings["duplicate"].detail
+    assert "subject_against_folder" not in findings
+    (file,) = unbc.find_files(root)
+    assert file.path.parent == person
 
 
 def test_absent_label_trees_leave_labels_unknown(root):
@@ -300,7 +328,10 @@ def test_action_units_in_two_or_four_columns(root):
     assert recording.frame_labels["aus"][0, 0] == 2
     assert "50" in findings["other_units"].detail
     path.write_text("4 2 1\n")
-    assert refusal(root).rule == "wrong_count"
+    recording, findings = read(root)
+    assert np.isnan(recording.frame_labels["aus"][0]).all()
+    assert np.isfinite(recording.frame_labels["aus"][1:]).all()
+    assert path.name in findings["wrong_count"].detail
 
 
 def test_empty_label_files_leave_labels_unknown(root):
@@ -337,6 +368,26 @@ def test_labels_that_are_no_label_are_refused_by_name(root, text, rule):
     path.write_text(text, encoding="utf-8")
     error = refusal(root)
     assert (error.path, error.rule) == (str(path), rule)
+
+
+def test_odd_labels_that_no_table_needs_are_unknown(root):
+    for scale, text in (("AFF", "16"), ("OPR", "1 2"), ("SEN", "strong")):
+        next(root.glob(f"Sequence_Labels/{scale}/*/*.txt")).write_text(text)
+    path = label(root, "AAM_landmarks", 3)
+    path.write_text(path.read_text().replace("0", "O"))
+    recording, findings = read(root)
+    labels = recording.labels
+    assert np.isfinite(labels["vas"])
+    assert np.isnan([labels[scale] for scale in ("aff", "opr", "sen")]).all()
+    said = "; ".join(finding.detail for finding in recording.findings)
+    assert "AFF file: holds 16, not 0 to 15; unknown" in said
+    assert "OPR file: holds 2 numbers, not one; unknown" in said
+    assert "SEN file: line 1 is 'strong', no numbers; unknown" in said
+    assert np.isnan(recording.landmarks[2]).all()
+    assert np.isfinite(np.delete(recording.landmarks, 2, axis=0)).all()
+    assert "frames 3" in findings["landmark_count"].detail
+    next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_text("11")
+    assert refusal(root).rule == "label_range"
 
 
 def test_wrong_count_of_label_files(root):

@@ -33,7 +33,7 @@ from keras_pain.signals.landmarks.sources import open_source
 from tfds_builders import clip_cache
 
 # Counts up whenever the same clip and settings give another example.
-_FORMAT = 1
+_FORMAT = 2
 _LEAVE_OUT = "leave it out with --on_bad_file=skip"
 
 

@@ -275,7 +275,9 @@ def _refuse(
     jobs: Sequence[ClipJob], report: dict[str, Any], cause=None
 ) -> None:
     [path] = [
-        job.raw_file.path for job in jobs if job.raw_file.name == report["name"]
+        job.raw_file.path
+        for job in jobs
+        if job.raw_file.relative == report["path"]
     ]
     [finding] = [f for f in report["findings"] if f["action"] == "refused"]
     problem, _, cure = finding["detail"].rpartition("; ")

@@ -18,6 +18,9 @@ from keras_pain.augment.gsff.geometry import eye_axis, face_coordinates
 from keras_pain.errors import ConfigurationError
 from keras_pain.signals.landmarks.points import PARTS
 
+VERSION = 1
+"""Raised whenever the same seed comes to make another picture."""
+
 # Lengths are in distances between the eyes, amounts at strength 1.
 _RIM = 0.06  # that is left alone around brows, eyes, nose and mouth
 _FADE = 0.35  # over which the change sets in
@@ -74,7 +77,11 @@ class GeometricGenerator:
 
     def describe(self) -> dict:
         """See `Generator.describe`."""
-        return {"generator": "geometric", "strength": self.strength}
+        return {
+            "generator": "geometric",
+            "version": VERSION,
+            "strength": self.strength,
+        }
 
     def versions(self) -> dict[str, str]:
         """See `Generator.versions`."""

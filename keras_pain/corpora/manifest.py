@@ -155,7 +155,8 @@ def _parts(file: RawFile | os.PathLike) -> list[pathlib.Path]:
     parts = file.parts if isinstance(file, RawFile) else ()
     if not parts and path.is_dir():
         parts = [p for p in files_below(path) if not is_leaving(p, path)]
-    return sorted(parts) or [path]
+    # Nothing counts for an empty folder; the corpus says what is wrong there.
+    return sorted(parts) or ([] if path.is_dir() else [path])
 
 
 def _path(file: RawFile | os.PathLike) -> pathlib.Path:

@@ -91,6 +91,7 @@ def training_clips(
     jitter: Jitter = Jitter(),
     weights: np.ndarray | None = None,
     limit: int = DECODED_BYTES,
+    steps: int | None = None,
     chances: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Endless shuffled batches; epoch e uses draws of (seed, e).
@@ -106,13 +107,14 @@ def training_clips(
         jitter: How they are varied.
         weights: `(n,)` float32 or None.
         limit: See `FrameStore.decoded`.
+        steps: Batches an epoch, from 1 to n; None: as few as can be.
         chances: `(n,)`, with sum 1: an epoch is n draws with these chances;
             None: each clip once.
 
     Returns:
         Dataset of (pictures 0..255 float32, targets[, weights]).
     """
-    steps = num_steps(len(clips), batch_size)
+    steps = steps or num_steps(len(clips), batch_size)
 
     def batches():
         epoch = 0

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_pain.data.frames import FrameStore
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.signals.faces.track import INTERPOLATED
 
 UNITS = ("subject", "clip")
 LEVELS = ("clip", "frame")
@@ -111,8 +112,8 @@ def cut_clips(
             clips of one person be in training and test.
         class_names: One name a class, where the label is a class index.
         every: On the level of frames, every so many of a clip.
-        faces_only: On the level of frames, those only in which a face was
-            found.
+        faces_only: On the level of frames, those only whose face was found,
+            by the detector or by landmarks: no guess between two others.
         where: Values that labels of clips must have, by key.
         without: Participants who are left out.
 
@@ -162,8 +163,9 @@ def cut_clips(
             number = np.arange(start, stop, every)
             y = np.asarray(clip.frame_labels[label], np.float64)[::every]
             if faces_only:
-                found = np.asarray(clip.frame_labels["found"], bool)[::every]
-                number, y = number[found], y[found]
+                source = np.asarray(clip.frame_labels["source"])[::every]
+                seen = source != INTERPOLATED
+                number, y = number[seen], y[seen]
         keep = np.isfinite(y)
         number, y = number[keep], y[keep]
         columns["first"].append(number)

@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from keras_pain.data import prepare
 from keras_pain.errors import KerasPainError
 
-_FOLDER = "frames"
+_FOLDER = "pictures"
 # Decoded pictures of a dataset are kept in memory up to this many bytes.
 DECODED_BYTES = 2 * 2**30
 
@@ -47,14 +47,14 @@ class FrameStore:
     Args:
         path: Folder of the dataset's version.
         clips: Clips in order.
-        offsets: `(F + 1,)` int64, where each frame's bytes begin.
+        spans: `(F, 2)` int64, where each frame's bytes begin and end.
         data: `(bytes,)` uint8, usually a memory map.
     """
 
-    def __init__(self, path, clips, offsets, data):
+    def __init__(self, path, clips, spans, data):
         self.path = pathlib.Path(path)
         self.clips: tuple[ClipInfo, ...] = tuple(clips)
-        self._offsets = offsets
+        self._spans = spans
         self._data = data
         lengths = [len(clip.frame_labels["found"]) for clip in self.clips]
         self.first = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -71,12 +71,8 @@ class FrameStore:
     def coded(self, frames: np.ndarray) -> np.ndarray:
         """JPEG bytes of frames by number, `(n,)` objects."""
         flat = np.asarray(frames, np.int64).ravel()
-        begin, end = self._offsets[flat], self._offsets[flat + 1]
         return np.array(
-            [
-                self._data[a:b].tobytes()
-                for a, b in zip(begin, end, strict=True)
-            ],
+            [self._data[a:b].tobytes() for a, b in self._spans[flat].tolist()],
             dtype=object,
         )
 
@@ -115,7 +111,7 @@ class FrameStore:
 def open_frames(path: str | os.PathLike) -> FrameStore:
     """The frames of a dataset that `prepare_dataset` built.
 
-    The first call lays out the file `frames/` beside the TFRecords.
+    The first call lays them out in `pictures/` beside the TFRecords.
 
     Args:
         path: Folder of a version, `PreparedDataset.path`.
@@ -153,7 +149,7 @@ def open_frames(path: str | os.PathLike) -> FrameStore:
         )
         for note, end in zip(notes, ends.tolist(), strict=True)
     ]
-    return FrameStore(path, clips, arrays["offsets"], data)
+    return FrameStore(path, clips, arrays["spans"], data)
 
 
 def _lay_out(path: pathlib.Path, folder: pathlib.Path) -> None:
@@ -162,7 +158,7 @@ def _lay_out(path: pathlib.Path, folder: pathlib.Path) -> None:
         with tempfile.TemporaryDirectory(dir=path) as temporary:
             target = pathlib.Path(temporary, _FOLDER)
             target.mkdir()
-            _write(target, sorted(_examples(path), key=lambda e: e["name"]))
+            _write(target, _examples(path))
             try:
                 target.rename(folder)
             except OSError:
@@ -174,34 +170,45 @@ def _lay_out(path: pathlib.Path, folder: pathlib.Path) -> None:
         ) from error
 
 
-def _write(folder: pathlib.Path, examples: list[dict[str, Any]]) -> None:
-    sizes, notes, per_frame = [], [], {}
+def _write(folder: pathlib.Path, examples: Iterable[dict[str, Any]]) -> None:
+    """Pictures as they come, one clip in memory at a time; notes by name."""
+    clips = []
     with open(folder / "frames.bin", "wb") as file:
+        end = 0
         for example in examples:
-            for frame in example["frames"]:
-                file.write(frame)
-                sizes.append(len(frame))
-            count = len(example["frames"])
-            labels = {}
-            for name, value in example.items():
-                if name in ("frames", "name", "subject_id"):
-                    continue
-                if np.ndim(value) and len(value) == count:
-                    per_frame.setdefault(name, []).append(value)
-                elif np.ndim(value) == 0 and not isinstance(value, bytes):
-                    labels[name] = float(value)
-            notes.append(
-                {
-                    "name": example["name"],
-                    "subject_id": example["subject_id"],
-                    "frames": count,
-                    "labels": labels,
-                }
-            )
-    arrays = {f"frame_{k}": np.concatenate(v) for k, v in per_frame.items()}
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    np.savez(folder / "arrays.npz", offsets=offsets, **arrays)
+            sizes = [file.write(frame) for frame in example.pop("frames")]
+            ends = end + np.cumsum(sizes, dtype=np.int64)
+            end = int(ends[-1])
+            clips.append(_notes(example, np.stack([ends - sizes, ends], 1)))
+    clips.sort(key=lambda clip: clip[0]["name"])
+    # A clip may have as many frames as some other list has entries.
+    names = set.intersection(*(set(per_frame) for _, per_frame in clips))
+    arrays = {
+        name: np.concatenate([per_frame[name] for _, per_frame in clips])
+        for name in sorted(names)
+    }
+    np.savez(folder / "arrays.npz", **arrays)
+    notes = [note for note, _ in clips]
     (folder / "clips.json").write_text(json.dumps(notes))
+
+
+def _notes(example: dict[str, Any], spans: np.ndarray):
+    """What is said of a clip, and arrays of one entry a frame."""
+    count, labels, per_frame = len(spans), {}, {"spans": spans}
+    for name, value in example.items():
+        if name in ("name", "subject_id"):
+            continue
+        if np.ndim(value) and len(value) == count:
+            per_frame[f"frame_{name}"] = value
+        elif np.ndim(value) == 0 and not isinstance(value, bytes):
+            labels[name] = float(value)
+    note = {
+        "name": example["name"],
+        "subject_id": example["subject_id"],
+        "frames": count,
+        "labels": labels,
+    }
+    return note, per_frame
 
 
 def _examples(path: pathlib.Path) -> Iterator[dict[str, Any]]:

@@ -13,6 +13,7 @@ import numpy as np
 from keras_pain.data.clips import GENERATED
 from keras_pain.data.frames import ClipInfo, FrameStore
 from keras_pain.errors import BadFileError
+from keras_pain.signals.faces.track import DETECTED
 
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95]
 
@@ -43,21 +44,17 @@ class ExtendedFrames(FrameStore):
         pictures: The generated ones.
 
     Raises:
-        BadFileError: A picture cannot be read.
+        BadFileError: A picture cannot be read, or has another size than the
+            dataset's.
     """
 
     def __init__(self, frames: FrameStore, pictures: Sequence[Picture]):
         self._given = frames, tuple(pictures)
-        codes, infos = [], []
+        made, infos = [], []
+        first = np.frombuffer(frames.coded([0])[0], np.uint8)
+        wanted = cv2.imdecode(first, cv2.IMREAD_COLOR).shape
         for picture in pictures:
-            pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
-            if pixels is None:
-                raise BadFileError(
-                    picture.path,
-                    "is no picture that can be read",
-                    "make it anew with keras-pain gsff",
-                )
-            codes.append(cv2.imencode(".jpg", pixels, _QUALITY)[1].ravel())
+            made.append(_coded(picture, wanted))
             infos.append(
                 ClipInfo(
                     f"{GENERATED}{picture.source}/{picture.copy}",
@@ -65,18 +62,47 @@ class ExtendedFrames(FrameStore):
                     {},
                     {
                         "found": np.ones(1, bool),
+                        "source": np.full(1, DETECTED, np.uint8),
                         "pspi": np.array([picture.pspi], np.float32),
                     },
                 )
             )
-        offsets = frames._offsets
-        ends = offsets[-1] + np.cumsum([len(code) for code in codes])
+        self._made = np.array(made, object)
         super().__init__(
-            frames.path,
-            (*frames.clips, *infos),
-            np.concatenate([offsets, ends]).astype(np.int64),
-            np.concatenate([frames._data, *codes]),
+            frames.path, (*frames.clips, *infos), frames._spans, frames._data
         )
+
+    def coded(self, frames: np.ndarray) -> np.ndarray:
+        """JPEG bytes of frames by number, see `FrameStore.coded`.
+
+        The dataset's stay in its memory map, which processes share.
+        """
+        flat = np.asarray(frames, np.int64).ravel()
+        past = flat - self._given[0].first[-1]
+        codes = np.empty(len(flat), object)
+        codes[past < 0] = super().coded(flat[past < 0])
+        codes[past >= 0] = self._made[past[past >= 0]]
+        return codes
 
     def __reduce__(self):  # another process maps the dataset itself
         return ExtendedFrames, self._given
+
+
+def _coded(picture: Picture, wanted: tuple[int, ...]) -> bytes:
+    """A picture as the bytes of a JPEG file."""
+    pixels = cv2.imread(str(picture.path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise BadFileError(
+            picture.path,
+            "is no picture that can be read",
+            "make it anew with keras-pain gsff",
+        )
+    if pixels.shape != wanted:
+        (height, width, _), (high, wide, _) = pixels.shape, wanted
+        raise BadFileError(
+            picture.path,
+            f"has {width} x {height} pixels, the dataset's have "
+            f"{wide} x {high}",
+            "make pictures from this dataset (keras-pain gsff --input)",
+        )
+    return cv2.imencode(".jpg", pixels, _QUALITY)[1].tobytes()

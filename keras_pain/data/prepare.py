@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ def prepare_dataset(
     data_dir: str | os.PathLike,
     layout: str | None = None,
     on_bad_file: str | None = None,
+    fingerprint: str | None = None,
 ) -> PreparedDataset:
     """Builds the dataset of a folder of raw files, unless it is there already.
 
@@ -73,6 +75,8 @@ def prepare_dataset(
             for emopain, `"skip"` for ui_prmd, whose release has a file that
             cannot be used, and for face video, of which a clip may show no
             face.
+        fingerprint: SHA-256 over the raw files, where the caller has asked for
+            it already; None takes it, and verifies a manifest.
 
     Returns:
         Where the dataset is, and what it was built from.
@@ -90,9 +94,7 @@ def prepare_dataset(
     builder = _make_builder(corpus, manual_dir, layout, data_dir)
     builder.on_bad_file = on_bad_file
     files = builder.find_raw_files(manual_dir)
-    fingerprint = manifest.verify_manifest(
-        manual_dir, files
-    ) or manifest.fingerprint(manual_dir, files)
+    fingerprint = fingerprint or identify(manual_dir, files)
     path = pathlib.Path(builder.data_path)
     reused = path.exists()
     if reused:
@@ -110,6 +112,23 @@ def prepare_dataset(
         simulated=metadata["simulated"],
         report=list(metadata["report"]),
         reused=reused,
+    )
+
+
+def identify(
+    manual_dir: str | os.PathLike, files: Sequence[corpus_files.RawFile]
+) -> str:
+    """SHA-256 over raw files, which takes minutes where they are videos.
+
+    Args:
+        manual_dir: Folder of the raw files.
+        files: The files.
+
+    Raises:
+        KerasPainError: They differ from their manifest.
+    """
+    return manifest.verify_manifest(manual_dir, files) or manifest.fingerprint(
+        manual_dir, files
     )
 
 

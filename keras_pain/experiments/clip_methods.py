@@ -16,6 +16,7 @@ from keras_pain.data.clip_feed import (
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.feed import num_steps
 from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.digests import weights_identity
 from keras_pain.experiments.imbalance import balanced_feed
 from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import FitReport, Method
@@ -27,7 +28,15 @@ from keras_pain.experiments.training import (
     make_optimizer,
     never_xla_on_cpu,
 )
+from keras_pain.models.entry import ModelEntry
 from keras_pain.models.registry import CLIPS, FRAMES, MODELS
+from keras_pain.models.resnet50 import IMAGENET_FILE
+
+# Arguments of builders that name pretrained weights, and what "imagenet" is.
+_PRETRAINED = {
+    "resnet_weights": IMAGENET_FILE,
+    "weights": f"keras {keras.__version__}",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +52,10 @@ class ClipOptions:
         jitter: How training samples are varied.
         balance: What is done about zero intensities, one of
             `keras_pain.experiments.imbalance.BALANCES`.
-        learning_rate: Replaces that of an entry's recipe; not that of one
-            that a protocol brings.
-        arguments: Arguments of model builders, over the entry's; each takes
-            those that it knows.
+        learning_rates: By entry, replace those of their recipes; not that
+            of a recipe that a protocol brings.
+        arguments: Arguments of model builders; each takes those that it
+            knows and that neither its entry nor the protocol sets.
     """
 
     batch_size: int | None = None
@@ -54,7 +63,7 @@ class ClipOptions:
     mixed_precision: bool = False
     jitter: Jitter = Jitter()
     balance: str = "none"
-    learning_rate: float | None = None
+    learning_rates: dict = dataclasses.field(default_factory=dict)
     arguments: dict = dataclasses.field(default_factory=dict)
 
 
@@ -64,9 +73,10 @@ class ClipMethod(Method):
     Args:
         name: Key of `keras_pain.models.registry.MODELS`.
         epochs: Replaces the recipe's number of epochs.
-        reuse: See `keras_pain.experiments.neural.KerasMethod`.
         options: See `ClipOptions`.
         recipe: Replaces the entry's.
+        reuse: See `keras_pain.experiments.neural.KerasMethod`.
+        entry: Replaces that of the registry.
         **arguments: Passed to the model builder.
     """
 
@@ -79,18 +89,20 @@ class ClipMethod(Method):
         options: ClipOptions = ClipOptions(),
         recipe=None,
         reuse: bool = False,
+        entry: ModelEntry | None = None,
         **arguments,
     ):
         self.name = name
-        self._entry = MODELS[name]
+        self._entry = entry or MODELS[name]
         self._options = options
         known = inspect.signature(self._entry.builder).parameters
+        known = known.keys() - self._entry.arguments.keys()
         shared = {k: v for k, v in options.arguments.items() if k in known}
         self._arguments = {**shared, **arguments}
         self.recipe = recipe or self._entry.recipe
-        if options.learning_rate and recipe is None:
+        if recipe is None and name in options.learning_rates:
             self.recipe = dataclasses.replace(
-                self.recipe, learning_rate=options.learning_rate
+                self.recipe, learning_rate=options.learning_rates[name]
             )
         self.epochs = epochs or self.recipe.epochs
         self._reuse = reuse
@@ -98,8 +110,7 @@ class ClipMethod(Method):
 
     def fit(self, train: ClipSet, validation: ClipSet, seed: int) -> FitReport:
         keras.utils.set_random_seed(seed)
-        batch, accumulate = self._batches(len(train))
-        steps = num_steps(len(train), batch)
+        batch, steps, accumulate = self._batches(len(train))
         self._build(train, steps, accumulate)
         if train.num_classes:
             feed = {
@@ -118,7 +129,7 @@ class ClipMethod(Method):
         arguments = {
             "x": training_clips(
                 train, _targets(train), batch, seed, self._options.jitter,
-                **feed,
+                steps=steps, **feed,
             ),
             "validation_data": evaluation_clips(
                 validation, _targets(validation), batch
@@ -149,20 +160,24 @@ class ClipMethod(Method):
 
     def config(self) -> dict:
         options = dataclasses.asdict(self._options)
-        del options["arguments"]
+        del options["arguments"], options["learning_rates"]
+        arguments = dict(self._arguments)
+        for name, imagenet in _PRETRAINED.items():
+            if arguments.get(name) is not None:
+                arguments[name] = weights_identity(arguments[name], imagenet)
         return {
             "name": self.name,
             "epochs": self.epochs,
             "recipe": self.recipe.settings(),
-            "arguments": self._arguments,
+            "arguments": arguments,
             "options": options,
         }
 
     def save(self, folder: Path) -> None:
         self.model.save(folder / "model.keras")
 
-    def _batches(self, count: int) -> tuple[int, int]:
-        """Samples a step, and steps whose gradients make one update."""
+    def _batches(self, count: int) -> tuple[int, int, int]:
+        """Samples a step at most; steps an epoch, and an update."""
         wanted = self._options.batch_size or self.recipe.batch_size
         micro = min(self._options.micro_batch or wanted, wanted)
         if wanted % micro:
@@ -170,26 +185,28 @@ class ClipMethod(Method):
                 f"--batch_size ({wanted}) must be a multiple of --micro_batch "
                 f"({micro})"
             )
-        # A training set smaller than the batch is one batch.
-        accumulate = min(wanted // micro, num_steps(count, micro))
-        return micro, max(accumulate, 1)
+        # As many updates as without micro-batches, all of equally many steps:
+        # none goes on in the next epoch.
+        updates = num_steps(count, wanted)
+        accumulate = num_steps(num_steps(count, updates), micro)
+        accumulate = max(min(accumulate, count // updates), 1)
+        return micro, updates * accumulate, accumulate
 
     def _build(self, clips: ClipSet, steps: int, accumulate: int) -> None:
         """Sets the network to its initial state."""
-        # The steps of an epoch matter to a schedule only.
-        scheduled = steps if self.recipe.schedule else 0
         key = (
             canonical_json(self.config()),
             clips.input_shape,
             clips.num_classes,
-            scheduled,
             accumulate,
         )
         (self.model,) = fresh_models(
             key,
             lambda: (self._new_model(clips),),
             lambda model: self._compile(model, clips, steps, accumulate),
-            self._reuse,
+            # A schedule is compiled in, and hangs on the steps of an epoch,
+            # which hardly two folds share: kept networks would only pile up.
+            self._reuse and not self.recipe.schedule,
         )
 
     def _new_model(self, clips: ClipSet) -> keras.Model:
@@ -217,7 +234,7 @@ class ClipMethod(Method):
         )
 
     def _outputs(self, clips: ClipSet) -> np.ndarray:
-        batch, _ = self._batches(len(clips))
+        batch = self._batches(len(clips))[0]
         pictures = evaluation_clips(clips, np.zeros(len(clips)), batch)
         return self.model.predict(
             pictures.map(lambda x, y: x), verbose=0

@@ -22,8 +22,9 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.atomic import npz_bytes, write_file
+from keras_pain.experiments.digests import weights_identity
 from keras_pain.models.convnext import FrameEncoder, check_backbone
 
 
@@ -174,11 +175,9 @@ class FeatureExtractor:
         }
         if self.weights is None:
             weights = {"random": self.seed, **versions}
-        elif self.weights == "imagenet":
-            # Keras checks the file against the digest it carries.
-            weights = {"imagenet": keras.__version__}
         else:
-            weights = {"sha256": _digest(pathlib.Path(self.weights))}
+            # Keras checks its own file against the digest it carries.
+            weights = weights_identity(self.weights, keras.__version__)
         return {
             "backbone": self.backbone,
             "weights": weights,
@@ -287,12 +286,3 @@ def _read(path: pathlib.Path, key: str) -> np.ndarray | None:
 
 def _letters(text: str) -> np.ndarray:
     return np.frombuffer(text.encode(), np.uint8)
-
-
-def _digest(path: pathlib.Path) -> str:
-    if not path.is_file():
-        raise BadFileError(
-            path, "no such file of weights", "give the path of one"
-        )
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -156,6 +156,7 @@ def registered_methods() -> dict[str, Callable[..., Method]]:
     from keras_pain.experiments import (
         classical,
         clip_methods,
+        fine_tuned,
         neural,
         pemf_methods,
         trivial,
@@ -167,4 +168,5 @@ def registered_methods() -> dict[str, Callable[..., Method]]:
         **neural.METHODS,
         **clip_methods.METHODS,
         **pemf_methods.METHODS,
+        **fine_tuned.METHODS,
     }

@@ -164,6 +164,12 @@ def run_task(
         else:
             predicted = method.predict(data.test)
         predicted = np.asarray(predicted)
+        if not np.isfinite(predicted).all():
+            raise KerasPainError(
+                f"{_name(task.key)}: predictions are no numbers, its training "
+                "diverged; finished folds are kept. Leave it out with "
+                "--methods or --folds, or train in full precision"
+            )
         metrics = score(
             data.test.y,
             predicted,

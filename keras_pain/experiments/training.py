@@ -1,8 +1,11 @@
 """What a recipe says, as Keras objects: optimiser, schedule, loss."""
 
+import os
+
 import keras
 import numpy as np
 
+from keras_pain.errors import ConfigurationError
 from keras_pain.models.recipe import Recipe
 
 
@@ -95,8 +98,20 @@ def never_xla_on_cpu() -> bool | str:
 def dtype_policy(mixed: bool) -> str:
     """Precision of a network.
 
-    TensorFlow cannot pool volumes in float16 on a CPU.
+    On a CPU TensorFlow cannot pool volumes in float16, and with oneDNN the
+    gradients of its 3D convolutions in bfloat16 hold numbers that are none,
+    others in every run (seen with TensorFlow 2.21).
+
+    Raises:
+        ConfigurationError: It would come to that.
     """
     if not mixed:
         return "float32"
-    return "mixed_bfloat16" if on_cpu_only() else "mixed_float16"
+    if not on_cpu_only():
+        return "mixed_float16"
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0":
+        raise ConfigurationError(
+            "--mixed_precision is for GPUs; on a CPU oneDNN spoils gradients "
+            "in bfloat16: leave it out, or set TF_ENABLE_ONEDNN_OPTS=0"
+        )
+    return "mixed_bfloat16"

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_pain.data.clip_feed import decoded_frames
+from keras_pain.data.clip_feed import Jitter, decoded_frames
 from keras_pain.data.clips import ClipSet
+from keras_pain.experiments.aacsfnet_defects import AS_CODED
+from keras_pain.experiments.clip_methods import ClipOptions
 from keras_pain.experiments.imbalance import balanced_feed
 from keras_pain.experiments.keys import FoldKey
-from keras_pain.experiments.protocols import AS_PUBLISHED, LEAK_FREE
+from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.experiments.runner import Task, task_windows
 from keras_pain.interpret.aacsfnet import FaceAttention, attention_maps
 from keras_pain.reports.face_attention import AttendedFace, plot_attended_faces
@@ -21,6 +23,9 @@ from keras_pain.reports.relative_loss import RelativeLoss, plot_relative_losses
 from keras_pain.reproduction.finished import FinishedRun, table_report
 
 METHOD = "aacsfnet"
+AS_PUBLISHED = Protocol("as_published", "as_published", AS_CODED)
+# Released code: flips, nothing else.
+FLIPS = ClipOptions(jitter=Jitter(flip=0.5, shift=0.0))
 _NAMES = {
     LEAK_FREE.name: "corrected (leak_free)",
     AS_PUBLISHED.name: "as coded (as_published)",
@@ -89,7 +94,7 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
 def _relative(run: FinishedRun, task: Task) -> RelativeLoss:
     samples = task_windows(task, run.windows)
     train = samples.of_subjects(task.fold.train).y.astype(np.float64)
-    chooses = samples.of_subjects(task.fold.validation).y.astype(np.float64)
+    chooses = _real(samples, task.fold.validation).y.astype(np.float64)
     balance = task.config["method"]["options"]["balance"]
     feed = balanced_feed(train, balance)
     shares = next(iter(feed.values()), np.ones(len(train)))
@@ -126,7 +131,7 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
             continue
         if not (run.store.path(key) / "model.keras").exists():
             continue
-        test = samples.of_subjects(task.fold.test)
+        test = _real(samples, task.fold.test)
         if best is None or _levels(test) > _levels(best[1]):
             best = key, test
     if best is None:
@@ -156,6 +161,12 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
         path,
         simulated=run.prepared.simulated,
     )
+
+
+def _real(samples: ClipSet, people) -> ClipSet:
+    """Their frames without the generated ones, which are for training."""
+    chosen = samples.of_subjects(people)
+    return chosen.take(~chosen.generated)
 
 
 def _levels(samples: ClipSet) -> tuple[int, float]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from keras_pain import __version__
-from keras_pain.corpora import manifest
 from keras_pain.corpora.registry import get_corpus
-from keras_pain.data.prepare import PreparedDataset, prepare_dataset
+from keras_pain.data.prepare import PreparedDataset, identify, prepare_dataset
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.material import Faces
@@ -37,15 +36,10 @@ def prepare(
             f"{experiment.table.name} cannot be filled from the layout "
             f"{layout!r}, only from {', '.join(experiment.layouts)}"
         )
-    data_dir = options.data_dir
-    if data_dir is None:
-        files = corpus.find_files(manual_dir, layout)
-        fingerprint = manifest.fingerprint(manual_dir, files)
-        data_dir = Path("data", "tfds", fingerprint[:12])
     return prepare_dataset(
         experiment.corpus,
         manual_dir=manual_dir,
-        data_dir=data_dir,
+        **_place(options, corpus, manual_dir, layout),
         layout=layout,
         on_bad_file=options.on_bad_file,
     )
@@ -61,12 +55,9 @@ def _prepare_faces(
         config = experiment.simulated_config or config
     else:
         manual_dir = Path(options.manual_dir)
-    data_dir = options.data_dir
-    if data_dir is None:
-        corpus = get_corpus(experiment.corpus)
-        files = corpus.find_files(manual_dir, corpus.detect_layout(manual_dir))
-        fingerprint = manifest.fingerprint(manual_dir, files)
-        data_dir = Path("data", "tfds", fingerprint[:12])
+    corpus = get_corpus(experiment.corpus)
+    layout = corpus.detect_layout(manual_dir)
+    place = _place(options, corpus, manual_dir, layout)
     console.print(f"{experiment.corpus}: {experiment.material.preparing}")
     configs = [
         options.layout or config,
@@ -76,13 +67,23 @@ def _prepare_faces(
         prepare_dataset(
             experiment.corpus,
             manual_dir=manual_dir,
-            data_dir=data_dir,
+            **place,
             layout=name,
             on_bad_file=options.on_bad_file,
         )
         for name in configs
     ]
     return dataclasses.replace(prepared, further=tuple(further))
+
+
+def _place(options: Options, corpus, manual_dir: Path, layout: str) -> dict:
+    """Where the dataset goes; the fingerprint too, where it hangs on that."""
+    if options.data_dir is not None:
+        return {"data_dir": options.data_dir}
+    files = corpus.find_files(manual_dir, layout)
+    fingerprint = identify(manual_dir, files)
+    data_dir = Path("data", "tfds", fingerprint[:12])
+    return {"data_dir": data_dir, "fingerprint": fingerprint}
 
 
 def _simulated_faces(

@@ -55,6 +55,8 @@ class Experiment:
         smoke_corpus: Over these in a smoke run.
         simulated_batch: Samples an update there, of networks of faces.
         simulated_training: Other fields of `ClipOptions` there.
+        pretrained: Whether networks have a ResNet-50 that starts from the
+            weights of `--backbone_weights`.
     """
 
     table: TableSpec
@@ -80,6 +82,17 @@ class Experiment:
     simulated_config: str | None = None
     simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
     smoke_corpus: Mapping = dataclasses.field(default_factory=dict)
+    pretrained: bool = False
+
+    @property
+    def flags(self) -> set[str]:
+        """Special flags that this table looks at."""
+        used = set(self.material.flags)
+        if self.corpus != "biovid":
+            used.discard("exclude_low_expressive")
+        if self.settings.get("level") != "frame":
+            used.discard("augment")
+        return used | {"backbone_weights"} if self.pretrained else used
 
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""
@@ -87,6 +100,8 @@ class Experiment:
         if isinstance(self.material, Faces):
             if options.manual_dir is None:
                 settings |= self.simulated_settings
+            if options.smoke:
+                settings |= self.material.smoke_settings()
             for name in ("num_frames", "size"):
                 if getattr(options, name):
                     settings[name] = getattr(options, name)
@@ -104,6 +119,11 @@ class Experiment:
         clips = self.clips
         if options.manual_dir is None or options.smoke:
             clips = dataclasses.replace(clips, **self.simulated_training)
+        if self.pretrained:
+            weights = {"resnet_weights": backbone_weights(options)}
+            clips = dataclasses.replace(
+                clips, arguments={**clips.arguments, **weights}
+            )
         if options.balance != "none":
             clips = dataclasses.replace(clips, balance=options.balance)
         return dataclasses.replace(
@@ -135,11 +155,19 @@ class Experiment:
             line += ", mixed precision"
         if chosen.balance != "none":
             line += f", zero and more than zero balanced by {chosen.balance}"
-        if chosen.learning_rate:
-            line += f", learning rate {chosen.learning_rate:g}"
-        if chosen.arguments:
-            sizes = ", ".join(f"{k}={v}" for k, v in chosen.arguments.items())
-            line += f"; smaller networks ({sizes})"
+        for rate in sorted(set(chosen.learning_rates.values())):
+            names = [k for k, v in chosen.learning_rates.items() if v == rate]
+            line += (
+                f", learning rate {rate:g} for {', '.join(names)} where the "
+                "protocol brings no other"
+            )
+        sizes = ", ".join(
+            f"{k}={v}"
+            for k, v in chosen.arguments.items()
+            if k != "resnet_weights"
+        )
+        if sizes:
+            line += f"; smaller networks ({sizes}, but for what is as coded)"
         left_out = len(self.settings_for(options).get("without", ()))
         people = f" {left_out} people left out." if left_out else ""
         lines = [
@@ -149,7 +177,28 @@ class Experiment:
         ]
         if self.augmentation != "none":
             lines.append(f"Augmentation: {self.augmentation}.")
+        if self.pretrained:
+            weights = weights_named(chosen.arguments["resnet_weights"])
+            lines.append(f"ResNet-50: starts from {weights}.")
         return lines
+
+
+def backbone_weights(options: Options) -> str | None:
+    """Pretrained weights to start from: `"imagenet"`, a path, or None."""
+    weights = options.backbone_weights
+    if weights is None:
+        small = options.manual_dir is None or options.smoke
+        weights = "none" if small else "imagenet"
+    return None if weights == "none" else weights
+
+
+def weights_named(weights: str | None) -> str:
+    """What a header calls them."""
+    return {
+        None: "RANDOM weights, so that its rows say nothing about a trained "
+        "one",
+        "imagenet": "ImageNet weights",
+    }.get(weights, "the weights of the given file")
 
 
 def with_methods(

@@ -1,17 +1,17 @@
 """`--augment`: pictures that networks of single frames are trained on, too."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from keras_pain.augment.geometric import GeometricGenerator
+from keras_pain.augment import geometric
 from keras_pain.augment.gsff.check import FaceCheck
 from keras_pain.augment.gsff.landmarks import open_landmarks
 from keras_pain.augment.gsff.parts import Parts, RunOptions
 from keras_pain.augment.gsff.run import generate
 from keras_pain.augment.gsff.sources import from_clips
-from keras_pain.augment.gsff.training import load_generated
-from keras_pain.data.clips import cut_clips
+from keras_pain.augment.gsff.training import GeneratedFrame, load_generated
+from keras_pain.data.clips import ClipSet, cut_clips
 from keras_pain.data.frames import FrameStore
 from keras_pain.data.generated import ExtendedFrames
 from keras_pain.data.prepare import PreparedDataset
@@ -19,6 +19,7 @@ from keras_pain.errors import ConfigurationError
 from keras_pain.signals.faces.detect import FaceDetector
 
 NONE, GEOMETRIC = "none", "geometric"
+_FOLDER = "generated"
 
 
 def with_generated(
@@ -26,6 +27,7 @@ def with_generated(
     augment: str,
     settings: Mapping,
     prepared: PreparedDataset,
+    cut: Callable[[], ClipSet],
 ) -> tuple[FrameStore, str]:
     """The frames with generated pictures, and what to call these.
 
@@ -37,13 +39,16 @@ def with_generated(
             `keras-pain gsff` wrote to.
         settings: How samples are cut.
         prepared: The dataset.
+        cut: Cuts the run's samples, of which `"geometric"` makes pictures.
 
     Returns:
         The frames, and a line for the header, `""` without pictures.
 
     Raises:
         ConfigurationError: The samples are clips, the folder is none of a run,
-            or its people are not of this dataset.
+            or its pictures were not made from this dataset's frames.
+        BadFileError: A picture cannot be read, or has another size than the
+            dataset's.
     """
     if augment == NONE:
         return frames, ""
@@ -51,17 +56,13 @@ def with_generated(
         raise ConfigurationError(
             "--augment is for tables of single frames, this one is of clips"
         )
-    folder = Path(augment)
     if augment == GEOMETRIC:
-        folder = _geometric(frames, settings, prepared)
-    pictures = load_generated(folder)
-    people = {clip.subject_id for clip in frames.clips}
-    strangers = sorted({p.subject for p in pictures} - people)
-    if strangers:
-        raise ConfigurationError(
-            f"--augment={augment}: its pictures show {strangers[0]}, who is "
-            "not in this dataset; generate from its frames"
-        )
+        pictures = _geometric(cut(), prepared)
+    else:
+        pictures = load_generated(augment)
+    _check_origin(pictures, frames, augment, settings["label"], prepared)
+    left_out = settings.get("without", ())
+    pictures = [p for p in pictures if p.subject not in left_out]
     digest = hashlib.sha256()
     for picture in pictures:
         identity = f"{picture.source} {picture.copy} {picture.pspi}"
@@ -75,16 +76,53 @@ def with_generated(
     )
 
 
-def _geometric(frames, settings, prepared: PreparedDataset) -> Path:
-    """Pictures of the frames with pain, made once and kept."""
-    clips = cut_clips(frames, **settings)
+def _check_origin(
+    pictures: Sequence[GeneratedFrame],
+    frames: FrameStore,
+    augment: str,
+    label: str,
+    prepared: PreparedDataset,
+) -> None:
+    """Refuses pictures that were not made from frames of this dataset."""
+    cure = f"make them with keras-pain gsff --input {prepared.path}"
+    if any(picture.simulated != prepared.simulated for picture in pictures):
+        kinds = ("real", "simulated")
+        made, here = kinds[not prepared.simulated], kinds[prepared.simulated]
+        raise ConfigurationError(
+            f"--augment={augment}: its pictures are made from {made} faces, "
+            f"this dataset's are {here}; {cure}"
+        )
+    every = cut_clips(frames, label=label, level="frame")
+    known = dict(
+        zip(
+            every.window_id.tolist(),
+            zip(every.person.tolist(), every.y.tolist(), strict=True),
+            strict=True,
+        )
+    )
+    for picture in pictures:
+        if known.get(picture.frame_id) != (picture.subject, picture.pspi):
+            raise ConfigurationError(
+                f"--augment={augment}: {picture.path} is of {picture.subject}, "
+                f"frame {picture.frame_id or 'unknown'}, PSPI "
+                f"{picture.pspi:g}; this dataset has no such frame; {cure}"
+            )
+
+
+def _geometric(
+    clips: ClipSet, prepared: PreparedDataset
+) -> list[GeneratedFrame]:
+    """Pictures of the frames with pain, made once and kept by the dataset."""
     clips = clips.take(clips.y > 0)
-    every = settings.get("every", 1)
-    key = f"{prepared.fingerprint[:12]}_{prepared.config}_{every}"
-    folder = Path("data", "generated", f"geometric_{key}")
+    folder = prepared.path / _FOLDER / f"{GEOMETRIC}_{geometric.VERSION}"
     options = RunOptions(simulated=prepared.simulated, progress=True)
     parts = Parts(
-        open_landmarks(None), GeometricGenerator(), FaceCheck(FaceDetector())
+        open_landmarks(None),
+        geometric.GeometricGenerator(),
+        FaceCheck(FaceDetector()),
     )
-    generate(list(from_clips(clips)), folder, parts, options)
-    return folder
+    sources = list(from_clips(clips))
+    generate(sources, folder, parts, options)
+    # The folder may hold more: a smoke run takes a few frames only.
+    names = {source.name for source in sources}
+    return [made for made in load_generated(folder) if made.source in names]

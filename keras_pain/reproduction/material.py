@@ -1,6 +1,7 @@
 """What a script's samples are and where they come from: windows, or faces."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from keras_pain.data.frames import FrameStore, open_frames
 from keras_pain.data.prepare import PreparedDataset, load_recordings
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments import classical, neural
+from keras_pain.experiments import classical, clip_methods, neural, trivial
 from keras_pain.experiments.fold_data import Samples, class_counts
-from keras_pain.experiments.methods import registered_methods
 from keras_pain.experiments.protocols import Subject, subjects_of
+from keras_pain.models.registry import MODELS
 
 _SMOKE_SUBJECTS = 2  # of each split and group
 _SMOKE_WINDOWS = 40  # of each subject
@@ -27,6 +28,7 @@ class Windows:
     """Windows of movement recordings."""
 
     noun = "windows"
+    flags = ("challenge_columns",)
 
     def check_method(self, name: str) -> None:
         """Refuses the methods of the suite that cannot see windows.
@@ -34,7 +36,7 @@ class Windows:
         Raises:
             ConfigurationError: It is one of them.
         """
-        _check_method(name, {**classical.METHODS, **neural.METHODS}, self.noun)
+        check_method(name, {**classical.METHODS, **neural.METHODS}, self.noun)
 
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool
@@ -57,6 +59,18 @@ class Windows:
         """Arguments for every method."""
         return {}
 
+    def smoke_settings(self) -> dict:
+        """How windows are cut in a smoke run, over the other settings."""
+        return {}
+
+    def identity(self, loaded: Sequence[Mapping]) -> dict:
+        """What configurations say of the data beside their fingerprint."""
+        return {}
+
+    def remarks(self, loaded: Sequence[Mapping], settings: Mapping):
+        """Lines for the table's header."""
+        return []
+
 
 class Faces:
     """Clips or single frames of faces.
@@ -69,6 +83,10 @@ class Faces:
     """
 
     preparing = "finding the faces of all clips"
+    flags = (
+        "batch_size", "micro_batch", "num_frames", "size", "mixed_precision",
+        "balance", "augment", "exclude_low_expressive",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,17 +104,17 @@ class Faces:
         return ()
 
     def check_method(self, name: str) -> None:
-        """Refuses the methods of the suite that see windows only.
+        """Refuses the methods of the suite that see something else.
 
         Raises:
             ConfigurationError: It is one of them.
         """
-        windows = {**classical.METHODS, **neural.METHODS}.keys()
-        windows -= {"majority", "stratified"}
-        fits = {
-            k: v for k, v in registered_methods().items() if k not in windows
-        }
-        _check_method(name, fits, self.noun)
+        fits = [
+            method
+            for method in clip_methods.METHODS
+            if MODELS[method].data == self.noun
+        ]
+        check_method(name, [*trivial.METHODS, *fits], f"{self.noun} of faces")
 
     def load(
         self, prepared: PreparedDataset, where: Mapping, smoke: bool
@@ -108,9 +126,9 @@ class Faces:
         self, loaded: FrameStore, settings: Mapping, smoke: bool
     ) -> ClipSet:
         """Labelled samples of a protocol."""
+        clips = cut_clips(loaded, **settings)
         if not smoke:
-            return cut_clips(loaded, **settings)
-        clips = cut_clips(loaded, **{**settings, **self._smoke})
+            return clips
         people = np.unique(clips.person)[: self._smoke_people]
         return _few(clips.take(np.isin(clips.person, people)))
 
@@ -128,12 +146,39 @@ class Faces:
             for name, label in zip(ids.tolist(), labels, strict=True)
         ]
 
+    def smoke_settings(self) -> dict:
+        """Size and number of frames in a smoke run."""
+        return dict(self._smoke)
+
+    def identity(self, loaded: FrameStore) -> dict:
+        """Which clips take part: a file that was refused may have none."""
+        names = "\n".join(clip.name for clip in loaded.clips)
+        return {"clips": hashlib.sha256(names.encode()).hexdigest()[:16]}
+
+    def remarks(self, loaded: FrameStore, settings: Mapping) -> list[str]:
+        """How many frames are left out because their face was not found."""
+        if not settings.get("faces_only"):
+            return []
+        kept, every = (
+            clips.y[~clips.generated]
+            for clips in (
+                cut_clips(loaded, **{**settings, "faces_only": only})
+                for only in (True, False)
+            )
+        )
+        out, painful = len(every) - len(kept), (every > 0).sum()
+        return [
+            f"Frames left out because no face was found in them: {out} of "
+            f"{len(every)}, {painful - (kept > 0).sum()} of them among the "
+            f"{painful} with pain."
+        ]
+
     def options(self, experiment, options) -> dict[str, Any]:
         """Arguments for every method: batch, precision, jitter."""
         return {"options": experiment.clip_options(options)}
 
 
-def _check_method(name: str, fits: Mapping, noun: str) -> None:
+def check_method(name: str, fits: Collection[str], noun: str) -> None:
     if ":" not in name and name not in fits:
         raise ConfigurationError(
             f"--methods: {name!r} cannot be used on {noun}; those that can "

@@ -2,7 +2,7 @@
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from absl import flags
 
@@ -120,8 +120,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "backbone_weights",
     None,
-    "PEMF only: imagenet, none (random) or the path of a file. Default: "
-    "imagenet; none on the simulated corpus.",
+    "PEMF, and single frames of UNBC: imagenet, none (random) or the path of a "
+    "file. Default: imagenet; none on the simulated corpus.",
 )
 flags.DEFINE_string(
     "landmarks",
@@ -208,6 +208,42 @@ class Options:
 
 
 ALL_CORPORA = "all"
+# Those that not every script has a use for.
+_SPECIAL = (
+    "challenge_columns",
+    "batch_size",
+    "micro_batch",
+    "num_frames",
+    "size",
+    "balance",
+    "mixed_precision",
+    "backbone",
+    "backbone_weights",
+    "landmarks",
+    "shuffle_labels",
+    "exclude_low_expressive",
+    "augment",
+)
+
+
+def check_used(options: Options, used: Collection[str]) -> None:
+    """Refuses flags that would change nothing.
+
+    Args:
+        options: The flags.
+        used: Names of the special ones that the script looks at.
+
+    Raises:
+        ConfigurationError: Another one is set.
+    """
+    for name in _SPECIAL:
+        default = getattr(Options, name)
+        if name not in used and getattr(options, name) != default:
+            can = [f"--{name}" for name in _SPECIAL if name in used]
+            raise ConfigurationError(
+                f"--{name} changes nothing in this table; of the special "
+                f"flags it has {', '.join(can) or 'none'}"
+            )
 
 
 def define_corpus(corpora: Sequence[str]) -> None:

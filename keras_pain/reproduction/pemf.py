@@ -10,13 +10,18 @@ import numpy as np
 from keras_pain.data.frames import FrameStore, open_frames
 from keras_pain.data.landmarked import LandmarkedFrames, digest, read_landmarks
 from keras_pain.data.prepare import PreparedDataset
+from keras_pain.experiments import fine_tuned
 from keras_pain.experiments.pemf_methods import (
     METHODS,
     PemfOptions,
 )
 from keras_pain.models.convnext import BACKBONES, check_backbone
-from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.material import Faces
+from keras_pain.reproduction.experiment import (
+    Experiment,
+    backbone_weights,
+    weights_named,
+)
+from keras_pain.reproduction.material import Faces, check_method
 from keras_pain.reproduction.options import Options
 
 _LANDMARKS = "landmarks"  # the builder's config
@@ -30,10 +35,23 @@ class PemfFaces(Faces):
     """Clips of PEMF: pictures and, where a method is fed them, landmarks."""
 
     preparing = "bringing all clips into squares"
+    flags = (
+        "batch_size", "num_frames", "size", "backbone", "backbone_weights",
+        "landmarks", "shuffle_labels",
+    )  # fmt: skip
 
     def __init__(self):
         super().__init__("clips", smoke_size=32, smoke_frames=8)
         self._landmarks = ""
+
+    def check_method(self, name: str) -> None:
+        """Refuses the methods of the suite that know no classes of clips.
+
+        Raises:
+            ConfigurationError: It is one of them.
+        """
+        fits = ["majority", "stratified", *METHODS, *fine_tuned.METHODS]
+        check_method(name, fits, "clips with and without pain")
 
     def further_configs(self, options: Options) -> tuple[str, ...]:
         methods = options.methods
@@ -96,10 +114,7 @@ class PemfExperiment(Experiment):
         backbone = options.backbone or values.get("backbone", "ConvNeXtXLarge")
         check_backbone("--backbone", _full_name(backbone))
         values["backbone"] = _full_name(backbone)
-        weights = options.backbone_weights
-        if weights is None:
-            weights = "none" if small else "imagenet"
-        values["backbone_weights"] = None if weights == "none" else weights
+        values["backbone_weights"] = backbone_weights(options)
         if options.batch_size:
             values["batch_size"] = options.batch_size
         return PemfOptions(**values)
@@ -113,11 +128,7 @@ class PemfExperiment(Experiment):
     def describe(self, options: Options) -> list[str]:
         settings = self.settings_for(options)
         chosen = self.pemf_options(options)
-        weights = {
-            None: "RANDOM weights, so that its rows say nothing about a "
-            "trained one",
-            "imagenet": "ImageNet weights",
-        }.get(chosen.backbone_weights, "the weights of the given file")
+        weights = weights_named(chosen.backbone_weights)
         lines = [
             f"Clips: {settings['num_frames']} frames, as config "
             f"{self.config_for(options)} has them, of {settings['size']} x "

@@ -29,6 +29,7 @@ from keras_pain.reproduction.material import counted
 from keras_pain.reproduction.options import (
     ALL_CORPORA,
     Options,
+    check_used,
     define_corpus,
     options_of_flags,
     parse_folds,
@@ -81,6 +82,7 @@ def main(
                         "--manual_dir is the folder of one corpus: say which "
                         f"with --corpus={'|'.join(corpora)}"
                     )
+            check_used(options, set().union(*(e.flags for e in chosen)))
             for experiment in chosen:
                 reproduce(experiment, own_folder(experiment, options))
         except KerasPainError as error:
@@ -147,7 +149,11 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     settings = experiment.settings_for(options)
     if options.augment != NONE:
         loaded, note = with_generated(
-            loaded, options.augment, settings, prepared
+            loaded,
+            options.augment,
+            settings,
+            prepared,
+            lambda: material.cut(loaded, settings, options.smoke),
         )
         experiment = dataclasses.replace(experiment, augmentation=note)
     windows = {
@@ -184,6 +190,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             "where": {k: list(v) for k, v in experiment.where.items()},
             "smoke": options.smoke,
             "augmentation": experiment.augmentation,
+            **material.identity(loaded),
         },
         epochs=epochs,
         extra=material.options(experiment, options),
@@ -223,6 +230,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
                 all(map(has_owners_split, subjects.values())),
                 options,
             )
+            + material.remarks(loaded, settings)
         ),
         subject_lists=tuple(subject_lists),
     )
@@ -318,9 +326,14 @@ def _header(
             "This release has no train / validation split: the test subjects "
             "of the hold-out are drawn by us (seed 0), not the challenge's."
         )
-    refused = sum(file["refused"] for file in prepared.report)
+    refused = {
+        file["path"]
+        for part in (prepared, *prepared.further)
+        for file in part.report
+        if file["refused"]
+    }
     if refused:
-        lines.append(f"Raw files refused and left out: {refused}.")
+        lines.append(f"Raw files refused and left out: {len(refused)}.")
     return lines
 
 

@@ -6,6 +6,8 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
+from keras_pain.corpora import manifest
+from keras_pain.corpora.files import RawFile
 from keras_pain.corpora.pemf import layout as facts
 from keras_pain.errors import ConfigurationError
 from tfds_builders.clip_maker import ClipSettings
@@ -68,29 +70,47 @@ class Builder(FaceBuilder):
         ),
     ]
 
+    _landmarks = ""
+
     def settings(self, root: str | os.PathLike) -> ClipSettings:
         settings = super().settings(root)
-        if settings.content != "landmarks":
-            return dataclasses.replace(settings, landmarks="")
-        source = self.options().get("landmarks")
-        if source is None:
-            folder = self._find_files(root)[0].root / _LANDMARKS_FOLDER
-            if not folder.is_dir():
-                raise ConfigurationError(
-                    f"{pathlib.Path(root)}: PEMF has no landmarks of its own; "
-                    f"set {LANDMARKS_VARIABLE} to csv:FOLDER, tflite:FILE or "
-                    f"dlib:FILE, or put a CSV file for each clip into "
-                    f"{folder.name}/ there"
-                )
-            source = f"csv:{folder}"
-        return dataclasses.replace(settings, landmarks=source)
+        landmarks = self._find_landmarks(root)
+        return dataclasses.replace(settings, landmarks=landmarks)
 
     def options(self) -> dict[str, str]:
         options = super().options()
-        if self.builder_config.content == "landmarks":
-            source = self.builder_config.landmarks or os.environ.get(
-                LANDMARKS_VARIABLE
-            )
-            if source:
-                options["landmarks"] = source
+        kind, _, path = self._landmarks.partition(":")
+        if path:
+            # The fingerprint of the raw files does not cover them.
+            fingerprint = _fingerprint(pathlib.Path(path))
+            options |= {"landmarks": kind, "landmarks_sha256": fingerprint}
         return options
+
+    def _find_files(self, root: str | os.PathLike) -> list[RawFile]:
+        self._landmarks = self._find_landmarks(root)
+        return super()._find_files(root)
+
+    def _find_landmarks(self, root: str | os.PathLike) -> str:
+        """Where the points come from, `csv:FOLDER` for example."""
+        if self.builder_config.content != "landmarks":
+            return ""
+        source = self.builder_config.landmarks or os.environ.get(
+            LANDMARKS_VARIABLE
+        )
+        if source:
+            return source
+        folder = super()._find_files(root)[0].root / _LANDMARKS_FOLDER
+        if folder.is_dir():
+            return f"csv:{folder}"
+        raise ConfigurationError(
+            f"{pathlib.Path(root)}: PEMF has no landmarks of its own; set "
+            f"{LANDMARKS_VARIABLE} to csv:FOLDER, tflite:FILE or dlib:FILE, "
+            f"or put a CSV file for each clip into {folder.name}/ there"
+        )
+
+
+def _fingerprint(path: pathlib.Path) -> str:
+    """SHA-256 over a model, or over the CSV files of a folder."""
+    if path.is_dir():
+        return manifest.fingerprint(path, sorted(path.glob("*.csv")))
+    return manifest.fingerprint(path.parent, [path])

@@ -16,7 +16,10 @@ from keras_pain.errors import ConfigurationError, KerasPainError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
     parser.add_argument(
-        "--input", required=True, help="folder of faces, JPEG or PNG"
+        "--input",
+        required=True,
+        help="dataset of faces with PSPI, the folder of its version that "
+        "`tfds build` wrote; or a folder of faces, JPEG or PNG",
     )
     parser.add_argument(
         "--output", required=True, help="folder to write to or to go on in"
@@ -29,9 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "depth model; or geometric, which needs no model and is not GSFF",
     )
     parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="of a dataset: every so many frames of a sequence [1]",
+    )
+    parser.add_argument(
+        "--all_frames",
+        action="store_true",
+        help="of a dataset: frames without pain, too [PSPI above 0 only]",
+    )
+    parser.add_argument(
         "--labels",
-        help="CSV with file, subject, clip, frame, pspi [labels.csv of the "
-        "input, if it is there]",
+        help="of a folder of faces: CSV with file, subject, clip, frame, pspi "
+        "[labels.csv of the input, if it is there]",
     )
     parser.add_argument(
         "--landmarks",
@@ -152,8 +166,15 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     from keras_pain.signals.faces.detect import FaceDetector
 
     _check_folders(pathlib.Path(args.input), pathlib.Path(args.output))
+
+    def start() -> None:
+        # MTCNN provokes an error, which it handles, where it sees no face.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        start_tensorflow()
+        _leave_gpu_to_torch()
+
     # What is checked quickly comes first: a model takes its time to load.
-    frames = sources.find_sources(args.input, args.labels)
+    frames = _frames(args, start)
     points = landmarks.open_landmarks(args.landmarks, args.input)
     options = RunOptions(
         seed=args.seed,
@@ -161,24 +182,20 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
         copies=args.copies,
         batch=args.batch,
         skip_bad=args.on_bad_file == "skip",
-        simulated=_is_simulated(pathlib.Path(args.input)),
+        simulated=sources.is_simulated(args.input),
         progress=True,
     )
     check = FaceCheck(FaceDetector(), args.min_iou)
     prompts = PromptBuilder(args.prompt, args.user_prompt)
     generator = _generator(args)
-    # MTCNN provokes an error, which it handles, where it sees no face at all.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    start_tensorflow()
-    _leave_gpu_to_torch()
+    start()
     parts = Parts(points, generator, check, prompts)
     summary = generate(frames, args.output, parts, options)
     folder = OutputFolder(
         args.output, settings_of(parts, options), simulated=options.simulated
     )
     sheet = contact_sheet(folder, frames)
-    labelled = any(frame.pspi is not None for frame in frames)
-    _print_summary(summary, points, folder, labelled)
+    _print_summary(summary, points, folder, frames)
     print(sheet)
     if not summary.good:
         raise KerasPainError(
@@ -187,6 +204,24 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
             "and another --output"
         )
     return 0
+
+
+def _frames(args: argparse.Namespace, start: Callable[[], None]) -> list:
+    from keras_pain.augment.gsff import sources
+
+    if sources.is_dataset(args.input):
+        if args.labels is not None:
+            raise ConfigurationError(
+                "--labels is for folders of faces; a dataset has its own"
+            )
+        start()  # TensorFlow Datasets may read it
+        return sources.of_dataset(args.input, args.every, args.all_frames)
+    if args.every != 1 or args.all_frames:
+        raise ConfigurationError(
+            "--every and --all_frames choose from a dataset; --input "
+            f"{args.input} is none: it has no dataset_info.json"
+        )
+    return sources.find_sources(args.input, args.labels)
 
 
 def _generator(args: argparse.Namespace):
@@ -230,14 +265,7 @@ def _check_folders(source: pathlib.Path, target: pathlib.Path) -> None:
         )
 
 
-def _is_simulated(folder: pathlib.Path) -> bool:
-    """Whether a simulator of a corpus left its note there or above."""
-    folder = folder.resolve()
-    places = (folder, *folder.parents)
-    return any((place / "SIMULATED.txt").exists() for place in places)
-
-
-def _print_summary(summary, points, folder, labelled: bool) -> None:
+def _print_summary(summary, points, folder, frames) -> None:
     mark = "SIMULATED, " if folder.simulated else ""
     print(
         f"{folder.path}: {mark}{summary.good} good pictures, "
@@ -254,12 +282,13 @@ def _print_summary(summary, points, folder, labelled: bool) -> None:
         print(f"passed over, {problem}: {_some(names)}")
     for note, count in sorted(summary.notes.items()):
         print(f"noted, {note}: {count} frames")
-    if not labelled:
+    if all(frame.pspi is None for frame in frames):
         print(
             "noted, there are no labels: the pictures cannot go into training; "
             "give them with --labels"
         )
-    if not getattr(points, "measured", True):
+    given = all(frame.points is not None for frame in frames)
+    if not given and not getattr(points, "measured", True):
         print(
             "noted, landmarks are a schematic face put on five points; give "
             "measured ones with --landmarks"

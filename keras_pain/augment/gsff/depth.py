@@ -1,5 +1,6 @@
 """Where the depth map comes from that the generator keeps to."""
 
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from keras_pain.augment.gsff.digest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError
 
 _CURE = "store one array of distances a picture, (height, width), as .npy"
@@ -33,7 +35,7 @@ class DepthSource(Protocol):
         """
 
     def describe(self) -> str:
-        """What it is, as the manifest says it."""
+        """What it is, as the manifest says it; of files with their hash."""
 
 
 class PipelineDepth:
@@ -113,7 +115,11 @@ class StoredDepth:
 
     def describe(self) -> str:
         """See `DepthSource.describe`."""
-        return f"npy:{self.folder.name}"
+        return f"npy, sha256 {self._sha256}"
+
+    @functools.cached_property
+    def _sha256(self) -> str:
+        return content_hash(self.folder, ".npy")
 
 
 def open_depth(text: str) -> DepthSource:

@@ -17,6 +17,7 @@ import numpy as np
 from keras_pain.augment.gsff import released, weights
 from keras_pain.augment.gsff.depth import DepthSource, PipelineDepth
 from keras_pain.augment.gsff.generators import Batch
+from keras_pain.augment.gsff.tokens import LIMIT
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
 
 PACKAGES = ("torch", "diffusers", "transformers")
@@ -42,8 +43,8 @@ class DiffusersGenerator:
         device: torch's name of a device; None takes a GPU where there is one.
 
     Raises:
-        ConfigurationError: A setting is out of range, or the extra is not
-            installed.
+        ConfigurationError: A setting is out of range, the negative prompt
+            longer than the model reads, or the extra is not installed.
         BadFileError: The folder is no such model, or lacks weights.
         KerasPainError: The hub does not hand it out.
     """
@@ -86,6 +87,12 @@ class DiffusersGenerator:
         self._pipeline = _load(
             folder, getattr(self._torch, self.dtype), self.device
         )
+        count = self.count_tokens(negative_prompt)
+        if count > LIMIT:
+            raise ConfigurationError(
+                f"the negative prompt has {count} tokens, of which the model "
+                f"reads {LIMIT}; give a shorter --negative_prompt"
+            )
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text by the model's own tokenizer, ends included."""

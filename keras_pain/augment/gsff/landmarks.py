@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_pain.augment.gsff.digest import content_hash
 from keras_pain.augment.gsff.sources import Source
 from keras_pain.errors import BadFileError, ConfigurationError
 from keras_pain.signals.landmarks.points import NUM_POINTS, PARTS, front_face
@@ -192,6 +193,22 @@ def open_landmarks(
         return open_source(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}, and from mtcnn") from error
+
+
+def describe_landmarks(landmarks: LandmarkSource) -> dict:
+    """What a source is, so that a run is not gone on with from another.
+
+    Args:
+        landmarks: The source.
+
+    Returns:
+        Its kind and, where it reads files, their hash; JSON-able.
+    """
+    kind = {"kind": type(landmarks).__name__}
+    path = getattr(landmarks, "path", None)
+    if path is None:
+        return kind
+    return {**kind, "sha256": content_hash(path, ".csv")}
 
 
 def points_of(

@@ -13,7 +13,11 @@ import numpy as np
 
 import keras_pain
 from keras_pain.augment.gsff.generators import Batch
-from keras_pain.augment.gsff.landmarks import points_of
+from keras_pain.augment.gsff.landmarks import (
+    complete,
+    describe_landmarks,
+    points_of,
+)
 from keras_pain.augment.gsff.manifest import GOOD, REJECTED, OutputFolder
 from keras_pain.augment.gsff.parts import Parts, RunOptions, RunSummary
 from keras_pain.augment.gsff.pictures import Picture, decode, encode_png
@@ -46,7 +50,7 @@ def settings_of(parts: Parts, options: RunOptions) -> dict:
     settings = {
         "method": parts.generator.method,
         "generator": parts.generator.describe(),
-        "landmarks": type(parts.landmarks).__name__,
+        "landmarks": describe_landmarks(parts.landmarks),
         "check": parts.check.describe(),
         "seed": options.seed,
         "same_seed": options.same_seed,
@@ -87,20 +91,22 @@ def generate(
         raise ConfigurationError(
             f"two frames are called {name[0][0]}" if name else "no frames"
         )
+    settings = settings_of(parts, options)
     folder = OutputFolder(
         output,
-        settings_of(parts, options),
+        settings,
         simulated=options.simulated,
         versions=_versions(parts),
     )
-    run = _Run(folder, parts, options)
+    run = _Run(folder, parts, options, settings["landmarks"])
     run.all(sources)
     return run.summary(counts)
 
 
 class _Run:
-    def __init__(self, folder: OutputFolder, parts: Parts, options: RunOptions):
+    def __init__(self, folder, parts: Parts, options: RunOptions, landmarks):
         self.folder, self.parts, self.options = folder, parts, options
+        self.landmarks = landmarks
         self.done = folder.finished()
         self.kept = self.made = 0
         self.skipped: list[tuple[str, str]] = []
@@ -194,10 +200,14 @@ class _Run:
         )
 
     def _check_same(self, line: dict, source: Source, digest: str) -> None:
+        points = line["points_sha256"]
+        if source.points is not None:
+            points = _hash_of(complete(source.points))
         for what, old, new in (
             ("content", line["source_sha256"], digest),
             ("label", line["pspi"], source.pspi),
             ("subject", line["subject"], source.subject),
+            ("set of landmarks", line["points_sha256"], points),
         ):
             if old != new:
                 raise ConfigurationError(
@@ -243,10 +253,9 @@ class _Run:
             "method": self.parts.generator.method,
             "parameters": self.parts.generator.describe(),
             "landmarks": (
-                type(self.parts.landmarks).__name__
-                if source.points is None
-                else "with the frame"
+                self.landmarks if source.points is None else "with the frame"
             ),
+            "points_sha256": _hash_of(job.points),
             "notes": list(job.picture.notes),
             "versions": self.versions,
         }
@@ -268,6 +277,10 @@ def image_seed(seed: int, name: str, copy: int) -> int:
     """
     text = f"{seed}\n{name}\n{copy}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 1
+
+
+def _hash_of(points: np.ndarray) -> str:
+    return hashlib.sha256(points.astype(np.float32).tobytes()).hexdigest()
 
 
 def _versions(parts: Parts) -> dict[str, str]:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from keras_pain.augment.gsff.released import PSPI_RANGE
-from keras_pain.data.clips import ClipSet
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.data.clips import ClipSet, cut_clips
+from keras_pain.data.frames import open_frames
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
 
 LABELS_FILE = "labels.csv"
+_DATASET_FILE = "dataset_info.json"  # of TFDS
 _ENDINGS = (".jpg", ".jpeg", ".png")
 _COLUMNS = ("file", "subject", "clip", "frame", "pspi")
 _HEADER = f"a first line {','.join(_COLUMNS)}"
@@ -111,7 +113,10 @@ def find_sources(
         }
     if not rows:
         raise BadFileError(
-            folder, "holds no pictures", "give a folder of JPEG or PNG files"
+            folder,
+            "holds no pictures",
+            "give a folder of JPEG or PNG files, or that of a dataset's "
+            "version, e.g. unbc_mcmaster/c224/1.0.0",
         )
     sources = {}
     for path, row in sorted(rows.items()):
@@ -123,6 +128,62 @@ def find_sources(
             )
         sources[name] = Source(name, _reader(folder / path), **row)
     return list(sources.values())
+
+
+def is_dataset(folder: str | os.PathLike) -> bool:
+    """Whether a folder is a version of a dataset that was built."""
+    return (pathlib.Path(folder) / _DATASET_FILE).is_file()
+
+
+def is_simulated(folder: str | os.PathLike) -> bool:
+    """Whether pictures are simulated.
+
+    Args:
+        folder: A dataset, which notes it; or a folder of pictures, where a
+            simulator of a corpus left its note there or above.
+    """
+    folder = pathlib.Path(folder).resolve()
+    if is_dataset(folder):
+        import tensorflow_datasets as tfds
+
+        return tfds.builder_from_directory(folder).info.metadata["simulated"]
+    places = (folder, *folder.parents)
+    return any((place / "SIMULATED.txt").exists() for place in places)
+
+
+def of_dataset(
+    folder: str | os.PathLike, every: int = 1, all_frames: bool = False
+) -> list[Source]:
+    """Frames of a dataset of faces, those that table 10 can train on.
+
+    Args:
+        folder: Folder of its version, as `tfds build` writes it.
+        every: Every so many frames of a sequence.
+        all_frames: Also those without pain, which are most. Unsaid: which
+            frames the paper's pictures are made from.
+
+    Returns:
+        The frames in which a face was found, see `from_clips`.
+
+    Raises:
+        ConfigurationError: The dataset has no PSPI, or `every` is below 1.
+        KerasPainError: No frame is left, or the dataset cannot be read.
+    """
+    clips = cut_clips(
+        open_frames(folder),
+        label="pspi",
+        level="frame",
+        every=every,
+        faces_only=True,
+    )
+    if not all_frames:
+        clips = clips.take(clips.y > 0)
+    if not len(clips):
+        raise KerasPainError(
+            f"{folder}: none of the chosen frames shows pain; take those "
+            "without pain, too (--all_frames), or a smaller --every"
+        )
+    return list(from_clips(clips))
 
 
 def from_clips(clips: ClipSet) -> Iterator[Source]:

@@ -17,6 +17,7 @@ from keras_pain.corpora.folders import child, is_leaving, report_with_first
 from keras_pain.corpora.simulated import is_simulated
 from keras_pain.corpora.survey import shorten
 from keras_pain.corpora.unbc_mcmaster import layout as facts
+from keras_pain.corpora.unbc_mcmaster.people import whose, without_duplicates
 from keras_pain.errors import KerasPainError
 
 
@@ -49,11 +50,12 @@ def find_files(
         layout: `"archive"`.
 
     Returns:
-        One file a sequence, by subject and name. `info` has `images` (number
-        to path), `pspi`, `facs`, `aam` (number to path each) and `scales`
-        (scale to path). What is odd about the folder as a whole (doubled
-        folders, other case, stray files) is reported with the first sequence
-        that can be read.
+        One file a sequence, by subject and name. Its name tells whose it is,
+        not its folder; of several of one name one is read. `info` has `images`
+        (number to path), `pspi`, `facs`, `aam` (number to path each) and
+        `scales` (scale to path). What is odd about the folder as a whole
+        (doubled folders, other case, stray files) is reported with the first
+        sequence that can be read.
 
     Raises:
         KerasPainError: There are no sequences.
@@ -74,10 +76,10 @@ def find_files(
         )
     }
     simulated = is_simulated(base)
-    files = [
-        _raw_file(base, subject, folder, places, search, simulated)
-        for subject, folder in search.sequences(places["images"])
-    ]
+    files = without_duplicates(
+        _raw_file(base, place, folder, places, search, simulated)
+        for place, folder in search.sequences(places["images"])
+    )
     if not files:
         raise _nothing_found(root)
     return report_with_first(files, search.findings())
@@ -114,7 +116,7 @@ class _Search:
         return folder
 
     def sequences(self, images: pathlib.Path):
-        """Subject and folder of each sequence."""
+        """Whose folder each sequence lies in, and its own."""
         for person in _listed(images):
             if not person.is_dir() or is_leaving(person, images):
                 self.strays.append(person.name)
@@ -128,6 +130,12 @@ class _Search:
                     yield person.name.lower(), folder
                 else:
                     self.strays.append(folder.name)
+
+    def belonging(self, tree, people, name: str) -> pathlib.Path | None:
+        """What a tree of labels holds for a sequence, with any of them."""
+        folders = (tree and child(tree, person) for person in people)
+        found = (f and child(self.inner(f), name) for f in folders)
+        return next(filter(None, found), None)
 
     def numbered(self, folder, sequence, endings, suffix="") -> dict:
         """Number of a frame to its file; others are strays."""
@@ -187,41 +195,27 @@ def _find_base(root: pathlib.Path) -> pathlib.Path | None:
     return None
 
 
-def _raw_file(base, subject, folder, places, search, simulated) -> RawFile:
+def _raw_file(base, place, folder, places, search, simulated) -> RawFile:
     sequence = folder.name.lower()
-    match = facts.SEQUENCE.fullmatch(folder.name)
-    findings, refusal = [], None
-    if match is None:
-        refusal = (
-            "unknown_name",
-            "its name is not <subject>t<test><movement><aff|unaff>",
-            "give it the name its owners gave it, or move it out of here",
-        )
-    elif match["code"].lower() != subject.partition("-")[2]:
-        detail = (
-            f"its name says {match['code']}, its folder {subject}: believed"
-        )
-        findings.append(Finding("subject_against_folder", "noted", detail))
-    if subject not in facts.SUBJECTS:
-        detail = f"{subject} is none of the 25 subjects; kept"
-        findings.append(Finding("unknown_subject", "noted", detail))
+    subject, findings, refusal = whose(place, folder.name)
     info = {"simulated": simulated, "scales": {}}
     info["images"] = search.numbered(
         search.inner(folder), sequence, facts.IMAGE_ENDINGS
     )
+    people = dict.fromkeys((subject, place))
     for name, suffix in (("pspi", "_facs"), ("facs", "_facs"), ("aam", "_aam")):
-        labels = places[name] and child(places[name], subject)
-        labels = labels and child(search.inner(labels), folder.name)
+        labels = search.belonging(places[name], people, folder.name)
         info[name] = (
             search.numbered(search.inner(labels), sequence, (".txt",), suffix)
             if labels and labels.is_dir()
             else {}
         )
     for scale in facts.SCALES:
-        labels = places[scale] and child(places[scale], subject)
-        label = labels and child(search.inner(labels), f"{folder.name}.txt")
+        label = search.belonging(places[scale], people, f"{folder.name}.txt")
         if label and label.is_file():
             info["scales"][scale] = label
+    # Two people may each have a folder of a name that says nothing.
+    name = sequence if refusal is None else f"{place} {sequence}"
     if not info["images"] and refusal is None:
         refusal = (
             "no_pictures",
@@ -232,7 +226,7 @@ def _raw_file(base, subject, folder, places, search, simulated) -> RawFile:
     return RawFile(
         path=folder,
         layout=facts.LAYOUTS[0],
-        name=sequence,
+        name=name,
         subject_id=subject,
         group="patient",
         root=base,

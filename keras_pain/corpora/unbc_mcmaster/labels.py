@@ -14,7 +14,8 @@ class LabelReader:
     """Reads label files and counts what had to be repaired.
 
     A decimal comma is repaired, as no number here has another use for it; an
-    empty file is a missing label; anything else that is no number is refused.
+    empty file is a missing label; anything else that is no number raises an
+    error, or is None where landmarks are asked for.
     """
 
     def __init__(self):
@@ -40,9 +41,8 @@ class LabelReader:
                 _CURE,
                 rule="unreadable",
             ) from error
-        if "," in text:
-            self.commas.append(path.name)
-            text = text.replace(",", ".")
+        commas = "," in text
+        text = text.replace(",", ".")
         rows = []
         for number, line in enumerate(text.splitlines(), start=1):
             try:
@@ -58,6 +58,8 @@ class LabelReader:
                 )
             if values:
                 rows.append(values)
+        if commas:
+            self.commas.append(path.name)
         return rows
 
     def number(self, path: pathlib.Path, limits: tuple[float, float]) -> float:
@@ -114,7 +116,10 @@ class LabelReader:
 
     def points(self, path: pathlib.Path) -> np.ndarray | None:
         """`(66, 2)` float32, or None where the file does not hold 66 pairs."""
-        rows = self.rows(path)
+        try:
+            rows = self.rows(path)
+        except BadFileError:
+            return None
         if len(rows) != facts.NUM_LANDMARKS or {len(r) for r in rows} != {2}:
             return None
         return np.array(rows, np.float32)

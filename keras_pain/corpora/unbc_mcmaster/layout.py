@@ -22,6 +22,8 @@ SEQUENCE_LABELS = "Sequence_Labels"
 # Per-sequence scale to its range: visual analogue scale, observer's rating,
 # affective and sensory verbal scale.
 SCALES = {"vas": (0, 10), "opr": (0, 5), "aff": (0, 15), "sen": (0, 15)}
+# The one that tables are made of. The ranges of the others nobody confirms.
+NEEDED_SCALE = "vas"
 
 SUBJECT = re.compile(r"\d{3}-(?P<code>[a-z]{2}\d{3})", re.IGNORECASE)
 SEQUENCE = re.compile(
@@ -47,5 +49,7 @@ SUBJECTS = tuple(
     120-kz120 121-vw121 123-jh123 124-dn124
     """.split()
 )
+# The letters and digits that names of sequences begin with.
+SUBJECT_OF = {subject.partition("-")[2]: subject for subject in SUBJECTS}
 # The one of them who is known to have two sequences only.
 FEW_SEQUENCES = {"059-fn059": 2}

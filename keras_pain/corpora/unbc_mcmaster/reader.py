@@ -58,10 +58,13 @@ def read_file(
 
     Returns:
         The recording, without a frame rate, and what was found. The PSPI of
-        the files is kept, also where the action units say otherwise.
+        the files is kept, also where the action units say otherwise. Only
+        pictures, PSPI and VAS are needed: of other files that cannot be used
+        the labels are unknown.
 
     Raises:
-        BadFileError: A picture or label file cannot be used.
+        BadFileError: A picture, or a file of PSPI or VAS that is not empty,
+            cannot be used.
     """
     raw_file.check_refusal()
     info = raw_file.info
@@ -76,14 +79,10 @@ def read_file(
     numbers = list(images)
     labels = LabelReader()
     findings = [*raw_file.findings, *_about_numbers(numbers)]
-    scales = {
-        scale: labels.number(info["scales"][scale], limits)
-        if scale in info["scales"]
-        else np.nan
-        for scale, limits in facts.SCALES.items()
-    }
+    scales, bad_scales = _scales(info["scales"], labels)
     scores = _scores(info["pspi"], numbers, labels)
-    units, others = _units(info["facs"], numbers, labels)
+    units, others, bad_units = _units(info["facs"], numbers, labels)
+    findings += [*bad_scales, *bad_units]
     points, bad_points = _points(info["aam"], numbers, labels)
     findings += _about_labels(info, numbers, labels, others, bad_points)
     findings += _compare(numbers, scores, units)
@@ -126,6 +125,19 @@ def _about_numbers(numbers: list[int]) -> list[Finding]:
     return [Finding("missing_frames", "noted", detail)]
 
 
+def _scales(files, labels) -> tuple[dict[str, float], list[Finding]]:
+    values, findings = dict.fromkeys(facts.SCALES, np.nan), []
+    for scale, path in files.items():
+        try:
+            values[scale] = labels.number(path, facts.SCALES[scale])
+        except BadFileError as error:
+            if scale == facts.NEEDED_SCALE:
+                raise
+            detail = f"{scale.upper()} file: {error.problem}; unknown"
+            findings.append(Finding(error.rule, "noted", detail))
+    return values, findings
+
+
 def _scores(files, numbers, labels) -> np.ndarray:
     limits = (0, facts.PSPI_MAX)
     values = [
@@ -135,15 +147,30 @@ def _scores(files, numbers, labels) -> np.ndarray:
     return np.array(values, np.float32)
 
 
-def _units(files, numbers, labels) -> tuple[np.ndarray, set[int]]:
+def _units(
+    files, numbers, labels
+) -> tuple[np.ndarray, set[int], list[Finding]]:
     units = np.full((len(numbers), len(facts.CODED_UNITS)), np.nan, np.float32)
-    others = set()
+    others, errors = set(), []
     for row, number in enumerate(numbers):
-        if number in files:
+        if number not in files:
+            continue
+        try:
             coded = labels.units(files[number])
-            units[row] = [coded.pop(unit, 0.0) for unit in facts.CODED_UNITS]
-            others |= coded.keys()
-    return units, others
+        except BadFileError as error:
+            errors.append(error)
+            continue
+        units[row] = [coded.pop(unit, 0.0) for unit in facts.CODED_UNITS]
+        others |= coded.keys()
+    if not errors:
+        return units, others, []
+    first = errors[0]
+    detail = (
+        f"{len(errors)} FACS files cannot be used, the first "
+        f"{pathlib.Path(first.path).name}: {first.problem}; "
+        "unknown there"
+    )
+    return units, others, [Finding(first.rule, "noted", detail)]
 
 
 def _points(files, numbers, labels) -> tuple[np.ndarray, list[int]]:
