@@ -59,7 +59,6 @@ def timed(function: Callable, *arguments) -> Lap:
 
 def plain_fold(load, settings, task, epochs: int, folder: Path) -> None:
     """One fold with nothing kept: data, network, training, prediction."""
-    import keras
     import numpy as np
 
     from keras_pain.data.channels import arranged
@@ -70,11 +69,13 @@ def plain_fold(load, settings, task, epochs: int, folder: Path) -> None:
     from keras_pain.experiments.methods import FitReport
     from keras_pain.experiments.metrics import compute_metrics
     from keras_pain.experiments.runner import fold_seed
+    from keras_pain.experiments.seeds import set_seeds
     from keras_pain.models.registry import MODELS
 
-    keras.backend.clear_session()
+    # `clear_session` and Keras' own seeding would throw away what the runner
+    # keeps, in its turn; a network that is built anew has nothing to lose.
     entry, seed = MODELS[task.method], fold_seed(task.key.seed, task.number)
-    keras.utils.set_random_seed(seed)
+    set_seeds(seed)
     data = prepare_fold(cut_windows(load(), settings), task.fold, seed)
     train, validation, test = (
         arranged(part, entry.channel_order)

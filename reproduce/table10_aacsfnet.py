@@ -6,8 +6,9 @@
 `as_published` is the released code, network, schedule and evaluation; in
 `leak_free` all of it is mended. Most frames show no pain: `--balance=sampling`
 or `--balance=weights` (ours, the paper is silent) does something about it.
-`--augment=FOLDER` trains on the pictures of a `keras-pain gsff` run as well,
-`--augment=geometric` on those of a substitute without a model.
+`--augment=FOLDER` adds to each network a row that is trained on the pictures
+of a `keras-pain gsff` run as well, `--augment=geometric` on those of a
+substitute without a model.
 `--methods=aacsfnet_as_coded --protocol=leak_free` tests the released network
 and its schedule without the released evaluation. The residual network starts
 from torchvision's ImageNet weights, as released (`--backbone_weights`: a file
@@ -104,6 +105,7 @@ EXPERIMENT = Experiment(
     config="c224",
     simulated_config="c112",
     simulated_corpus=SIMULATED_CORPORA[CORPUS],
+    smoke_corpus={"subjects": 8, "sequences": 16, "frames": 10},
     # unsaid: the released code reads folders of cropped faces made elsewhere;
     # frames without a found face are left out.
     settings={

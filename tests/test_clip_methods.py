@@ -121,19 +121,30 @@ def test_no_update_goes_on_in_the_next_epoch(clips):
     assert int(method.model.optimizer.iterations) == 4
 
 
-@pytest.mark.parametrize("schedule", [(), ("cosine",)])
-def test_networks_with_a_schedule_do_not_pile_up(clips, schedule, monkeypatch):
+def test_one_network_serves_folds_of_other_lengths(clips, monkeypatch):
+    """Its schedule goes by epochs, of which only the steps differ."""
     monkeypatch.setattr(reuse, "_kept", {})
     recipe = dataclasses.replace(
         MODELS["l3d"].recipe,
-        schedule=schedule,
+        schedule=("cosine",),
         sources={**MODELS["l3d"].recipe.sources, "schedule": "test"},
     )
-    method = ClipMethod(
-        "l3d", epochs=1, options=OPTIONS, recipe=recipe, reuse=True
-    )
-    method.fit(*parts(clips)[:2], seed=0)
-    assert len(reuse._kept) == (not schedule)
+    train, validation, test = parts(clips)
+
+    def predicted(train, kept):
+        method = ClipMethod(
+            "l3d", epochs=2, options=OPTIONS, recipe=recipe, reuse=kept
+        )
+        method.fit(train, validation, seed=0)
+        return method.predict(test), float(method.model.optimizer.learning_rate)
+
+    predicted(train, True)
+    short = train.take(np.arange(3))
+    again, rate = predicted(short, True)
+    assert len(reuse._kept) == 1
+    alone, same = predicted(short, False)
+    np.testing.assert_array_equal(again, alone)
+    assert rate == pytest.approx(same) == pytest.approx(0, abs=1e-9)
 
 
 def test_weights_are_known_by_their_content(tmp_path):

@@ -98,7 +98,7 @@ def test_what_is_drawn_of_validation_and_test_is_real(
     (task,) = run.tasks
     task.config = {"method": method, "defects": ()}
     real = clips.take(~clips.generated)
-    mean = clips.of_subjects(FOLD.train).y.mean()
+    mean = real.of_subjects(FOLD.train).y.mean()
     expected = np.mean((real.of_subjects(FOLD.validation).y - mean) ** 2)
     loss = aacsfnet._relative(run, task)
     assert loss.validation_constant == pytest.approx(expected)
@@ -146,7 +146,7 @@ def test_flag_needs_single_frames_and_a_run(tmp_path):
     )
     store = fake_store(people=2)
     same = with_generated(store, "none", SETTINGS, prepared, None)
-    assert same == (store, "")
+    assert same == (store, "", "")
     with pytest.raises(ConfigurationError, match="single frames"):
         with_generated(
             store, "geometric", {**SETTINGS, "level": "clip"}, prepared, None

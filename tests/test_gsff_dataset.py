@@ -95,8 +95,11 @@ def test_a_dataset_through_the_command_into_training(
     ]
     assert {v["landmarks"] for v in lines} == {"with the frame"}
     store = open_frames(dataset.path)
-    extended, note = with_generated(store, str(out), SETTINGS, dataset, None)
-    assert note.startswith("2 generated pictures (geometric")
+    extended, label, note = with_generated(
+        store, str(out), SETTINGS, dataset, None
+    )
+    assert label == "geometric"
+    assert note.startswith("trained on 2 generated pictures (geometric")
     assert cut_clips(extended, **SETTINGS).generated.sum() == 2
     # --augment geometric makes the same, of the run's samples, by the dataset.
     clips = cut_clips(store, **SETTINGS)
@@ -106,10 +109,10 @@ def test_a_dataset_through_the_command_into_training(
     )
     monkeypatch.chdir(tmp_path)
     for cut, count in ((few, 1), (clips, 2), (few, 1)):
-        _, note = with_generated(
+        _, _, note = with_generated(
             store, "geometric", SETTINGS, dataset, lambda cut=cut: cut
         )
-        assert note.startswith(f"{count} generated pictures")
+        assert note.startswith(f"trained on {count} generated pictures")
     assert not (tmp_path / "data").exists()
     (run,) = dataset.path.glob("generated/*/run.json")
     version = json.loads(run.read_text())["settings"]["generator"]["version"]
@@ -172,11 +175,11 @@ def test_pictures_of_other_frames_are_refused(
     store = open_frames(dataset.path)
     good = run_of(tmp_path / "good")
     assert (
-        "1 generated" in with_generated(store, good, SETTINGS, dataset, None)[1]
+        "1 generated" in with_generated(store, good, SETTINGS, dataset, None)[2]
     )
     left_out = {**SETTINGS, "without": ["s1"]}
     assert (
-        "0 generated" in with_generated(store, good, left_out, dataset, None)[1]
+        "0 generated" in with_generated(store, good, left_out, dataset, None)[2]
     )
     with pytest.raises(KerasPainError, match=words) as caught:
         bad = run_of(tmp_path / "bad", **changes)

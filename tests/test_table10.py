@@ -1,6 +1,7 @@
 """Table 10: frames, the released code's protocol, levels, people, figures."""
 
 import csv
+import dataclasses
 import importlib.util
 
 import keras
@@ -17,6 +18,7 @@ from keras_pain.experiments.aacsfnet_defects import AS_CODED
 from keras_pain.experiments.clip_methods import ClipMethod, ClipOptions
 from keras_pain.experiments.defects import score, scored_intensities
 from keras_pain.experiments.imbalance import balanced_feed, balanced_shares
+from keras_pain.experiments.methods import resolve_method
 from keras_pain.experiments.regression import compute_regression
 from keras_pain.experiments.store import ResultStore
 from keras_pain.reports.aggregate import collect
@@ -27,6 +29,7 @@ from keras_pain.reports.intensity_levels import (
 )
 from keras_pain.reports.relative_loss import plot_relative_losses
 from keras_pain.reproduction.aacsfnet import aacsfnet_report, rising
+from keras_pain.reproduction.experiment import with_generated_rows
 from keras_pain.reproduction.finished import FinishedRun
 
 SMALL = {
@@ -102,6 +105,42 @@ def test_as_published_is_the_released_code(script, tasks):
     vit = of(tasks, "biscale_cross_vit", "as_published")[0]
     arguments = vit.config["method"]["arguments"]
     assert arguments["class_token_keys"] and "width" not in arguments
+
+
+def test_generated_pictures_make_rows_of_their_own(script, samples):
+    table = with_generated_rows(script.TABLE, "GSFF")
+    rows = {row.method: row.label for row in table.rows}
+    assert rows["aacsfnet_generated"] == "AACSFNet + GSFF"
+    assert len(rows) == len(script.TABLE.rows) + 3  # one a network
+    material = script.EXPERIMENT.material
+    methods = ["aacsfnet", "aacsfnet_generated"]
+
+    def configs(digest):
+        planned = runner.plan(
+            {k: material.subjects(v.frames, v) for k, v in samples.items()},
+            evaluations={"loso": methods},
+            protocols=script.EXPERIMENT.protocols,
+            seeds=(0,),
+            dataset={"fingerprint": "f", "windows": {}},
+            extra={"options": dataclasses.replace(OPTIONS, generated=digest)},
+        )
+        return {
+            (method, protocol): of(planned, method, protocol)[0].config
+            for method in methods
+            for protocol in BOTH
+        }
+
+    one, other = configs("a"), configs("b")
+    for (method, protocol), config in one.items():
+        same = config == other[method, protocol]
+        # Rows without them stay what they are in a run without --augment.
+        assert same == (method == "aacsfnet")
+        plain = dict(one["aacsfnet", protocol]["method"])
+        assert config["method"]["recipe"] == plain["recipe"]
+        assert config["method"]["arguments"] == plain["arguments"]
+    for name, wanted in zip(methods, (False, True), strict=True):
+        method = resolve_method(name)
+        assert (method.name, method.augment) == (name, wanted)
 
 
 def test_leak_free_is_corrected(tasks):

@@ -19,14 +19,16 @@ from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.digests import weights_identity
 from keras_pain.experiments.imbalance import balanced_feed
 from keras_pain.experiments.keys import canonical_json
-from keras_pain.experiments.methods import FitReport, Method
+from keras_pain.experiments.methods import GENERATED_TOO, FitReport, Method
 from keras_pain.experiments.reuse import fresh_models, trace
+from keras_pain.experiments.seeds import set_seeds
 from keras_pain.experiments.training import (
     class_weights,
     dtype_policy,
     make_loss,
     make_optimizer,
     never_xla_on_cpu,
+    set_steps,
 )
 from keras_pain.models.entry import ModelEntry
 from keras_pain.models.registry import CLIPS, FRAMES, MODELS
@@ -54,6 +56,8 @@ class ClipOptions:
             `keras_pain.experiments.imbalance.BALANCES`.
         learning_rates: By entry, replace those of their recipes; not that
             of a recipe that a protocol brings.
+        generated: Which generated pictures there are; part of the
+            configuration of those who train on them.
         arguments: Arguments of model builders; each takes those that it
             knows and that neither its entry nor the protocol sets.
     """
@@ -64,6 +68,7 @@ class ClipOptions:
     jitter: Jitter = Jitter()
     balance: str = "none"
     learning_rates: dict = dataclasses.field(default_factory=dict)
+    generated: str = ""
     arguments: dict = dataclasses.field(default_factory=dict)
 
 
@@ -77,10 +82,10 @@ class ClipMethod(Method):
         recipe: Replaces the entry's.
         reuse: See `keras_pain.experiments.neural.KerasMethod`.
         entry: Replaces that of the registry.
+        generated: Whether it is trained on generated pictures as well, where
+            a run has any; its name says so.
         **arguments: Passed to the model builder.
     """
-
-    augment = True
 
     def __init__(
         self,
@@ -90,9 +95,11 @@ class ClipMethod(Method):
         recipe=None,
         reuse: bool = False,
         entry: ModelEntry | None = None,
+        generated: bool = False,
         **arguments,
     ):
-        self.name = name
+        self.name = name + GENERATED_TOO if generated else name
+        self.augment = generated
         self._entry = entry or MODELS[name]
         self._options = options
         known = inspect.signature(self._entry.builder).parameters
@@ -109,7 +116,7 @@ class ClipMethod(Method):
         self.model: keras.Model | None = None
 
     def fit(self, train: ClipSet, validation: ClipSet, seed: int) -> FitReport:
-        keras.utils.set_random_seed(seed)
+        set_seeds(seed)
         batch, steps, accumulate = self._batches(len(train))
         self._build(train, steps, accumulate)
         if train.num_classes:
@@ -161,6 +168,8 @@ class ClipMethod(Method):
     def config(self) -> dict:
         options = dataclasses.asdict(self._options)
         del options["arguments"], options["learning_rates"]
+        if not self.augment:
+            del options["generated"]
         arguments = dict(self._arguments)
         for name, imagenet in _PRETRAINED.items():
             if arguments.get(name) is not None:
@@ -204,10 +213,9 @@ class ClipMethod(Method):
             key,
             lambda: (self._new_model(clips),),
             lambda model: self._compile(model, clips, steps, accumulate),
-            # A schedule is compiled in, and hangs on the steps of an epoch,
-            # which hardly two folds share: kept networks would only pile up.
-            self._reuse and not self.recipe.schedule,
+            self._reuse,
         )
+        set_steps(self.model.optimizer, steps)
 
     def _new_model(self, clips: ClipSet) -> keras.Model:
         policy = dtype_policy(self._options.mixed_precision)
@@ -270,12 +278,17 @@ def _rows(history: keras.callbacks.History) -> list[dict]:
     ]
 
 
-def _method(name: str):
-    return lambda **options: ClipMethod(name, **options)
+def _method(name: str, generated: bool = False):
+    return lambda **options: ClipMethod(name, generated=generated, **options)
 
 
-METHODS = {
+_PLAIN = {
     name: _method(name)
     for name, entry in MODELS.items()
     if entry.data in (CLIPS, FRAMES)
+}
+METHODS = _PLAIN | {
+    name + GENERATED_TOO: _method(name, generated=True)
+    for name in _PLAIN
+    if MODELS[name].data == FRAMES
 }

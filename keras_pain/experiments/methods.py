@@ -38,6 +38,15 @@ class FitReport:
     trace_seconds: float = 0.0
 
 
+# Name of a network of frames that is trained on generated pictures as well.
+GENERATED_TOO = "_generated"
+
+
+def plain_name(name: str) -> str:
+    """Name of a method without generated pictures."""
+    return name.removesuffix(GENERATED_TOO)
+
+
 class Method(abc.ABC):
     """One row of a table.
 

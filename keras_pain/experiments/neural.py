@@ -16,6 +16,7 @@ from keras_pain.data.feed import (
 from keras_pain.data.windows import WindowSet
 from keras_pain.experiments.methods import FitReport, Method
 from keras_pain.experiments.reuse import fresh_models, trace
+from keras_pain.experiments.seeds import set_seeds
 from keras_pain.models import alanet
 from keras_pain.models.recipe import Recipe
 from keras_pain.models.registry import MODELS, RECONSTRUCTION, WINDOWS
@@ -57,7 +58,7 @@ class KerasMethod(Method):
         self, train: WindowSet, validation: WindowSet, seed: int
     ) -> FitReport:
         report = FitReport()
-        keras.utils.set_random_seed(seed)
+        set_seeds(seed)
         train, validation = self._arranged(train), self._arranged(validation)
         self._build(train)
         if self._start is not None:

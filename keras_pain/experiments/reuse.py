@@ -69,11 +69,24 @@ def trace(model: keras.Model, **fit_arguments) -> None:
     if getattr(model, "train_function", None) is not None:
         return
     _optimizers((model,))
+    _make_metrics(model)
     variables = [*model.variables, *model.optimizer.variables]
     before = _values(variables)
     arguments = {**fit_arguments, "steps_per_epoch": 1, "epochs": 1}
     model.fit(**{**arguments, "callbacks": None})
     _assign(variables, before)
+
+
+def _make_metrics(model: keras.Model) -> None:
+    """Makes the variables of loss and metrics.
+
+    Made while a training step is traced, they would have it traced twice.
+    """
+    (shape,) = [output.shape for output in model.outputs]
+    y = keras.ops.zeros([size or 1 for size in shape])
+    model.compute_loss(None, y, y)
+    model.compute_metrics(None, y, y)
+    model.reset_metrics()
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ from keras_pain.experiments.keys import canonical_json
 from keras_pain.experiments.methods import FitReport, Method
 from keras_pain.experiments.pemf_inputs import smote
 from keras_pain.experiments.reuse import fresh_models, trace
+from keras_pain.experiments.seeds import set_seeds
 from keras_pain.experiments.training import (
     class_weights,
     make_loss,
@@ -147,7 +148,7 @@ class SequenceMethod(Method):
         self.model_with_scale().save(folder / "model.keras")
 
     def _train(self, arrays, held, classes, seed, report: FitReport) -> None:
-        keras.utils.set_random_seed(seed)
+        set_seeds(seed)
         batch = min(self.recipe.batch_size, len(arrays[0]))
         steps = num_steps(len(arrays[0]), batch)
         self._build(arrays[0].shape[1:], classes, steps)

@@ -12,6 +12,7 @@ from keras_pain.experiments.defects import (
 from keras_pain.experiments.methods import (
     Method,
     method_config,
+    plain_name,
     resolve_method,
 )
 from keras_pain.experiments.protocols import (
@@ -106,7 +107,7 @@ def plan(
             # One traced network serves all folds of a process.
             options = {"epochs": epochs, "reuse": True, **(extra or {})}
             for defect in defects:
-                options |= defect.arguments.get(name, {})
+                options |= defect.arguments.get(plain_name(name), {})
             methods.append((name, options, resolve_method(name, **options)))
         for seed, (number, fold) in itertools.product(seeds, enumerate(folds)):
             for name, options, method in methods:

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.models.recipe import Recipe
+from keras_pain.models.schedule import EpochSchedule
 
 
 def make_optimizer(
@@ -45,14 +46,16 @@ def _rate(recipe: Recipe, steps_per_epoch: int, epochs: int, accumulate: int):
         return schedules.ExponentialDecay(
             rate, steps * accumulate, factor, staircase=True
         )
-    if kind == "cosine":
-        return schedules.CosineDecay(rate, steps_per_epoch * epochs)
-    falls, factor = values
-    return schedules.PiecewiseConstantDecay(
-        # Before epoch e the steps of e - 1 epochs are done.
-        [steps_per_epoch * (epoch - 1) - 1 for epoch in falls],
-        [rate * factor**number for number in range(len(falls) + 1)],
-    )
+    return EpochSchedule(rate, kind, epochs, steps_per_epoch, *values)
+
+
+def set_steps(
+    optimizer: keras.optimizers.Optimizer, steps_per_epoch: int
+) -> None:
+    """Tells a kept optimiser's schedule of another number of steps."""
+    rate = optimizer._learning_rate
+    if isinstance(rate, EpochSchedule):
+        rate.set_steps(steps_per_epoch)
 
 
 def make_loss(recipe: Recipe) -> keras.losses.Loss | str:

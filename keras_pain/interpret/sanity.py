@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_pain.data.windows import WindowSet
 from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.seeds import set_seeds
 from keras_pain.interpret.maps import Explanation
 from keras_pain.interpret.similarity import Similarity, similarity, stack
 
@@ -87,7 +88,7 @@ def cascading_randomisation(
     length = length if explanation.over_time else None
     layers = [part.name for part in reversed(model.layers) if part.weights]
     found: dict[str, list[Similarity]] = {name: [] for name in ("", *layers)}
-    keras.utils.set_random_seed(seed)
+    set_seeds(seed)
     # One network for all steps: what an explanation traces is traced once.
     changed = keras.models.clone_model(model)
     for _ in range(draws):

@@ -36,6 +36,9 @@ from keras_pain.models.lsfan import (
     LSFAN_RECIPE,
 )
 from keras_pain.models.registry_faces import FACE_ENTRIES, PAIN_INTENSITY
+from keras_pain.models.schedule import (
+    EpochSchedule,  # noqa: F401  saved networks name it
+)
 from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE, StackedLSTM
 
 __all__ = [

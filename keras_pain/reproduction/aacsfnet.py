@@ -93,7 +93,7 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
 
 def _relative(run: FinishedRun, task: Task) -> RelativeLoss:
     samples = task_windows(task, run.windows)
-    train = samples.of_subjects(task.fold.train).y.astype(np.float64)
+    train = _real(samples, task.fold.train).y.astype(np.float64)
     chooses = _real(samples, task.fold.validation).y.astype(np.float64)
     balance = task.config["method"]["options"]["balance"]
     feed = balanced_feed(train, balance)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 from keras_pain.corpora.biovid import LOW_EXPRESSIVE
 from keras_pain.experiments.clip_methods import ClipOptions
-from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.methods import (
+    GENERATED_TOO,
+    registered_methods,
+    resolve_method,
+)
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
 from keras_pain.experiments.trivial import METHODS as TRIVIAL_REGRESSORS
 from keras_pain.reports.tables import RowSpec, TableSpec
@@ -55,6 +59,7 @@ class Experiment:
         smoke_corpus: Over these in a smoke run.
         simulated_batch: Samples an update there, of networks of faces.
         simulated_training: Other fields of `ClipOptions` there.
+        generated: Which generated pictures a run has, `--augment`.
         pretrained: Whether networks have a ResNet-50 that starts from the
             weights of `--backbone_weights`.
     """
@@ -82,6 +87,7 @@ class Experiment:
     simulated_config: str | None = None
     simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
     smoke_corpus: Mapping = dataclasses.field(default_factory=dict)
+    generated: str = ""
     pretrained: bool = False
 
     @property
@@ -130,6 +136,7 @@ class Experiment:
             clips,
             batch_size=batch,
             micro_batch=options.micro_batch,
+            generated=self.generated,
             mixed_precision=options.mixed_precision,
         )
 
@@ -175,8 +182,8 @@ class Experiment:
             f"{line}; flips {jitter.flip:g}, shifts up to "
             f"{100 * jitter.shift:g} %, frames drawn {jitter.sampling}.",
         ]
-        if self.augmentation != "none":
-            lines.append(f"Augmentation: {self.augmentation}.")
+        if self.generated:
+            lines.append(f"Rows with a plus: {self.generated}.")
         if self.pretrained:
             weights = weights_named(chosen.arguments["resnet_weights"])
             lines.append(f"ResNet-50: starts from {weights}.")
@@ -226,6 +233,21 @@ def with_methods(
             label = labels.get(method, method)
             rows.append(RowSpec(label, method, evaluation))
     return dataclasses.replace(table, rows=tuple(rows))
+
+
+def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
+    """The table with a row of generated pictures behind each network's."""
+    rows = []
+    for row in table.rows:
+        rows.append(row)
+        more = row.method + GENERATED_TOO
+        if more in registered_methods():
+            rows.append(
+                dataclasses.replace(
+                    row, method=more, label=f"{row.label} + {label}"
+                )
+            )
+    return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
 
 
 def named_rows(table: TableSpec) -> TableSpec:

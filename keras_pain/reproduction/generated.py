@@ -1,4 +1,4 @@
-"""`--augment`: pictures that networks of single frames are trained on, too."""
+"""`--augment`: pictures that a further row of each network is trained on."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ def with_generated(
     settings: Mapping,
     prepared: PreparedDataset,
     cut: Callable[[], ClipSet],
-) -> tuple[FrameStore, str]:
+) -> tuple[FrameStore, str, str]:
     """The frames with generated pictures, and what to call these.
 
     Args:
@@ -42,7 +42,8 @@ def with_generated(
         cut: Cuts the run's samples, of which `"geometric"` makes pictures.
 
     Returns:
-        The frames, and a line for the header, `""` without pictures.
+        The frames, what the rows are called that train on the pictures, and a
+        line for the header; both `""` without pictures.
 
     Raises:
         ConfigurationError: The samples are clips, the folder is none of a run,
@@ -51,7 +52,7 @@ def with_generated(
             dataset's.
     """
     if augment == NONE:
-        return frames, ""
+        return frames, "", ""
     if settings.get("level") != "frame":
         raise ConfigurationError(
             "--augment is for tables of single frames, this one is of clips"
@@ -69,11 +70,14 @@ def with_generated(
         digest.update(identity.encode())
         digest.update(Path(picture.path).read_bytes())
     methods = ", ".join(sorted({picture.method for picture in pictures}))
-    return ExtendedFrames(frames, pictures), (
-        f"{len(pictures)} generated pictures ({methods}, "
-        f"{digest.hexdigest()[:12]}) of {len({p.subject for p in pictures})} "
-        "people, each in the training folds of its person only"
+    people = len({picture.subject for picture in pictures})
+    note = (
+        f"trained on {len(pictures)} generated pictures ({methods}, "
+        f"{digest.hexdigest()[:12]}) of {people} people as well, each in the "
+        "training folds of its person only"
     )
+    label = methods.replace("gsff", "GSFF")
+    return ExtendedFrames(frames, pictures), label, note
 
 
 def _check_origin(

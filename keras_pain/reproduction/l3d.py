@@ -52,6 +52,11 @@ SIMULATED_CORPORA = {
     "biovid": {"subjects": 6, "clips": 2, "frames": 16, "size": (260, 348)},
 }
 
+SMOKE_CORPORA = {
+    "unbc_mcmaster": {"subjects": 5, "sequences": 10, "frames": 8},
+    "biovid": {"subjects": 5, "clips": 1, "frames": 8},
+}
+
 LABELS = {"unbc_mcmaster": "vas", "biovid": "level"}
 NAMES = {"unbc_mcmaster": "UNBC-McMaster", "biovid": "BioVid Part A"}
 SCALES = {
@@ -136,6 +141,7 @@ def face_experiment(
         config="c224",
         simulated_config="c112",
         simulated_corpus=SIMULATED_CORPORA[corpus],
+        smoke_corpus=SMOKE_CORPORA[corpus],
         settings={**SETTINGS, "label": LABELS[corpus]},
         augmentation="none",
         simulated_epochs=simulated_epochs,

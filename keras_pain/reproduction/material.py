@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_pain.data.clips import ClipSet, cut_clips
+from keras_pain.data.clips import GENERATED, ClipSet, cut_clips
 from keras_pain.data.cut import cut_windows
 from keras_pain.data.frames import FrameStore, open_frames
 from keras_pain.data.prepare import PreparedDataset, load_recordings
@@ -14,6 +14,7 @@ from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import classical, clip_methods, neural, trivial
 from keras_pain.experiments.fold_data import Samples, class_counts
+from keras_pain.experiments.methods import plain_name
 from keras_pain.experiments.protocols import Subject, subjects_of
 from keras_pain.models.registry import MODELS
 
@@ -112,7 +113,7 @@ class Faces:
         fits = [
             method
             for method in clip_methods.METHODS
-            if MODELS[method].data == self.noun
+            if MODELS[plain_name(method)].data == self.noun
         ]
         check_method(name, [*trivial.METHODS, *fits], f"{self.noun} of faces")
 
@@ -152,7 +153,11 @@ class Faces:
 
     def identity(self, loaded: FrameStore) -> dict:
         """Which clips take part: a file that was refused may have none."""
-        names = "\n".join(clip.name for clip in loaded.clips)
+        names = "\n".join(
+            clip.name
+            for clip in loaded.clips
+            if not clip.name.startswith(GENERATED)
+        )
         return {"clips": hashlib.sha256(names.encode()).hexdigest()[:16]}
 
     def remarks(self, loaded: FrameStore, settings: Mapping) -> list[str]:

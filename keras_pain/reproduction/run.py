@@ -14,13 +14,18 @@ from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import runner
 from keras_pain.experiments.atomic import write_file
 from keras_pain.experiments.defects import resolve_defects, settings_with
-from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.methods import (
+    GENERATED_TOO,
+    plain_name,
+    resolve_method,
+)
 from keras_pain.experiments.protocols import Protocol, has_owners_split
 from keras_pain.experiments.store import ResultStore
 from keras_pain.reproduction.corpus import prepare
 from keras_pain.reproduction.experiment import (
     Experiment,
     named_rows,
+    with_generated_rows,
     with_methods,
 )
 from keras_pain.reproduction.finished import FinishedRun, table_report
@@ -138,6 +143,11 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     for row in table.methods:
         resolve_method(row.method)
         experiment.material.check_method(row.method)
+        if row.method.endswith(GENERATED_TOO):
+            raise ConfigurationError(
+                f"--methods: {row.method} is a row that --augment adds; name "
+                f"{plain_name(row.method)} and give --augment"
+            )
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"
@@ -148,14 +158,15 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     protocols = _protocols(experiment, options)
     settings = experiment.settings_for(options)
     if options.augment != NONE:
-        loaded, note = with_generated(
+        loaded, label, note = with_generated(
             loaded,
             options.augment,
             settings,
             prepared,
             lambda: material.cut(loaded, settings, options.smoke),
         )
-        experiment = dataclasses.replace(experiment, augmentation=note)
+        experiment = dataclasses.replace(experiment, generated=note)
+        table = with_generated_rows(table, label)
     windows = {
         protocol.name: material.cut(
             loaded,
