@@ -13,7 +13,7 @@ from keras_pain.data.clip_copies import CopyJitter, varied_copy
 from keras_pain.data.frames import FrameStore
 from keras_pain.data.landmarked import LandmarkedFrames, digest
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from keras_pain.experiments import pemf_inputs
+from keras_pain.experiments import pemf_inputs, trainings
 from keras_pain.experiments.defects import resolve_defects
 from keras_pain.experiments.features import FeatureExtractor
 from keras_pain.experiments.methods import resolve_method
@@ -163,7 +163,7 @@ def test_features_are_scaled_by_training_clips_only(clips, options):
     assert raw.mean is None
 
 
-def test_both_systems_and_their_mean(clips, options, tmp_path):
+def test_both_systems_and_their_mean(clips, options, tmp_path, monkeypatch):
     train, validation, test = parts(clips)
     shared = (2, options, True)
     fused = LateFusion(*shared)
@@ -180,6 +180,21 @@ def test_both_systems_and_their_mean(clips, options, tmp_path):
         (alone + fused.parts[0].predict_proba(test)) / 2,
         atol=1e-6,
     )
+    monkeypatch.setattr(trainings, "_last", {})
+    afresh = LateFusion(*shared)
+    afresh.fit(train, validation, 3)
+    np.testing.assert_array_equal(
+        afresh.predict_proba(test), fused.predict_proba(test)
+    )
+
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(keras.Model, "fit", never)
+    again = LateFusion(*shared).fit(train, validation, 3)
+    assert again.history == report.history
+    with pytest.raises(AssertionError, match="trained again"):
+        LateFusion(*shared).fit(train, validation, 4)
     fused.save(tmp_path)
     again = keras.models.load_model(tmp_path / "stgcn_lstm.keras")
     np.testing.assert_allclose(again(single.sequences(test)), alone, atol=1e-4)

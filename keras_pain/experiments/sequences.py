@@ -25,6 +25,11 @@ from keras_pain.experiments.training import (
     make_optimizer,
     never_xla_on_cpu,
 )
+from keras_pain.experiments.trainings import (
+    keep_training,
+    same_training,
+    training_key,
+)
 from keras_pain.models.registry import MODELS
 
 # The released STGCN-LSTM code's `validation_split`.
@@ -111,8 +116,7 @@ class SequenceMethod(Method):
         targets = _one_hot(y, classes)
         arrays = (x, targets) if weights is None else (x, targets, weights)
         report = FitReport(stages={"inputs": time.perf_counter() - start})
-        self._train(arrays, held, classes, seed, report)
-        return report
+        return self._train(arrays, held, classes, seed, report)
 
     def predict_proba(self, windows: ClipSet) -> np.ndarray:
         x = self._scaled(self.sequences(windows))
@@ -147,11 +151,19 @@ class SequenceMethod(Method):
     def save(self, folder: Path) -> None:
         self.model_with_scale().save(folder / "model.keras")
 
-    def _train(self, arrays, held, classes, seed, report: FitReport) -> None:
+    def _train(
+        self, arrays, held, classes, seed, report: FitReport
+    ) -> FitReport:
         set_seeds(seed)
         batch = min(self.recipe.batch_size, len(arrays[0]))
         steps = num_steps(len(arrays[0]), batch)
         self._build(arrays[0].shape[1:], classes, steps)
+        settings = canonical_json([self.config(), seed])
+        key = training_key(settings, (*arrays, *(held or ())))
+        if self._reuse:
+            same = same_training(self.name, key, self.model)
+            if same is not None:
+                return same
         arguments = {
             "x": training_batches(arrays, batch, seed),
             "epochs": self.epochs,
@@ -186,6 +198,9 @@ class SequenceMethod(Method):
             for epoch in range(length)
         ]
         report.chosen_epoch = length if self.last_epoch else stop.best_epoch + 1
+        if self._reuse:
+            keep_training(self.name, key, self.model, report)
+        return report
 
     def _build(self, shape, classes: int, steps: int) -> None:
         # What a protocol changes is in the arrays, not in the network; and an

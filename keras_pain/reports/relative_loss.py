@@ -43,7 +43,8 @@ def plot_relative_losses(
     """Training and validation error, each in parts of the constant's.
 
     Args:
-        losses: One line each in either panel.
+        losses: One line each in either panel; of several with one label
+            the lines are thin, and a thick one is their median.
         title: Title of the figure.
         path: Where to write; `_SIMULATED` is put before the suffix where
             that holds.
@@ -59,19 +60,16 @@ def plot_relative_losses(
         raise ValueError("plot_relative_losses needs a training, got none")
     figure = Figure((9.5, 4.0), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
-    for number, loss in enumerate(losses):
-        for axis, values, constant in (
-            (axes[0], loss.training, loss.training_constant),
-            (axes[1], loss.validation, loss.validation_constant),
-        ):
-            axis.plot(
-                np.arange(1, len(values) + 1),
-                np.asarray(values, float) / constant,
-                marker="o",
-                markersize=3.5,
-                color=_COLOURS[number % len(_COLOURS)],
-                label=loss.label,
-            )
+    for number, label in enumerate(dict.fromkeys(v.label for v in losses)):
+        same = [loss for loss in losses if loss.label == label]
+        colour = _COLOURS[number % len(_COLOURS)]
+        _lines(axes[0], label, colour, [
+            np.asarray(v.training, float) / v.training_constant for v in same
+        ])  # fmt: skip
+        _lines(axes[1], label, colour, [
+            np.asarray(v.validation, float) / v.validation_constant
+            for v in same
+        ])  # fmt: skip
     for axis, words in zip(axes, ("training", "validation"), strict=True):
         axis.axhline(
             1, color="#555555", linestyle="--", linewidth=1,
@@ -89,3 +87,25 @@ def plot_relative_losses(
     axes[0].set_ylabel("mean squared error / a constant's")
     axes[0].legend(fontsize=8)
     return save_figure(figure, title, path, simulated)
+
+
+def _lines(axis, label: str, colour: str, curves: list[np.ndarray]) -> None:
+    longest = max(map(len, curves))
+    # A training that was stopped stays where it was.
+    whole = [np.pad(c, (0, longest - len(c)), mode="edge") for c in curves]
+    axis.plot(
+        np.arange(1, longest + 1),
+        np.median(whole, axis=0),
+        marker="o",
+        markersize=3.5,
+        color=colour,
+        label=label if len(curves) == 1 else f"{label}: median",
+    )
+    for curve in curves if len(curves) > 1 else ():
+        axis.plot(
+            np.arange(1, len(curve) + 1),
+            curve,
+            color=colour,
+            linewidth=0.7,
+            alpha=0.6,
+        )

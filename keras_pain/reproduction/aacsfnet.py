@@ -60,9 +60,9 @@ def aacsfnet_report(run: FinishedRun) -> list[Path]:
 def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     """The corrected network's training beside that of the released code.
 
-    Both are of the first person whom both protocols have tested. Who chooses
-    the epoch differs, so that losses are put in ratio to those of the mean of
-    the training samples.
+    Both are of the people whom both protocols have tested, one training each.
+    Who chooses the epoch differs, so that losses are put in ratio to those of
+    the mean of the training samples.
 
     Args:
         run: The folds.
@@ -76,16 +76,21 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
         for task in run.tasks
         if task.key.method == METHOD and run.store.contains(task.key)
     }
-    for task in tasks.values():
-        pair = [tasks.get((p, task.key.seed, task.key.fold)) for p in _NAMES]
-        if all(pair):
-            break
-    else:
+    seen = [
+        {(seed, fold) for p, seed, fold in tasks if p == protocol}
+        for protocol in _NAMES
+    ]
+    both = sorted(set.intersection(*seen))
+    if not both:
         return None
     return plot_relative_losses(
-        [_relative(run, task) for task in pair],
-        f"{run.table.title}: training without {task.key.fold}, "
-        f"seed {task.key.seed}",
+        [
+            _relative(run, tasks[protocol, *which])
+            for protocol in _NAMES
+            for which in both
+        ],
+        f"{run.table.title}: {METHOD}, a training for each of {len(both)} "
+        "people left out",
         path,
         simulated=run.prepared.simulated,
     )

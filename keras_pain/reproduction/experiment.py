@@ -107,7 +107,8 @@ class Experiment:
             if options.manual_dir is None:
                 settings |= self.simulated_settings
             if options.smoke:
-                settings |= self.material.smoke_settings()
+                smoke = self.material.smoke_settings()
+                settings |= {k: v for k, v in smoke.items() if k in settings}
             for name in ("num_frames", "size"):
                 if getattr(options, name):
                     settings[name] = getattr(options, name)
