@@ -85,6 +85,7 @@ def face_experiment(
     *,
     literature: Sequence[tuple[str, str]] = (),
     simulated_epochs: int = 10,
+    simulated_batch: int = SIMULATED_BATCH,
     smoke: Sequence[str] = ("l3d_full",),
     notes: Sequence[str] = (),
 ) -> Experiment:
@@ -98,6 +99,7 @@ def face_experiment(
         published: The paper's numbers.
         literature: Label and name of rows that the paper took from elsewhere.
         simulated_epochs: Epochs where no raw corpus is given.
+        simulated_batch: Clips an update there.
         smoke: Networks of a smoke run.
         notes: Lines below the table.
 
@@ -149,5 +151,5 @@ def face_experiment(
         material=Faces("clips"),
         clips=CLIPS,
         simulated_settings=SIMULATED,
-        simulated_batch=SIMULATED_BATCH,
+        simulated_batch=simulated_batch,
     )
