@@ -292,7 +292,7 @@ def test_missing_or_bad_landmarks_get_one_line(tmp_path, monkeypatch):
     assert refused["name"] == "S001L" and "67 points" in str(refused)
     assert prepare("pemf", raw, tmp_path, "landmarks").reused
     csv.write_text(whole)
-    with pytest.raises(KerasPainError, match="was built with the options"):
+    with pytest.raises(KerasPainError, match="was built with other options"):
         prepare("pemf", raw, tmp_path, "landmarks")
     elsewhere = shutil.move(raw / "Landmarks", tmp_path / "points")
     variable = pemf_dataset_builder.LANDMARKS_VARIABLE

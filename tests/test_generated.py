@@ -17,6 +17,7 @@ from keras_pain.experiments.fold_data import prepare_fold
 from keras_pain.experiments.protocols import Fold
 from keras_pain.reproduction import aacsfnet
 from keras_pain.reproduction.generated import with_generated
+from keras_pain.reproduction.material import Faces
 
 SETTINGS = {"label": "pspi", "level": "frame", "size": 40, "every": 2}
 FOLD = Fold("s0", ("s2", "s3"), ("s1",), ("s0",))
@@ -134,6 +135,15 @@ def test_a_tested_person_is_never_trained_on(extended):
             cut_clips(extended, **{**SETTINGS, **wrong})
 
 
+def test_a_smoke_run_tests_the_same_frames_with_and_without(extended):
+    material = Faces("frames", smoke_people=3)
+    plain = material.cut(extended._given[0], SETTINGS, smoke=True)
+    more = material.cut(extended, SETTINGS, smoke=True)
+    assert more.generated.sum() == 4
+    real = more.take(~more.generated)
+    assert real.window_id.tolist() == plain.window_id.tolist()
+
+
 def test_a_lost_picture_is_named():
     made = [Made("nowhere.png", "s0", 1.0, "s0/x")]
     with pytest.raises(BadFileError, match="nowhere.png"):
@@ -152,4 +162,10 @@ def test_flag_needs_single_frames_and_a_run(tmp_path):
             store, "geometric", {**SETTINGS, "level": "clip"}, prepared, None
         )
     with pytest.raises(BadFileError):
-        with_generated(store, str(tmp_path / "none"), SETTINGS, prepared, None)
+        with_generated(
+            store,
+            str(tmp_path / "none"),
+            SETTINGS,
+            prepared,
+            lambda: cut_clips(store, **SETTINGS),
+        )

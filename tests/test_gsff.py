@@ -462,6 +462,32 @@ def test_bad_labels_and_folders(faces, tmp_path):
         frames.find_sources(tmp_path / "nowhere")
 
 
+def test_unlabelled_pictures_are_said_and_raw_corpora_refused(
+    faces, tmp_path, capsys, monkeypatch
+):
+    still = tmp_path / "Pictures/Modified/S001/Neutral/Colour frames/1.png"
+    still.parent.mkdir(parents=True)
+    shutil.copy(faces / "0.png", still)
+    argv = ("--generator=geometric", "--output", tmp_path.parent / "out")
+    code, _, errors = command(capsys, "--input", tmp_path, *argv)
+    assert code == 1 and len(errors) == 1
+    assert "looks like the raw files of the corpus pemf" in errors[0]
+    assert not (tmp_path.parent / "out").exists()
+    # With labels, the listed ones are taken from it as from any folder.
+    labels = tmp_path / "mine.csv"
+    place = still.relative_to(tmp_path)
+    labels.write_text(f"file,subject,clip,frame,pspi\n{place},s,c,0,3\n")
+    assert [s.pspi for s in frames.find_sources(tmp_path, labels)] == [3]
+    monkeypatch.setattr(
+        "keras_pain.signals.faces.detect.FaceDetector", fake.RedDetector
+    )
+    (faces / "labels.csv").unlink()
+    argv = ("--generator=geometric", "--output", tmp_path / "out")
+    code, printed, errors = command(capsys, "--input", faces, *argv)
+    assert code == 0 and "3 good pictures" in printed
+    assert len(errors) == 1 and "into no training fold" in errors[0]
+
+
 def model_folder(folder, kind=weights.CLASS_NAME, content=b"weights"):
     """What looks like a model from outside."""
     for part in ("unet", "vae", "text_encoder", "depth_estimator"):

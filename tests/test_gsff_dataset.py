@@ -75,6 +75,10 @@ def dataset(tmp_path_factory):
     )
 
 
+def cut_of(store, settings=SETTINGS):
+    return lambda: cut_clips(store, **settings)
+
+
 def test_a_dataset_through_the_command_into_training(
     dataset, tmp_path, capsys, monkeypatch
 ):
@@ -96,7 +100,7 @@ def test_a_dataset_through_the_command_into_training(
     assert {v["landmarks"] for v in lines} == {"with the frame"}
     store = open_frames(dataset.path)
     extended, label, note = with_generated(
-        store, str(out), SETTINGS, dataset, None
+        store, str(out), SETTINGS, dataset, cut_of(store)
     )
     assert label == "geometric"
     assert note.startswith("trained on 2 generated pictures (geometric")
@@ -175,13 +179,17 @@ def test_pictures_of_other_frames_are_refused(
     store = open_frames(dataset.path)
     good = run_of(tmp_path / "good")
     assert (
-        "1 generated" in with_generated(store, good, SETTINGS, dataset, None)[2]
+        "1 generated"
+        in with_generated(store, good, SETTINGS, dataset, cut_of(store))[2]
     )
     left_out = {**SETTINGS, "without": ["s1"]}
     assert (
-        "0 generated" in with_generated(store, good, left_out, dataset, None)[2]
+        "0 generated"
+        in with_generated(
+            store, good, left_out, dataset, cut_of(store, left_out)
+        )[2]
     )
     with pytest.raises(KerasPainError, match=words) as caught:
         bad = run_of(tmp_path / "bad", **changes)
-        with_generated(store, bad, SETTINGS, dataset, None)
+        with_generated(store, bad, SETTINGS, dataset, cut_of(store))
     assert isinstance(caught.value, ConfigurationError) != ("side" in changes)

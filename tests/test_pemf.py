@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from keras_pain.corpora import manifest, pemf
+from keras_pain.corpora.check import check_layout
 from keras_pain.corpora.faces.curves import pspi
 from keras_pain.corpora.files import read_corpus
 from keras_pain.corpora.mp4 import write_mp4
@@ -450,6 +451,29 @@ def test_simulated_landmarks_are_those_of_the_pictures(simulated):
     assert inside.mean() > 0.9
     eyes = points[:, 36:48, 1].mean()
     assert eyes < points[:, 48:, 1].mean()
+
+
+def test_check_names_landmarks_that_a_dataset_would_refuse(simulated, tmp_path):
+    root = tmp_path / "pemf"
+    shutil.copytree(simulated[0] / "pemf", root)
+    assert pemf.find_files(root)[0].name == "S001N"
+    path = root / "Landmarks" / "S001N.csv"
+    lines = path.read_text().splitlines()
+    lines[0] = lines[0].rpartition(',"')[0]  # 67 points
+    path.write_text("\n".join(lines))
+    (root / "Landmarks" / "S002P.csv").unlink()
+    found = {
+        report.name: (report.refused, finding.detail)
+        for report in check_layout(pemf, root, "pictures").reports
+        for finding in report.findings
+        if finding.rule == "landmark_file"
+    }
+    assert list(found) == ["S001N", "S002P"]
+    refused, detail = found["S001N"]
+    assert not refused and detail.startswith(
+        "Landmarks/S001N.csv: row 1 has 67 points instead of 68; "
+    )
+    assert "No such file" in found["S002P"][1]
 
 
 def test_types_differ_in_what_is_seen_and_neutral_faces_are_neutral():

@@ -88,7 +88,7 @@ def test_one_subject_gets_a_clear_line():
         make_folds([Subject("P1", "patient")], "loso", "leak_free")
     two = [Subject("P1", "patient"), Subject("P2", "patient")]
     assert len(make_folds(two, "loso", "as_published")) == 2
-    with pytest.raises(ConfigurationError, match="at least two"):
+    with pytest.raises(ConfigurationError, match="needs two or more"):
         make_folds(two, "loso", "leak_free")
 
 

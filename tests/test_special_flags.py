@@ -99,3 +99,29 @@ def test_methods_of_another_kind_of_face_are_refused(experiment, method):
 def test_the_methods_of_a_table_fit_it(experiment):
     for row in experiment.table.methods:
         experiment.material.check_method(row.method)
+
+
+@pytest.mark.parametrize("experiment", ["table9_pemf"], indirect=True)
+def test_files_of_flags_are_looked_for_first(experiment, tmp_path):
+    there = tmp_path / "w.h5"
+    there.touch()
+    experiment.check_files(
+        Options(backbone_weights=str(there), landmarks=f"csv:{tmp_path}")
+    )
+    for flags in (
+        {"backbone_weights": str(tmp_path / "no.h5")},
+        {"landmarks": f"tflite:{tmp_path / 'no.tflite'}"},
+    ):
+        with pytest.raises(ConfigurationError, match="there is no"):
+            experiment.check_files(Options(**flags))
+
+
+@pytest.mark.parametrize("experiment", ["table9_pemf"], indirect=True)
+def test_a_trained_backbone_is_not_called_frozen(experiment):
+    def said(*methods):
+        return "\n".join(experiment.describe(Options(methods=methods)))
+
+    assert "frozen, with RANDOM" in said()
+    assert "trained in convnext_lstm_finetuned" in said(
+        "convnext_lstm_finetuned"
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from keras_pain import cli
 from keras_pain.corpora import unbc_mcmaster as unbc
+from keras_pain.corpora.check import check_layout
 from keras_pain.corpora.faces import pspi
 from keras_pain.corpora.files import read_corpus
 from keras_pain.corpora.unbc_mcmaster.points import check_points
@@ -296,6 +297,24 @@ def test_truncated_pictures_are_refused_by_name(root, keep):
     recording, _ = read(root, look_at_frames=False)
     with pytest.raises(BadFileError, match=path.name):
         recording.frames()
+
+
+def test_check_names_the_bad_file_of_a_sequence(root, capsys):
+    def detail():
+        (report,) = check_layout(unbc, root, "archive").reports
+        return report.findings[0].detail
+
+    picture, score = image(root, 2), label(root, "Frame_Labels/PSPI", 3)
+    sound = picture.read_bytes()
+    picture.write_bytes(sound[:60])
+    assert detail().startswith(f"{picture.name}: is cut off; ")
+    assert cli.main(["check", "unbc_mcmaster", "--manual_dir", str(root)]) == 1
+    assert picture.name in capsys.readouterr().out
+    picture.write_bytes(sound)
+    score.write_text("99")
+    # Files of several trees have the same name.
+    place = score.relative_to(root).as_posix()
+    assert detail().startswith(f"{place}: holds 99, not 0 to 16; ")
 
 
 def test_one_frame_or_none_is_refused(root):

@@ -131,9 +131,7 @@ def make(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         findings = [*findings, *more]
     except BadFileError as error:
         recording = example = None
-        findings = [
-            Finding(error.rule, "refused", f"{error.problem}; {error.cure}")
-        ]
+        findings = [raw_file.refused(error)]
     report = FileReport.of(raw_file, recording, findings).to_dict()
     if recording is not None:
         report["frame_rate"] = recording.frame_rate

@@ -116,7 +116,9 @@ def check_layout(
     """Reads every file of one layout and compares it with its manifest.
 
     Args:
-        corpus: Module of the corpus.
+        corpus: Module of the corpus. If it has `check_further(raw_file,
+            recording)`, the findings that this returns about files beside
+            those that are read, e.g. landmarks, are reported, too.
         root: Folder that the user gave.
         layout: The layout.
         on_bad_file: `"fail"` raises at the first refused file.
@@ -131,9 +133,14 @@ def check_layout(
     files = corpus.find_files(root, layout)
     folder = manifest.manifest_path(root, files).parent
     check = LayoutCheck(corpus.__name__.split(".")[-1], layout, str(folder), [])
-    recordings = read_corpus(corpus, root, layout, on_bad_file, **options)
+    recordings = read_corpus(
+        corpus, root, layout, on_bad_file, files, **options
+    )
     try:
-        for _, report in _with_bar(recordings, layout, len(files), progress):
+        bar = _with_bar(recordings, layout, len(files), progress)
+        for (recording, report), file in zip(bar, files, strict=True):
+            if recording is not None and hasattr(corpus, "check_further"):
+                report.findings += corpus.check_further(file, recording)
             check.reports.append(report)
     except BadFileError:
         raise
@@ -202,7 +209,7 @@ def print_check(check: LayoutCheck, console: Any = None) -> None:
         table.add_column("labels")
     else:
         table.add_column("protective %", justify="right")
-    table.add_column("findings")
+    table.add_column("findings", overflow="fold")  # names of files are long
     for report in check.reports:
         table.add_row(
             Text(report.path),

@@ -92,6 +92,22 @@ class RawFile:
             rule, problem, cure = self.refusal
             raise BadFileError(self.path, problem, cure, rule=rule)
 
+    def refused(self, error: BadFileError) -> Finding:
+        """The error that refuses the file, as a finding.
+
+        Args:
+            error: Where it is about one of several files, e.g. a picture of
+                a folder, the finding begins with that file's path, below
+                `path` or else below `root`.
+        """
+        detail = f"{error.problem}; {error.cure}"
+        part = pathlib.Path(error.path)
+        if part != self.path:
+            bases = (b for b in (self.path, self.root) if b is not None)
+            base = next(filter(part.is_relative_to, bases), part.parent)
+            detail = f"{part.relative_to(base).as_posix()}: {detail}"
+        return Finding(error.rule, "refused", detail)
+
 
 @dataclasses.dataclass
 class FileReport:
@@ -234,7 +250,7 @@ def resolve_layout(
     try:
         return corpus.detect_layout(root)
     except KerasPainError as error:
-        other = _other_corpus(corpus, root)
+        other = guess_corpus(root)
         if other is None:
             raise
         raise KerasPainError(
@@ -242,10 +258,9 @@ def resolve_layout(
         ) from error
 
 
-def _other_corpus(corpus: types.ModuleType, root: Any) -> str | None:
-    for name, module_name in registry.CORPORA.items():
-        if module_name == corpus.__name__:
-            continue
+def guess_corpus(root: str | os.PathLike) -> str | None:
+    """The first corpus whose raw files a folder holds; None where none is."""
+    for name in registry.CORPORA:
         try:
             registry.get_corpus(name).detect_layout(root)
         except KerasPainError:
@@ -302,8 +317,7 @@ def _read_files(module, root, files, on_bad_file, options):
             if on_bad_file == "fail":
                 raise
             refused.append(error)
-            detail = f"{error.problem}; {error.cure}"
-            recording, findings = None, [Finding(error.rule, "refused", detail)]
+            recording, findings = None, [raw_file.refused(error)]
         yield recording, FileReport.of(raw_file, recording, findings)
     if len(refused) == len(files):
         raise KerasPainError(

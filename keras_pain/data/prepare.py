@@ -253,11 +253,17 @@ def _check_reusable(builder, path: pathlib.Path, fingerprint: str) -> None:
             f"{path}: was built from other files: pass another --data_dir, or "
             "rebuild it with `tfds build --overwrite`"
         )
-    if metadata.get("options") != builder.options():
+    then, now = metadata.get("options") or {}, builder.options()
+    if then != now:
+        other = ", ".join(
+            f"{name} {str(then.get(name))[:12]} instead of "
+            f"{str(now.get(name))[:12]}"
+            for name in sorted({*then, *now})
+            if then.get(name) != now.get(name)
+        )
         raise KerasPainError(
-            f"{path}: was built with the options {metadata.get('options')}, "
-            f"not {builder.options()}: pass another --data_dir, or rebuild it "
-            "with `tfds build --overwrite`"
+            f"{path}: was built with other options ({other}): pass another "
+            "--data_dir, or rebuild it with `tfds build --overwrite`"
         )
     refused = [file for file in metadata["report"] if file["refused"]]
     if refused and builder.resolved_on_bad_file() == "fail":

@@ -66,8 +66,8 @@ def prepare_fold(
     if windows.num_classes and np.count_nonzero(counts) < 2:
         only = windows.class_names[int(np.argmax(counts))]
         raise ConfigurationError(
-            f"fold {fold.name}: all {sum(counts)} training windows are "
-            f"{only!r}, so there is nothing to learn; use more subjects, or "
+            f"fold {fold.name}: all {sum(counts)} training samples are "
+            f"{only!r}, so there is nothing to learn; use more people, or "
             "another label rule"
         )
     if isinstance(windows, ClipSet):

@@ -213,8 +213,9 @@ def split_subjects(
     """
     if len(subjects) < 2:
         raise ConfigurationError(
-            "an inner validation split by subject needs at least two training "
-            f"subjects, got {[s.id for s in subjects]}"
+            "setting people aside who choose the epoch needs two or more to "
+            f"train on in every fold, got {[s.id for s in subjects]}; take a "
+            "corpus of more people, or --protocol=as_published"
         )
     rng = np.random.default_rng(seed)
     drawn = set()

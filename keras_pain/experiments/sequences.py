@@ -103,7 +103,7 @@ class SequenceMethod(Method):
         held = None
         if self.oversample:
             x, y = smote(x, y, seed)
-            kept = len(y) - int(_SYNTHETIC_SHARE * len(y))
+            kept = len(y) - max(int(_SYNTHETIC_SHARE * len(y)), 1)
             held = (x[kept:], _one_hot(y[kept:], classes))
             x, y = x[:kept], y[:kept]
         else:

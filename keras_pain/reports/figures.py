@@ -252,7 +252,7 @@ def _curve(axis: Axes, curve: TrainingCurve, name: str) -> None:
         )
     axis.set_ylabel(name)
     axis.grid(alpha=0.3)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if name == "accuracy":
         axis.set_ylim(0, 1.02)
     if axis.get_legend_handles_labels()[0]:

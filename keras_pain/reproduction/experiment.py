@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_pain.corpora.biovid import LOW_EXPRESSIVE
+from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.clip_methods import ClipOptions
 from keras_pain.experiments.methods import (
     GENERATED_TOO,
@@ -100,6 +101,23 @@ class Experiment:
             used.discard("augment")
         return used | {"backbone_weights"} if self.pretrained else used
 
+    def check_files(self, options: Options) -> None:
+        """Looks, before the long work, whether files of flags are there.
+
+        Raises:
+            ConfigurationError: One is not.
+        """
+        places = {"backbone_weights": options.backbone_weights}
+        kind, colon, path = (options.landmarks or "").partition(":")
+        if colon:
+            places["landmarks"] = path
+        for flag, place in places.items():
+            if place in (None, "none", "imagenet") or Path(place).exists():
+                continue
+            raise ConfigurationError(
+                f"--{flag}: there is no {place}; give the path of one that is"
+            )
+
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""
         settings = dict(self.settings)
@@ -178,10 +196,12 @@ class Experiment:
             line += f"; smaller networks ({sizes}, but for what is as coded)"
         left_out = len(self.settings_for(options).get("without", ()))
         people = f" {left_out} people left out." if left_out else ""
+        clips = self.settings.get("level") == "clip"
+        drawn = f", frames drawn {jitter.sampling}" if clips else ""
         lines = [
             f"{noun.capitalize()}: {settings}.{people}",
             f"{line}; flips {jitter.flip:g}, shifts up to "
-            f"{100 * jitter.shift:g} %, frames drawn {jitter.sampling}.",
+            f"{100 * jitter.shift:g} %{drawn}.",
         ]
         if self.generated:
             lines.append(f"Rows with a plus: {self.generated}.")

@@ -39,7 +39,8 @@ def with_generated(
             `keras-pain gsff` wrote to.
         settings: How samples are cut.
         prepared: The dataset.
-        cut: Cuts the run's samples, of which `"geometric"` makes pictures.
+        cut: Cuts the run's samples: of them `"geometric"` makes pictures, and
+            only those of their people are taken.
 
     Returns:
         The frames, what the rows are called that train on the pictures, and a
@@ -57,13 +58,14 @@ def with_generated(
         raise ConfigurationError(
             "--augment is for tables of single frames, this one is of clips"
         )
+    samples = cut()
     if augment == GEOMETRIC:
-        pictures = _geometric(cut(), prepared)
+        pictures = _geometric(samples, prepared)
     else:
         pictures = load_generated(augment)
     _check_origin(pictures, frames, augment, settings["label"], prepared)
-    left_out = settings.get("without", ())
-    pictures = [p for p in pictures if p.subject not in left_out]
+    here = set(samples.person.tolist())
+    pictures = [p for p in pictures if p.subject in here]
     digest = hashlib.sha256()
     for picture in pictures:
         identity = f"{picture.source} {picture.copy} {picture.pspi}"

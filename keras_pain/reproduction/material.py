@@ -131,7 +131,11 @@ class Faces:
         if not smoke:
             return clips
         people = np.unique(clips.person)[: self._smoke_people]
-        return _few(clips.take(np.isin(clips.person, people)))
+        clips = clips.take(np.isin(clips.person, people))
+        real = np.flatnonzero(~clips.generated)
+        chosen = real[_few(clips.take(real))]
+        made = np.flatnonzero(clips.generated)
+        return clips.take(np.sort(np.concatenate([chosen, made])))
 
     def subjects(self, loaded: FrameStore, clips: ClipSet) -> list[Subject]:
         """People; of clips as units, these in strata of their label."""
@@ -243,8 +247,8 @@ def counted(samples: Mapping[str, Samples], noun: str) -> str:
     return "; ".join(f"{', '.join(v)}: {k}" for k, v in texts.items())
 
 
-def _few(clips: ClipSet) -> ClipSet:
-    """A few samples of each person, spread over their labels."""
+def _few(clips: ClipSet) -> np.ndarray:
+    """Positions of a few samples of each person, spread over their labels."""
     wanted = _SMOKE_CLIPS if clips.num_frames else _SMOKE_FRAMES
     chosen = []
     for person in dict.fromkeys(clips.person.tolist()):
@@ -252,7 +256,7 @@ def _few(clips: ClipSet) -> ClipSet:
         index = index[np.argsort(clips.y[index], kind="stable")]
         places = np.linspace(0, len(index) - 1, min(wanted, len(index)))
         chosen.append(index[np.unique(places.round().astype(int))])
-    return clips.take(np.sort(np.concatenate(chosen)))
+    return np.sort(np.concatenate(chosen))
 
 
 def few_people(recordings: Sequence[Mapping]) -> list[Mapping]:

@@ -70,8 +70,9 @@ flags.DEFINE_enum(
     "on_bad_file",
     None,
     ["fail", "skip"],
-    "What to do with a raw file that cannot be used. Default: fail; skip where "
-    "the corpus is known to be released with such a file.",
+    "What to do with a raw file that cannot be used. Default: fail; skip on "
+    "ui_prmd, whose release has such a file, and on faces, which a clip may "
+    "not show.",
 )
 
 flags.DEFINE_string(

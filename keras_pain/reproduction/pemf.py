@@ -129,13 +129,19 @@ class PemfExperiment(Experiment):
         settings = self.settings_for(options)
         chosen = self.pemf_options(options)
         weights = weights_named(chosen.backbone_weights)
+        tuned = set(options.methods or ()) & set(fine_tuned.METHODS)
+        trained = f"trained in {', '.join(tuned)}, else frozen"
+        if not tuned:
+            trained = "frozen"
         lines = [
             f"Clips: {settings['num_frames']} frames, as config "
             f"{self.config_for(options)} has them, of {settings['size']} x "
             f"{settings['size']} pixels, and 68 landmarks in each; no pain is "
             "the neutral clip, pain any of the other three.",
-            f"Backbone: {chosen.backbone}, frozen, with {weights}.",
+            f"Backbone: {chosen.backbone}, {trained}, with {weights}.",
         ]
+        if options.landmarks:
+            lines.append(f"Landmarks: from {options.landmarks}.")
         if options.shuffle_labels:
             lines.insert(0, "CONTROL: the labels are dealt at random.")
         small = []

@@ -42,7 +42,7 @@ from keras_pain.reproduction.options import (
 )
 
 _BASES = {
-    "as_published": "trained on all other people",
+    "as_published": "trained on all others",
     "leak_free": "the epoch is chosen on training subjects set aside for it, "
     "and the test subjects are scored once; methods that choose no epoch "
     "train on those subjects as well",
@@ -152,6 +152,10 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"
         )
+    experiment.check_files(options)
+    if options.shuffle_labels:
+        title = f"CONTROL with labels dealt at random: {table.title}"
+        table = dataclasses.replace(table, title=title)
     prepared = prepare(experiment, options, console)
     material = experiment.material
     loaded = material.load(prepared, experiment.where, options.smoke)

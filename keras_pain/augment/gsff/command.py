@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import os
 import pathlib
+import sys
 from collections.abc import Callable
 
 from keras_pain.augment.gsff import released
@@ -188,6 +189,9 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     check = FaceCheck(FaceDetector(), args.min_iou)
     prompts = PromptBuilder(args.prompt, args.user_prompt)
     generator = _generator(args)
+    if all(frame.pspi is None for frame in frames):
+        note = "no labels (--labels): its pictures can go into no training fold"
+        print(f"{args.input}: {note}", file=sys.stderr)
     start()
     parts = Parts(points, generator, check, prompts)
     summary = generate(frames, args.output, parts, options)
@@ -282,11 +286,6 @@ def _print_summary(summary, points, folder, frames) -> None:
         print(f"passed over, {problem}: {_some(names)}")
     for note, count in sorted(summary.notes.items()):
         print(f"noted, {note}: {count} frames")
-    if all(frame.pspi is None for frame in frames):
-        print(
-            "noted, there are no labels: the pictures cannot go into training; "
-            "give them with --labels"
-        )
     given = all(frame.points is not None for frame in frames)
     if not given and not getattr(points, "measured", True):
         print(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from keras_pain.augment.gsff.released import PSPI_RANGE
+from keras_pain.corpora.files import guess_corpus
 from keras_pain.data.clips import ClipSet, cut_clips
 from keras_pain.data.frames import open_frames
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
@@ -95,8 +96,9 @@ def find_sources(
     Raises:
         BadFileError: The folder or a listed file is missing, there are no
             pictures, or the labels cannot be read.
-        ConfigurationError: Two pictures differ in their ending only, or a
-            PSPI is not from 0 to 16.
+        ConfigurationError: The folder is that of a corpus' raw files, and
+            there are no labels; two pictures differ in their ending only; or
+            a PSPI is not from 0 to 16.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -105,6 +107,12 @@ def find_sources(
         labels = folder / LABELS_FILE
     if labels is not None:
         rows = dict(_labels(pathlib.Path(labels), folder))
+    elif corpus := guess_corpus(folder):
+        raise ConfigurationError(
+            f"{folder}: looks like the raw files of the corpus {corpus}; make "
+            "a dataset with PSPI of them first (`tfds build`) and give the "
+            "folder of its version, or list pictures and PSPI with --labels"
+        )
     else:
         rows = {
             path.relative_to(folder): {}

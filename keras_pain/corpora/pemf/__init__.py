@@ -8,12 +8,17 @@ import pathlib
 
 from keras_pain.corpora.pemf.folders import detect_layout, find_files
 from keras_pain.corpora.pemf.layout import KINDS, LAYOUTS
-from keras_pain.corpora.pemf.reader import PemfRecording, read_file
+from keras_pain.corpora.pemf.reader import (
+    PemfRecording,
+    check_further,
+    read_file,
+)
 
 __all__ = [
     "KINDS",
     "LAYOUTS",
     "PemfRecording",
+    "check_further",
     "detect_layout",
     "find_files",
     "read_file",

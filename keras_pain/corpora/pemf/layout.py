@@ -14,6 +14,8 @@ LAYOUTS = ("pictures", "clips")
 VERSIONS = ("Modified", "Original")
 ARCHIVES = {"pictures": "Pictures", "clips": "Clips"}
 RATINGS_FILE = "PEMF_Database.xlsx"
+# A CSV file a clip, `S001P.csv`; not of the owners, but of who measured them.
+LANDMARKS = "Landmarks"
 RATINGS_SHEET = "Articulo"
 
 NUM_SUBJECTS = 68

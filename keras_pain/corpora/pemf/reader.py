@@ -87,6 +87,32 @@ def read_file(
     return recording, findings
 
 
+def check_further(raw_file: RawFile, recording: PemfRecording) -> list[Finding]:
+    """Looks at the clip's landmarks, where there is a folder of them.
+
+    Args:
+        raw_file: A file of `find_files`.
+        recording: What was read from it.
+
+    Returns:
+        Why a dataset of landmarks would refuse them; the pictures are of use
+        without.
+    """
+    from keras_pain.signals.landmarks.csv_files import read_csv
+
+    folder = raw_file.root / facts.LANDMARKS
+    if not folder.is_dir():
+        return []
+    path = folder / f"{raw_file.name}.csv"
+    try:
+        read_csv(path, min(len(recording), facts.NUM_FRAMES))
+    except BadFileError as error:
+        place = path.relative_to(raw_file.root).as_posix()
+        detail = f"{place}: {error.problem}; {error.cure}"
+        return [Finding("landmark_file", "noted", detail)]
+    return []
+
+
 def read_folder(folder: pathlib.Path) -> list[np.ndarray]:
     """The pictures of a folder in natural order.
 

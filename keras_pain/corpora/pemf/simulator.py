@@ -188,7 +188,7 @@ def _places(base, layouts, subject, kind, subjects, landmarks):
         for copy in copies
         if "clips" in layouts
     ]
-    points = base / "Landmarks" / f"{subject}{suffix}.csv"
+    points = base / facts.LANDMARKS / f"{subject}{suffix}.csv"
     return tuple(stills), tuple(videos), points if landmarks else None
 
 
