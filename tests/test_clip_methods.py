@@ -84,6 +84,10 @@ def test_a_network_trains_predicts_and_comes_back(clips, tmp_path):
     np.testing.assert_array_equal(again.predict(test), predicted)
     again.model = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again.predict(test), predicted, rtol=1e-5)
+    # No state of an optimiser, which is twice the network.
+    weights = 4 * again.model.count_params()
+    assert (tmp_path / "model.keras").stat().st_size < weights + 200_000
+    assert getattr(again.model, "optimizer", None) is None
 
 
 def test_settings_are_part_of_the_configuration():

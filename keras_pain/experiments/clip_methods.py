@@ -183,7 +183,11 @@ class ClipMethod(Method):
         }
 
     def save(self, folder: Path) -> None:
-        self.model.save(folder / "model.keras")
+        # Uncompiled: the optimiser's state is twice the network.
+        model = keras.Model(
+            self.model.inputs, self.model.outputs, name=self.model.name
+        )
+        model.save(folder / "model.keras")
 
     def _batches(self, count: int) -> tuple[int, int, int]:
         """Samples a step at most; steps an epoch, and an update."""
