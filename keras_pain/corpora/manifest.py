@@ -51,6 +51,25 @@ def fingerprint(
     return _digest(_entries(root, files))
 
 
+def content_hash(path: str | os.PathLike, ending: str) -> str:
+    """One hash of what a file or a folder holds, whatever its own name.
+
+    Args:
+        path: The file or folder.
+        ending: Of the files that count in a folder, e.g. `".csv"`.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        KerasPainError: A file cannot be read.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return fingerprint(path, sorted(path.rglob(f"*{ending}")))
+    return _asked(path, _sha256_of)
+
+
 def write_manifest(
     root: str | os.PathLike, files: Sequence[RawFile | os.PathLike]
 ) -> pathlib.Path:

@@ -148,33 +148,6 @@ flags.DEFINE_bool(
     False,
     "Faces only: compute in half precision, for GPUs.",
 )
-_OPTIONS = (
-    "manual_dir",
-    "data_dir",
-    "results_dir",
-    "layout",
-    "protocol",
-    "methods",
-    "seeds",
-    "folds",
-    "epochs",
-    "jobs",
-    "smoke",
-    "on_bad_file",
-    "challenge_columns",
-    "batch_size",
-    "micro_batch",
-    "num_frames",
-    "size",
-    "balance",
-    "mixed_precision",
-    "backbone",
-    "backbone_weights",
-    "landmarks",
-    "shuffle_labels",
-    "exclude_low_expressive",
-    "augment",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +181,7 @@ class Options:
     augment: str = "none"
 
 
+_OPTIONS = tuple(field.name for field in dataclasses.fields(Options))
 ALL_CORPORA = "all"
 # Those that not every script has a use for.
 _SPECIAL = (

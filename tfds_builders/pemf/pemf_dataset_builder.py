@@ -14,7 +14,6 @@ from tfds_builders.clip_maker import ClipSettings
 from tfds_builders.face_builder import FaceBuilder, FaceConfig
 
 LANDMARKS_VARIABLE = "KERAS_PAIN_LANDMARKS"
-_LANDMARKS_FOLDER = "Landmarks"
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -82,7 +81,7 @@ class Builder(FaceBuilder):
         kind, _, path = self._landmarks.partition(":")
         if path:
             # The fingerprint of the raw files does not cover them.
-            fingerprint = _fingerprint(pathlib.Path(path))
+            fingerprint = manifest.content_hash(path, ".csv")
             options |= {"landmarks": kind, "landmarks_sha256": fingerprint}
         return options
 
@@ -99,7 +98,7 @@ class Builder(FaceBuilder):
         )
         if source:
             return source
-        folder = super()._find_files(root)[0].root / _LANDMARKS_FOLDER
+        folder = super()._find_files(root)[0].root / facts.LANDMARKS
         if folder.is_dir():
             return f"csv:{folder}"
         raise ConfigurationError(
@@ -107,10 +106,3 @@ class Builder(FaceBuilder):
             f"{LANDMARKS_VARIABLE} to csv:FOLDER, tflite:FILE or dlib:FILE, "
             f"or put a CSV file for each clip into {folder.name}/ there"
         )
-
-
-def _fingerprint(path: pathlib.Path) -> str:
-    """SHA-256 over a model, or over the CSV files of a folder."""
-    if path.is_dir():
-        return manifest.fingerprint(path, sorted(path.glob("*.csv")))
-    return manifest.fingerprint(path.parent, [path])

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from keras_pain.augment.gsff.digest import content_hash
+from keras_pain.corpora.manifest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError
 
 _CURE = "store one array of distances a picture, (height, width), as .npy"

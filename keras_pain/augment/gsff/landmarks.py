@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_pain.augment.gsff.digest import content_hash
 from keras_pain.augment.gsff.sources import Source
+from keras_pain.corpora.manifest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError
 from keras_pain.signals.landmarks.points import NUM_POINTS, PARTS, front_face
 from keras_pain.signals.landmarks.sources import LandmarkSource, open_source

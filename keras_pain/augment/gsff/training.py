@@ -1,4 +1,7 @@
-"""The only way of generated pictures into training.
+"""Generated pictures on their way into training.
+
+Tables take them through `experiments.fold_data`, which keeps them from
+validation and test; `for_training` does so for a training loop of one's own.
 
 A generated picture shows the person of its source. In a validation or test
 fold it would measure how well a network knows its own pictures; and if it is
