@@ -154,7 +154,7 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
     predicted = model.predict(pictures.astype(np.float32), verbose=0)[:, 0]
     faces = [
         AttendedFace(
-            f"PSPI {chosen.y[i]:g}, predicted {predicted[i]:.1f}",
+            f"PSPI {chosen.y[i]:g}, predicted {float(predicted[i]):z.1f}",
             pictures[i],
             _maps(found, i),
         )
