@@ -14,6 +14,7 @@ from keras_pain.experiments.methods import (
     resolve_method,
 )
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
+from keras_pain.experiments.training import dtype_policy
 from keras_pain.experiments.trivial import METHODS as TRIVIAL_REGRESSORS
 from keras_pain.reports.tables import RowSpec, TableSpec
 from keras_pain.reproduction.material import Faces, Windows
@@ -102,11 +103,13 @@ class Experiment:
         return used | {"backbone_weights"} if self.pretrained else used
 
     def check_files(self, options: Options) -> None:
-        """Looks, before the long work, whether files of flags are there.
+        """Looks, before the long work, whether flags can be followed here.
 
         Raises:
-            ConfigurationError: One is not.
+            ConfigurationError: A file is not there, or half precision is not
+                for this machine.
         """
+        dtype_policy(options.mixed_precision)
         places = {"backbone_weights": options.backbone_weights}
         kind, colon, path = (options.landmarks or "").partition(":")
         if colon:
