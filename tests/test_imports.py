@@ -10,15 +10,19 @@ from conftest import ROOT
 # A module may import from its own layer and from those before it.
 LAYERS = (
     "errors",
+    "_moved",
+    "io",
     "signals",
     "corpora",
+    "simulate",
     "data",
     "layers",
     "models",
-    "augment",
     "experiments",
     "reports",
     "interpret",
+    "explain",
+    "augment",
     "reproduction",
     "cli",
 )
