@@ -5,5 +5,3 @@ modules that use them.
 """
 
 __version__ = "0.1.0"
-
-from keras_pain import _moved  # noqa: E402, F401  temporary

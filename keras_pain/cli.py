@@ -1,69 +1,60 @@
-"""The `keras-pain` command.
+"""The `keras-pain` command: its subcommands, their flags, what they run.
 
-A subcommand is one entry of `COMMANDS`: how it adds its flags and what it
-runs. Whatever it needs is imported when it runs, so that `--help` is instant.
+Whatever a subcommand needs is imported when it runs, so that `--help` is
+instant.
 """
 
 import argparse
-import dataclasses
-import importlib
+import functools
 import inspect
 import json
+import os
 import pathlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from keras_pain import __version__
-from keras_pain.augment.gsff import command as gsff
-from keras_pain.corpora.registry import CORPORA, get_corpus
+from keras_pain.augment import command as gsff
+from keras_pain.corpora.base import CORPORA, get_corpus
 from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.experiments import quiet
-
-_Arguments = Callable[[argparse.ArgumentParser], None]
-_Run = Callable[[argparse.Namespace], int]
-
-
-@dataclasses.dataclass(frozen=True)
-class Command:
-    """A subcommand.
-
-    Args:
-        name: What the user types.
-        help: One line for `--help`.
-        add_arguments: Adds its flags to a parser, spelled with underscores.
-        run: Does the work and returns the exit code.
-    """
-
-    name: str
-    help: str
-    add_arguments: _Arguments
-    run: _Run
+from keras_pain.experiments.provenance import start_tensorflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line.
-
-    Args:
-        argv: Arguments without the program's name; None takes the process'.
+    """Runs the command line, `argv` without the program's name.
 
     Returns:
         Exit code: 0, or 1 where the user has something to cure (argparse
         itself exits with 2 at unknown flags).
     """
+    # TensorFlow's start-up notes are not the user's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args([_with_underscores(a) for a in argv])
     try:
         return args.run(args)
     except KerasPainError as error:
-        print(f"keras-pain: {_one_line(error)}", file=sys.stderr)
+        _print_error(error)
         return 1
     except BrokenPipeError:  # the reader of our output, e.g. `head`, left
         sys.stderr.close()
         return 1
 
 
+def _with_underscores(argument):
+    """`--manual-dir=x-y` -> `--manual_dir=x-y`; both spellings are taken."""
+    if not argument.startswith("--"):
+        return argument
+    name, equals, value = argument[2:].partition("=")
+    return f"--{name.replace('-', '_')}{equals}{value}"
+
+
+def _print_error(error):
+    print(f"keras-pain: {' '.join(str(error).split())}", file=sys.stderr)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all subcommands."""
+    """The parser of all subcommands; flags are spelled with underscores."""
     parser = argparse.ArgumentParser(
         prog="keras-pain",
         description="Reproductions of published pain recognition systems.",
@@ -73,75 +64,141 @@ def build_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"keras-pain {__version__}"
     )
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(
-            command.name,
-            help=command.help,
-            description=command.help,
-            allow_abbrev=False,
+
+    def command(name, run, text):
+        """Adds a subcommand; returns its parser."""
+        added = subparsers.add_parser(
+            name, help=text, description=text, allow_abbrev=False
         )
-        command.add_arguments(subparser)
-        subparser.set_defaults(run=command.run)
-    return parser
+        added.set_defaults(run=run)
+        return added
 
-
-def _with_underscores(argument: str) -> str:
-    """`--manual-dir=x-y` -> `--manual_dir=x-y`; both spellings are taken."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument[2:].partition("=")
-    return f"--{name.replace('-', '_')}{equals}{value}"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _simulate_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("corpus", choices=sorted(CORPORA))
-    parser.add_argument(
-        "--out", required=True, help="folder in which <layout>/ is made"
-    )
-    parser.add_argument(
+    add = command(
+        "simulate",
+        _simulate,
+        "Write raw files of simulated people in a corpus' own layout.",
+    ).add_argument
+    add("corpus", choices=sorted(CORPORA))
+    add("--out", required=True, help="folder in which <layout>/ is made")
+    add(
         "--scale",
         choices=("small", "full"),
         default="small",
         help="how much of the corpus; full is as much as there is [small]",
     )
-    parser.add_argument(
-        "--layout", default="all", help="a layout of the corpus, or all [all]"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="[0]")
-    parser.add_argument(
-        "--subjects", type=int, help="number of people, else that of the scale"
-    )
-    parser.add_argument(
+    add("--layout", default="all", help="a layout of the corpus, or all [all]")
+    add("--seed", type=int, default=0, help="[0]")
+    add("--subjects", type=int, help="number of people, else that of the scale")
+    switch = {"action": "store_const", "const": True}  # else None: not given
+    add(
         "--with_test",
-        action="store_const",
-        const=True,
+        **switch,
         help="emopain: also write the test split, which the owners withhold",
     )
-    parser.add_argument(
-        "--frames", type=int, help="videos: frames of each, else their usual"
-    )
-    parser.add_argument(
+    add("--frames", type=int, help="videos: frames of each, else their usual")
+    add(
         "--landmarks",
-        action="store_const",
-        const=True,
+        **switch,
         help="pemf: also write the 68 landmarks of every clip as CSV",
     )
-    parser.add_argument(
+    add(
         "--size",
         type=_size,
         metavar="WIDTHxHEIGHT",
         help="videos: of a frame, in pixels, else that of the scale",
     )
-    parser.add_argument(
-        "--jobs", type=int, help="videos: processes, else one for each core"
+    add("--jobs", type=int, help="videos: processes, else one for each core")
+
+    add = command(
+        "check",
+        _check,
+        "List the raw files of a corpus, and what is wrong with which.",
+    ).add_argument
+    add("corpus", choices=sorted(CORPORA))
+    add("--manual_dir", required=True, help="folder of the raw files")
+    add("--layout", help="layout to read; left out, each one that is there")
+    add(
+        "--on_bad_file",
+        choices=("fail", "skip"),
+        default="skip",
+        help="stop at the first refused file, or list it and go on [skip]",
+    )
+    add(
+        "--write_manifest",
+        action="store_true",
+        help="store path, size and sha256 of every file beside the files",
+    )
+    add("--json", metavar="FILE", help="write a report; - writes it to stdout")
+    add(
+        "--challenge_columns",
+        metavar="NAME=COLUMN,...",
+        help="emopain: 0-based label columns of the challenge2020 layout, "
+        "e.g. exercise=30,pain=none,protective=31",
     )
 
+    command(
+        "models",
+        _models,
+        "List the models: paper, task, input, parameters, FLOPs.",
+    )
 
-def _size(text: str) -> tuple[int, int]:
+    add = command(
+        "convert",
+        _convert,
+        "Turn a checkpoint that authors released into a Keras model.",
+    ).add_argument
+    add("model", choices=("lsfan",), help="whose checkpoint")
+    add("source", help="the released .pth file")
+    add("target", help="the .keras file to write")
+
+    add = command(
+        "explain",
+        _explain,
+        "Draw where the networks of a results folder look, and check it.",
+    ).add_argument
+    add("results_dir", help="results folder of a reproduce script")
+    add(
+        "--method",
+        dest="methods",
+        type=lambda text: text.split(",") if text else None,
+        metavar="NAME,...",
+        help="networks; left out, all that have a finished fold",
+    )
+    add(
+        "--fold",
+        help="its name; left out, the first with test windows of every class",
+    )
+    add("--protocol", default="leak_free", help="of the fold [leak_free]")
+    add("--seed", type=int, default=0, help="of the fold [0]")
+    add("--out", help="folder to write to [RESULTS_DIR/explanations]")
+    add(
+        "--check_epochs",
+        type=int,
+        metavar="N",
+        help="epochs of the two trainings that the label check needs [those "
+        "of the fold, 5 at most]",
+    )
+    add(
+        "--no_checks",
+        dest="checks",
+        action="store_false",
+        help="draw the maps only",
+    )
+    add(
+        "--axis_labels",
+        choices=("real", "as_released"),
+        default="real",
+        help="as_released: channels are labelled as in the released L-SFAN "
+        "figure, in the wrong order (defect misordered_axis_labels) [real]",
+    )
+
+    name, text, add_arguments = gsff.SUBCOMMAND
+    run = functools.partial(gsff.run, start_tensorflow=start_tensorflow)
+    add_arguments(command(name, run, text))
+    return parser
+
+
+def _size(text):
     """`320x240`, as users write it, to height and width."""
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
@@ -149,74 +206,31 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _simulate(args: argparse.Namespace) -> int:
+def _simulate(args) -> int:
+    from keras_pain.simulate import simulate, simulator_of
+
+    simulator = simulator_of(args.corpus)
     corpus = get_corpus(args.corpus)
-    if not hasattr(corpus, "simulate"):
-        raise ConfigurationError(
-            f"{args.corpus} has no simulator; its recordings are public"
-        )
     if args.layout not in ("all", *corpus.LAYOUTS):
         raise ConfigurationError(
             f"--layout={args.layout}: {args.corpus} has the layouts "
             f"{', '.join(corpus.LAYOUTS)}, or all"
         )
-    names = ("with_test", "frames", "landmarks", "size", "jobs")
-    given = {name: getattr(args, name) for name in names}
-    options = {k: v for k, v in given.items() if v is not None}
-    simulator = importlib.import_module(f"{corpus.__name__}.simulator")
-    taken = inspect.signature(simulator.simulate).parameters
-    for name in options.keys() - taken.keys():
-        raise ConfigurationError(f"--{name} does not apply to {args.corpus}")
-    paths = corpus.simulate(
-        args.out,
-        layout=args.layout,
-        scale=args.scale,
-        seed=args.seed,
-        subjects=args.subjects,
-        progress=True,
-        **options,
-    )
+    given = {k: v for k, v in vars(args).items() if v is not None}
+    del given["run"]
+    paths = simulate(given.pop("corpus"), **given, progress=True)
     size = sum(pathlib.Path(path).stat().st_size for path in paths) / 1e6
     print(f"{len(paths)} SIMULATED files, {size:,.1f} MB, in {args.out}")
-    if "size" in taken:  # it draws pictures
-        from keras_pain.corpora.faces.sheet import write_corpus_sheet
+    if "size" in inspect.signature(simulator.simulate).parameters:
+        from keras_pain.simulate.contact_sheet import write_corpus_sheet
 
         print(write_corpus_sheet(args.corpus, args.out))
     return 0
 
 
-def _check_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("corpus", choices=sorted(CORPORA))
-    parser.add_argument(
-        "--manual_dir", required=True, help="folder of the raw files"
-    )
-    parser.add_argument(
-        "--layout", help="layout to read; left out, each one that is there"
-    )
-    parser.add_argument(
-        "--on_bad_file",
-        choices=("fail", "skip"),
-        default="skip",
-        help="stop at the first refused file, or list it and go on [skip]",
-    )
-    parser.add_argument(
-        "--write_manifest",
-        action="store_true",
-        help="store path, size and sha256 of every file beside the files",
-    )
-    parser.add_argument(
-        "--json", metavar="FILE", help="write a report; - writes it to stdout"
-    )
-    parser.add_argument(
-        "--challenge_columns",
-        metavar="NAME=COLUMN,...",
-        help="emopain: 0-based label columns of the challenge2020 layout, "
-        "e.g. exercise=30,pain=none,protective=31",
-    )
-
-
-def _check(args: argparse.Namespace) -> int:
+def _check(args) -> int:
     from keras_pain.corpora import check
+    from keras_pain.io import unwritable
 
     corpus = get_corpus(args.corpus)
     options = {}
@@ -241,113 +255,46 @@ def _check(args: argparse.Namespace) -> int:
         checks.append(result)
         if args.json != "-":
             check.print_check(result)
-    if args.json is not None:
-        _write_json(args.json, [result.to_dict() for result in checks])
+    text = json.dumps([result.to_dict() for result in checks], indent=2) + "\n"
+    if args.json == "-":
+        sys.stdout.write(text)
+    elif args.json is not None:
+        try:
+            pathlib.Path(args.json).write_text(text, encoding="utf-8")
+        except OSError as error:
+            cure = "give another path with --json"
+            raise unwritable(args.json, error, cure) from error
     for result in checks:
         if result.error is not None:
-            line = " ".join(result.error.split())
-            print(f"keras-pain: {line}", file=sys.stderr)
+            _print_error(result.error)
     return int(any(result.failed for result in checks))
 
 
-def _write_json(path: str, report: list) -> None:
-    text = json.dumps(report, indent=2) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        pathlib.Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise KerasPainError(
-            f"{path}: the report cannot be written ({error.strerror}); give "
-            "another path with --json"
-        ) from error
-
-
-def _models_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # no flags
-
-
-def _models(args: argparse.Namespace) -> int:
-    del args
+def _models(args) -> int:
     from keras_pain.models.summary import print_registry
 
     print_registry()
     return 0
 
 
-def _convert_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", choices=("lsfan",), help="whose checkpoint")
-    parser.add_argument("source", help="the released .pth file")
-    parser.add_argument("target", help="the .keras file to write")
+def _convert(args) -> int:
+    start_tensorflow()
+    from keras_pain.models import checkpoints
 
-
-def _convert(args: argparse.Namespace) -> int:
-    quiet.start_tensorflow()
-    from keras_pain.models import lsfan_checkpoint as checkpoint
-
-    checkpoint.check_target(args.target)
-    conversion = checkpoint.convert_lsfan(args.source)
-    checkpoint.save_conversion(conversion, args.target)
-    print(f"{args.target}: {conversion.summary()}")
+    checkpoints.check_target(args.target)
+    model, summary = checkpoints.convert_lsfan(args.source)
+    checkpoints.save_new(model, args.target)
+    print(f"{args.target}: {summary}")
     return 0
 
 
-def _explain_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "results_dir", help="results folder of a reproduce script"
-    )
-    parser.add_argument(
-        "--method",
-        metavar="NAME,...",
-        help="networks; left out, all that have a finished fold",
-    )
-    parser.add_argument(
-        "--fold",
-        help="its name; left out, the first with test windows of every class",
-    )
-    parser.add_argument(
-        "--protocol", default="leak_free", help="of the fold [leak_free]"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the fold [0]")
-    parser.add_argument(
-        "--out", help="folder to write to [RESULTS_DIR/explanations]"
-    )
-    parser.add_argument(
-        "--check_epochs",
-        type=int,
-        metavar="N",
-        help="epochs of the two trainings that the label check needs [those "
-        "of the fold, 5 at most]",
-    )
-    parser.add_argument(
-        "--no_checks", action="store_true", help="draw the maps only"
-    )
-    parser.add_argument(
-        "--axis_labels",
-        choices=("real", "as_released"),
-        default="real",
-        help="as_released: channels are labelled as in the released L-SFAN "
-        "figure, in the wrong order (defect misordered_axis_labels) [real]",
-    )
-
-
-def _explain(args: argparse.Namespace) -> int:
+def _explain(args) -> int:
+    start_tensorflow()
     from keras_pain.reproduction.explain import ExplainOptions, explain
 
-    explained = explain(
-        args.results_dir,
-        ExplainOptions(
-            methods=args.method.split(",") if args.method else None,
-            protocol=args.protocol,
-            fold=args.fold,
-            seed=args.seed,
-            out=args.out,
-            checks=not args.no_checks,
-            check_epochs=args.check_epochs,
-            axis_labels=args.axis_labels,
-        ),
-    )
+    options = vars(args)
+    del options["run"]
+    explained = explain(options.pop("results_dir"), ExplainOptions(**options))
     for one in explained:
         for path in one.paths:
             print(path)
@@ -358,41 +305,6 @@ def _explain(args: argparse.Namespace) -> int:
                 f"trained network's map: {one.reading}"
             )
     return 0
-
-
-COMMANDS = (
-    Command(
-        "simulate",
-        "Write raw files of simulated people in a corpus' own layout.",
-        _simulate_arguments,
-        _simulate,
-    ),
-    Command(
-        "check",
-        "List the raw files of a corpus, and what is wrong with which.",
-        _check_arguments,
-        _check,
-    ),
-    Command(
-        "models",
-        "List the models: paper, task, input, parameters, FLOPs.",
-        _models_arguments,
-        _models,
-    ),
-    Command(
-        "convert",
-        "Turn a checkpoint that authors released into a Keras model.",
-        _convert_arguments,
-        _convert,
-    ),
-    Command(
-        "explain",
-        "Draw where the networks of a results folder look, and check it.",
-        _explain_arguments,
-        _explain,
-    ),
-    Command(*gsff.SUBCOMMAND, lambda a: gsff.run(a, quiet.start_tensorflow)),
-)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Errors that a user can cure; every command prints them as one line."""
 
 import os
+from collections.abc import Iterable
 
 
 class KerasPainError(Exception):
@@ -36,3 +37,11 @@ class BadFileError(KerasPainError):
 
 class ConfigurationError(KerasPainError):
     """Flags, arguments or an existing results folder that do not fit."""
+
+
+def check_choice(name: str, value: str, known: Iterable[str]) -> None:
+    """Raises ConfigurationError where a setting is none of the known values."""
+    if value not in known:
+        raise ConfigurationError(
+            f"{name} must be one of {', '.join(known)}; got {value!r}"
+        )

@@ -6,6 +6,7 @@ The bottom layer, so that every other one writes and hashes in one way.
 import contextlib
 import csv
 import errno
+import functools
 import hashlib
 import io
 import json
@@ -30,21 +31,15 @@ SIMULATED = "SIMULATED"
 # A writer on another machine cannot be asked whether it lives; no fold takes
 # a day to copy.
 _ABANDONED_SECONDS = 24 * 3600
-
 _HOST = urllib.parse.quote(socket.gethostname() or "host", safe="")
 _TEMPORARY = re.compile(
-    r"\..+\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}", re.DOTALL
+    r"\..+\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL
 )
+_dump = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An `.npz` file whose bytes depend on nothing but the arrays.
-
-    Args:
-        arrays: Name to array; no object arrays.
-
-    Returns:
-        The file's content, not compressed, with a fixed date in every entry.
+    """An `.npz` file, not compressed, whose bytes depend on the arrays only.
 
     Raises:
         ValueError: An array holds objects.
@@ -65,42 +60,22 @@ def whole_file(path, cure: str | None = None) -> Iterator[pathlib.Path]:
     """A temporary file that becomes `path` when the block ends well.
 
     For writers that want a name, e.g. `model.save` and OpenCV: the temporary
-    one has the same suffix.
-
-    Args:
-        path: The file; its folder is made where it is missing.
-        cure: What the user can do when it cannot be written; left out, what
-            helps with a results folder.
+    one has the same suffix. A missing folder is made. `cure` says what the
+    user can do when the file cannot be written; left out, what helps with a
+    results folder.
 
     Raises:
         KerasPainError: The file cannot be written; the old one stays then.
     """
     path = pathlib.Path(path)
-    temporary = _temporary(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(path.parent)
+    with _beside(path, cure) as temporary:
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
-    except OSError as error:
-        raise unwritable(path, error, cure) from error
-    finally:
-        _remove(temporary)
 
 
 def write_file(path, content: bytes, cure: str | None = None) -> pathlib.Path:
-    """Writes or replaces one file, see `whole_file`.
-
-    Args:
-        path: The file; its folder is made where it is missing.
-        content: Its bytes.
-        cure: What the user can do when it cannot be written.
-
-    Returns:
-        The path.
-    """
+    """Writes or replaces one file, see `whole_file`; returns its path."""
     with whole_file(path, cure) as temporary:
         temporary.write_bytes(content)
     return pathlib.Path(path)
@@ -109,14 +84,8 @@ def write_file(path, content: bytes, cure: str | None = None) -> pathlib.Path:
 def write_marked(path, content: bytes, simulated: bool) -> pathlib.Path:
     """Writes a file whose name says whether its data are simulated.
 
-    Args:
-        path: The name for real data, see `marked`; the file of the other kind
-            is removed.
-        content: Its bytes.
-        simulated: Whether the data are simulated.
-
-    Returns:
-        The path written.
+    The file of the other kind is removed; `path` is the name for real data,
+    see `marked`. Returns the path written.
     """
     path, other = marked(path, simulated), marked(path, not simulated)
     write_file(path, content)
@@ -159,23 +128,15 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping]) -> str:
 
 def json_text(head: Mapping, rows: Iterable[Mapping]) -> str:
     """JSON of `head` and its entry `rows`, with one line a row."""
-    entries = [
-        f" {_dump(name)}: {_dump(value)}" for name, value in head.items()
-    ]
+    entries = [f" {_dump(k)}: {_dump(value)}" for k, value in head.items()]
     lines = ",\n".join(f"  {_dump(row)}" for row in rows)
     return "{\n" + ",\n".join([*entries, f' "rows": [\n{lines}\n ]']) + "\n}\n"
 
 
-def _dump(value) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def _cell(value) -> str:
-    if value is None:
-        return ""
+def _cell(value):
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.6f}" if isinstance(value, float) else str(value)
+    return f"{value:.6f}" if isinstance(value, float) else value
 
 
 def write_folder(
@@ -185,91 +146,78 @@ def write_folder(
     is_complete: Callable[[], bool],
     cure: str | None = None,
 ) -> pathlib.Path:
-    """Makes a folder under a temporary name, then rename it.
+    """Makes a folder under a temporary name, then renames it; returns it.
 
-    Args:
-        folder: The folder to make.
-        fill: Called with the temporary folder; writes the files into it.
-        is_complete: Whether a folder that is already there is to be kept. One
-            that is not, e.g. a damaged one, gives way to the new one.
-        cure: What the user can do when it cannot be written.
-
-    Returns:
-        The folder.
+    `fill` writes into the temporary folder. A folder that is already there
+    stays if `is_complete()`; else it gives way. For `cure` see `whole_file`.
 
     Raises:
         KerasPainError: The folder cannot be written; nothing of it is left
             then, and a folder that was there is still there.
     """
-    temporary = _temporary(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(folder.parent)
+    with _beside(folder, cure) as temporary:
         temporary.mkdir()
         fill(temporary)
-        for path in sorted(temporary.rglob("*")):
+        for path in (*temporary.rglob("*"), temporary):
             _sync(path)
-        _sync(temporary)
-        _rename(temporary, folder, is_complete)
-        _sync(folder.parent)
-    except OSError as error:
-        raise unwritable(folder, error, cure) from error
-    finally:
-        _remove(temporary)
+        try:
+            os.replace(temporary, folder)
+        except OSError as error:
+            # Something is there: another process' fold, or a damaged one.
+            taken = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+            if error.errno not in taken:
+                raise
+            if is_complete():
+                return folder
+            # The new one takes the old one's place, which comes back if not.
+            aside = _temporary(folder)
+            os.replace(folder, aside)
+            try:
+                os.replace(temporary, folder)
+            except OSError:
+                os.replace(aside, folder)
+                raise
+            _remove(aside)
     return folder
 
 
+@contextlib.contextmanager
+def _beside(path, cure):
+    """A temporary name beside `path`, of which nothing is left afterwards."""
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent)
+        yield temporary
+        _sync(path.parent)
+    except OSError as error:
+        raise unwritable(path, error, cure) from error
+    finally:
+        _remove(temporary)
+
+
 def remove_leftovers(parent: pathlib.Path) -> None:
-    """Delete what killed writers left behind in one folder.
+    """Deletes what killed writers left behind in this folder, not below.
 
-    Only temporaries of this machine's dead processes go, and such as nobody
-    has touched for a day. Failures are ignored: leftovers do no harm.
-
-    Args:
-        parent: The folder to look in, not below.
+    That is temporaries of this machine's dead processes, and those untouched
+    for a day. Failures are ignored: leftovers do no harm.
     """
     for path in parent.glob(".*.tmp-*"):
-        match = _TEMPORARY.fullmatch(path.name)
-        if match is None:
-            continue
-        with contextlib.suppress(OSError):
-            idle = time.time() - path.stat().st_mtime
-            local = match["host"] == _HOST
-            dead = local and not _is_alive(int(match["pid"]))
-            if dead or idle > _ABANDONED_SECONDS:
-                _remove(path)
+        if match := _TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                idle = time.time() - path.stat().st_mtime
+                local = match["host"] == _HOST
+                dead = local and not _is_alive(int(match["pid"]))
+                if dead or idle > _ABANDONED_SECONDS:
+                    _remove(path)
 
 
-def _temporary(path: pathlib.Path) -> pathlib.Path:
+def _temporary(path):
     tail = f"tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.name}.{tail}")
+    return path.with_name(f".{path.stem}.{tail}{path.suffix}")
 
 
-def _rename(
-    temporary: pathlib.Path,
-    folder: pathlib.Path,
-    is_complete: Callable[[], bool],
-) -> None:
-    try:
-        os.replace(temporary, folder)
-        return
-    except OSError as error:
-        # Something is there: another process' fold, or a damaged one.
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise
-    if is_complete():
-        return
-    aside = _temporary(folder)
-    os.replace(folder, aside)
-    try:
-        os.replace(temporary, folder)
-    except OSError:
-        os.replace(aside, folder)
-        raise
-    _remove(aside)
-
-
-def _sync(path: pathlib.Path) -> None:
+def _sync(path):
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -277,32 +225,29 @@ def _sync(path: pathlib.Path) -> None:
         os.close(descriptor)
 
 
-def _remove(path: pathlib.Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            path.unlink()
+def _remove(path):
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
-def _is_alive(pid: int) -> bool:
+def _is_alive(pid):
     try:
         os.kill(pid, 0)
+        return True
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return True
-    return True
 
 
 def unwritable(path, error: OSError, cure: str | None = None):
     """The error of a file or folder that cannot be written."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    full = full or os.strerror(errno.ENOSPC) in str(error)
     if cure is None:
-        what = (
-            "free some space there" if full else "check that it can be written"
-        )
+        what = "check that it can be written"
+        full = os.strerror(errno.ENOSPC) in str(error)
+        if full or error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = "free some space there"
         cure = (
             f"{what} or choose another --results_dir; finished folds are kept, "
             "and the same command goes on from them"

@@ -15,8 +15,10 @@ from absl import app, flags
 
 from keras_pain.corpora import emopain
 from keras_pain.corpora.emopain.layout import ACTIVITIES
-from keras_pain.data.segments import activity_segments
-from keras_pain.reports.skeleton import plot_recording_strip
+from keras_pain.data.windows import activity_segments
+from keras_pain.explain.figures import plot_recording_strip
+from keras_pain.reproduction.flags import parse_flags
+from keras_pain.simulate import simulate
 
 _OUT = flags.DEFINE_string("out", "results/figures", "Folder of the figures.")
 _PICTURES = 9
@@ -34,7 +36,7 @@ def main(_):
     out.mkdir(parents=True, exist_ok=True)
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        emopain.simulate(folder, layout="fame", progress=False)
+        simulate("emopain", folder, layout="fame", progress=False)
         for raw_file in emopain.find_files(folder, "fame"):
             recording, _ = emopain.read_file(raw_file)
             for begin, end in bends(recording):
@@ -59,4 +61,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

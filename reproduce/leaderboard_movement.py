@@ -12,12 +12,15 @@ p-values.
 
 from keras_pain.data.windows import PROTECTIVE_CLASSES
 from keras_pain.experiments.protocols import LEAK_FREE
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.experiments.provenance import quiet_start
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
-from keras_pain.reproduction.leaderboard import (
-    leaderboard_report,
-    movement_methods,
-)
+
+with quiet_start():  # it imports TensorFlow
+    from keras_pain.reproduction.leaderboard import (
+        leaderboard_report,
+        movement_methods,
+    )
 
 
 def table(name, title, classes, channels, notes=()) -> TableSpec:

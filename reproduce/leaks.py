@@ -13,9 +13,12 @@ time by seven.
 """
 
 from keras_pain.data.windows import PROTECTIVE_CLASSES
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.experiments.provenance import quiet_start
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
-from keras_pain.reproduction.leaks import ledger_protocols, ledger_report
+
+with quiet_start():  # it imports TensorFlow
+    from keras_pain.reports.ledger import ledger_protocols, ledger_report
 
 
 def table(corpus: str, classes: tuple[str, ...], notes=()) -> TableSpec:

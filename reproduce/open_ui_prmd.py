@@ -15,7 +15,7 @@ equally frequent; 40 epochs for every network. `--protocol leak_free --jobs 2`
 took 38 minutes on 2 CPU cores that had other work, too.
 """
 
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
 EXERCISES = {"m05": "sit to stand", "m10": "standing shoulder scaption"}

@@ -18,16 +18,14 @@ of yours, or none); on simulated faces from random ones.
 from pathlib import Path
 
 from keras_pain.experiments.protocols import LEAK_FREE
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.experiments.provenance import quiet_start
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import main
-from keras_pain.reproduction.aacsfnet import (
-    AS_PUBLISHED,
-    FLIPS,
-    aacsfnet_report,
-)
-from keras_pain.reproduction.experiment import Experiment
+from keras_pain.reproduction.faces import FaceExperiment, Simulation
 from keras_pain.reproduction.l3d import SIMULATED_CORPORA
-from keras_pain.reproduction.material import Faces
+
+with quiet_start():  # it imports TensorFlow
+    from keras_pain.reproduction.aacsfnet import AS_PUBLISHED, aacsfnet_report
 
 CORPUS = "unbc_mcmaster"
 ROWS = (
@@ -97,16 +95,10 @@ SMALL = {
     "patch_sizes": (16, 8),
 }
 
-EXPERIMENT = Experiment(
+EXPERIMENT = FaceExperiment(
     table=TABLE,
     corpus=CORPUS,
     layouts=("faces",),
-    smoke_methods=("aacsfnet",),
-    config="c224",
-    simulated_config="c112",
-    simulated_corpus=SIMULATED_CORPORA[CORPUS],
-    # As many frames of a person as a batch has: fewer are not scored as coded.
-    smoke_corpus={"subjects": 8, "sequences": 16, "frames": 20},
     # unsaid: the released code reads folders of cropped faces made elsewhere;
     # frames without a found face are left out.
     settings={
@@ -120,16 +112,28 @@ EXPERIMENT = Experiment(
     simulated_epochs=12,
     protocols=(AS_PUBLISHED, LEAK_FREE),
     report=aacsfnet_report,
-    material=Faces("frames", smoke_size=64, smoke_people=3),
-    clips=FLIPS,
-    simulated_settings=SIMULATED,
-    simulated_batch=16,
-    simulated_training={
-        "arguments": SMALL,
-        "learning_rates": dict.fromkeys(
-            ("aacsfnet", "resnet50_ham", "biscale_cross_vit"), 1e-3
-        ),
-    },
+    smoke_methods=("aacsfnet",),
+    noun="frames",
+    config="c224",
+    # Released code: flips, nothing else.
+    training={"jitter": {"flip": 0.5, "shift": 0.0}},
+    simulation=Simulation(
+        corpus=SIMULATED_CORPORA[CORPUS],
+        # As many frames of a person as a batch has: fewer are not scored as
+        # coded.
+        smoke_corpus={"subjects": 8, "sequences": 16, "frames": 20},
+        config="c112",
+        settings=SIMULATED,
+        training={
+            "batch_size": 16,
+            "arguments": SMALL,
+            "learning_rates": dict.fromkeys(
+                ("aacsfnet", "resnet50_ham", "biscale_cross_vit"), 1e-3
+            ),
+        },
+    ),
+    smoke_settings={"size": 64},
+    smoke_people=3,
     pretrained=True,
 )
 

@@ -13,7 +13,7 @@ recipes' epochs run: hours on a CPU, see --epochs.
 from pathlib import Path
 
 from keras_pain.data.windows import PROTECTIVE_CLASSES
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
 TABLE = TableSpec(

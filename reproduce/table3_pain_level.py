@@ -13,7 +13,7 @@ Needs a release with pain levels (challenge2020 or coordinates). Some minutes on
 from pathlib import Path
 
 from keras_pain.data.windows import PAIN_CLASSES
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
 TABLE = TableSpec(

@@ -11,7 +11,7 @@ batch 100, early stopping; `--micro_batch 10` fits a smaller GPU.
 from pathlib import Path
 
 from keras_pain.reproduction import main
-from keras_pain.reproduction.l3d import face_experiment
+from keras_pain.reproduction.l3d import l3d_experiment
 
 PUBLISHED = Path(__file__).parent / "published"
 ROWS = (
@@ -22,7 +22,7 @@ ROWS = (
 )
 
 EXPERIMENTS = [
-    face_experiment(
+    l3d_experiment(
         f"table4_{short}",
         "Ablation of the improved L3D",
         corpus,

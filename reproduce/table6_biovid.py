@@ -7,9 +7,9 @@ python reproduce/table6_biovid.py --manual_dir RAW   # the real corpus
 from pathlib import Path
 
 from keras_pain.reproduction import main
-from keras_pain.reproduction.l3d import face_experiment
+from keras_pain.reproduction.l3d import l3d_experiment
 
-EXPERIMENT = face_experiment(
+EXPERIMENT = l3d_experiment(
     "table6_biovid",
     "Pain intensity",
     "biovid",

@@ -24,7 +24,7 @@ from keras_pain.reports.complexity import (
     measure,
     write_complexity,
 )
-from keras_pain.reports.published import read_published
+from keras_pain.reports.table import read_published
 
 NAME = "table7_complexity"
 PAPER = (

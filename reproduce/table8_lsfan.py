@@ -14,7 +14,7 @@ epoch a fold (`--epochs 1`); the released command line's default is five.
 
 from keras_pain.data.windows import PROTECTIVE_CLASSES
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import Experiment, main
 
 TABLE = TableSpec(

@@ -25,9 +25,10 @@ well, from pictures to classes, which wants a GPU.
 from pathlib import Path
 
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import main
-from keras_pain.reproduction.pemf import PemfExperiment, PemfFaces
+from keras_pain.reproduction.faces import Simulation
+from keras_pain.reproduction.pemf import PemfExperiment
 
 EVALUATION = "cv5"
 TABLE = TableSpec(
@@ -90,7 +91,6 @@ EXPERIMENT = PemfExperiment(
     corpus="pemf",
     layouts=("frames",),
     config="frames",
-    simulated_config="faces",
     settings={
         "label": "pain",
         "class_names": TABLE.class_names,
@@ -102,23 +102,29 @@ EXPERIMENT = PemfExperiment(
     augmentation="none",
     simulated_epochs=8,
     protocols=(AS_PUBLISHED, LEAK_FREE),
-    material=PemfFaces(),
-    simulated_settings={"size": 64},
-    simulated_corpus={
-        "layout": "pictures",
-        "subjects": 48,
-        "size": (144, 120),
-        "landmarks": True,
-    },
-    smoke_corpus={"subjects": 6},
-    simulated={
-        "backbone": "ConvNeXtTiny",
-        "learning_rate": 1e-3,
-        "relative": True,
-        "batch_size": 16,
-        "head": {"units": 64},
-        "graph": {"filters": 16, "graph_filters": 16, "temporal_filters": 4},
-    },
+    simulation=Simulation(
+        corpus={
+            "layout": "pictures",
+            "subjects": 48,
+            "size": (144, 120),
+            "landmarks": True,
+        },
+        smoke_corpus={"subjects": 6},
+        config="faces",
+        settings={"size": 64},
+        training={
+            "backbone": "ConvNeXtTiny",
+            "learning_rate": 1e-3,
+            "relative": True,
+            "batch_size": 16,
+            "head": {"units": 64},
+            "graph": {
+                "filters": 16,
+                "graph_filters": 16,
+                "temporal_filters": 4,
+            },
+        },
+    ),
 )
 
 if __name__ == "__main__":

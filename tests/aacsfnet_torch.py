@@ -150,17 +150,6 @@ class TorchViT(nn.Module):
         return self.proj(mixed.transpose(1, 2).flatten(2))
 
 
-class TorchFusion(nn.Module):
-    """`(batch, 2, 16)` and what attention makes of it, `(batch, 64)`."""
-
-    def __init__(self, hidden):
-        super().__init__()
-        self.encoder = transformer_encoder(16, 1, 2, hidden)
-
-    def forward(self, x):
-        return torch.cat([x, self.encoder(x)], dim=-1).flatten(1)
-
-
 class TorchAACSFNet(nn.Module):
     """The whole network; RGB from 0 to 1, normalised by the caller."""
 
@@ -177,7 +166,7 @@ class TorchAACSFNet(nn.Module):
         self.channels = nn.Linear(128, 16)
         self.vit = TorchViT(image, sizes, embed, layers, 6)
         self.spatial = nn.Linear(len(sizes) * embed, 16)
-        self.fusion = TorchFusion(hidden)
+        self.fusion = transformer_encoder(16, 1, 2, hidden)
         self.head = nn.Sequential(*self._reduced(64, 32, 0.5))
         self.intensity = nn.Linear(32, 1)
 
@@ -192,7 +181,8 @@ class TorchAACSFNet(nn.Module):
     def forward(self, x):
         channels = self.channels(self.reduction(self.ham(self.resnet(x))))
         spatial = self.spatial(self.vit(x))
-        x = self.fusion(torch.stack([channels, spatial], dim=1))
+        x = torch.stack([channels, spatial], dim=1)
+        x = torch.cat([x, self.fusion(x)], dim=-1).flatten(1)
         return self.intensity(self.head(x))
 
 
@@ -242,6 +232,12 @@ def copy_encoder(source, layer):
         copy_layer(getattr(source, name), getattr(layer, name))
 
 
+def copy_encoders(sources, model, name):
+    """To the layers `name_1`, `name_2`, ..."""
+    for i, source in enumerate(sources, start=1):
+        copy_encoder(source, model.get_layer(f"{name}_{i}"))
+
+
 def copy_ham(source, model):
     """A `TorchHAM`'s weights to the layers of `hybrid_attention`."""
     attention = model.get_layer("channel_attention")
@@ -250,8 +246,7 @@ def copy_ham(source, model):
     copy_layer(source.spatial, model.get_layer("spatial_attention").conv)
     copy_layer(source.maps, model.get_layer("maps"))
     copy_layer(source.norm, model.get_layer("maps_norm"))
-    for i, encoder in enumerate(source.encoder.layers, start=1):
-        copy_encoder(encoder, model.get_layer(f"global_attention_{i}"))
+    copy_encoders(source.encoder.layers, model, "global_attention")
     copy_layer(source.encoder.norm, model.get_layer("global_norm"))
 
 
@@ -265,26 +260,19 @@ def copy_vit(source, model):
                 source.positions[size].detach().numpy(),
             ]
         )
-        for i, encoder in enumerate(source.encoders[size], start=1):
-            copy_encoder(encoder, model.get_layer(f"encoder_{size}_{i}"))
+        copy_encoders(source.encoders[size], model, f"encoder_{size}")
     copy_layer(source.norm, model.get_layer("token_norm"))
     cross = model.get_layer("cross_attention")
     for name in ("query", "key", "value", "proj"):
         copy_layer(getattr(source, name), getattr(cross, name))
 
 
-def copy_fusion(source, model):
-    """A `TorchFusion`'s weights to the layers of the fusion."""
-    for i, encoder in enumerate(source.encoder.layers, start=1):
-        copy_encoder(encoder, model.get_layer(f"fusion_{i}"))
-    copy_layer(source.encoder.norm, model.get_layer("fusion_norm"))
-
-
 def copy_network(source, model):
     """A `TorchAACSFNet`'s weights, those of the residual network excepted."""
     copy_ham(source.ham, model)
     copy_vit(source.vit, model)
-    copy_fusion(source.fusion, model)
+    copy_encoders(source.fusion.layers, model, "fusion")
+    copy_layer(source.fusion.norm, model.get_layer("fusion_norm"))
     for name, stack in (
         ("reduction_1", source.reduction[:2]),
         ("reduction_2", source.reduction[4:6]),

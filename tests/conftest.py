@@ -1,6 +1,9 @@
 """Fixtures shared by all tests."""
 
+import functools
 import os
+import re
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -9,12 +12,39 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+TIMES = re.compile(
+    # What stands between marker lines in Markdown and LaTeX.
+    r"^(<!--|%) training times.*?^(<!--|%) end of training times[^\n]*\n"
+    # Rows in CSV and JSON.
+    r'|^[^\n]*(,|"metric": ")(fit_seconds(_ratio)?|latency_ms_(single|batch))'
+    r'(,|")[^\n]*\n',
+    re.DOTALL | re.MULTILINE,
+)
 
 
-@pytest.fixture(scope="session")
-def project_root() -> Path:
-    """Root of the project."""
-    return ROOT
+def strip_timings(text: str) -> str:
+    """A report without what differs between equal runs."""
+    return TIMES.sub("", text)
+
+
+# Beginnings of warnings that say nothing to who reads test results.
+QUIET = (
+    "__array__ implementation",  # Keras' own conversion to NumPy
+    "enable_nested_tensor",  # PyTorch's padded batches: there are none
+    "You are using a softmax over axis",  # a batch of one, as coded
+    # The 13-branch reference hands its mask over by hand.
+    "Layer 'temporal_attention_.*of type",
+)
+
+
+def pytest_configure(config):
+    for message in QUIET:
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
+def dummy(name) -> Path:
+    """Folder of a corpus' dummy data."""
+    return ROOT / "tfds_builders" / name / "dummy_data"
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +58,73 @@ def open_data() -> Path:
             "that holds ui_prmd/"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def smoked(tmp_path_factory):
+    """Runs a table with `--smoke`, once for all tests.
+
+    In one folder, whose `data` the tables share. The first table is run with
+    all methods, as a user would; others that draw attention with one such
+    network and all that are none, the rest with the first method or two.
+    """
+    from scripts import experiments_of, run_script
+
+    from keras_pain.experiments.method_registry import fed
+    from keras_pain.reproduction.faces import FaceExperiment
+
+    place = tmp_path_factory.mktemp("smoked")
+
+    @functools.cache
+    def smoke(name):
+        experiments = experiments_of(name)
+        few = 1 if isinstance(experiments[0], FaceExperiment) else 2
+        rows = dict.fromkeys(row.method for row in experiments[0].table.rows)
+        names = list(rows)[:few]
+        if shown := experiments[0].attention[-1:]:
+            names = [*(name for name in rows if not fed(name)), *shown]
+        methods = [f"--methods={','.join(names)}"]
+        if name == "table1_protective":
+            methods = []
+        done = run_script(name, "--smoke", *methods, cwd=place)
+        names = [f"{one.table.name}_smoke" for one in experiments]
+        return done, [place / "results" / name for name in names]
+
+    smoke.place = place
+    return smoke
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A result store without a fold."""
+    from keras_pain.experiments.store import ResultStore
+
+    return ResultStore(tmp_path)
+
+
+@pytest.fixture
+def small_convnext(monkeypatch):
+    """Keras' ConvNeXtTiny and Base with one block of few filters a stage."""
+    import keras
+
+    module = sys.modules[keras.applications.ConvNeXtTiny.__module__]
+    for size, dims in (("tiny", [4, 6, 8, 10]), ("base", [6, 8, 10, 12])):
+        config = {**module.MODEL_CONFIGS[size]}
+        config.update(depths=[1, 1, 1, 1], projection_dims=dims)
+        monkeypatch.setitem(module.MODEL_CONFIGS, size, config)
+    return module
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> list:
+    """Figures as they are saved, to look into."""
+    from matplotlib.figure import Figure
+
+    figures, save = [], Figure.savefig
+
+    def record(figure, *arguments, **options):
+        figures.append(figure)
+        return save(figure, *arguments, **options)
+
+    monkeypatch.setattr(Figure, "savefig", record)
+    return figures

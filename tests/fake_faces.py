@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from keras_pain.data.frames import ClipInfo, FrameStore
+from keras_pain.data.clips import ClipInfo, FrameStore
 
 
 def picture(level: float, number: int, size: int = 40) -> np.ndarray:
@@ -61,3 +61,9 @@ def fake_store(people=6, clips=3, frames=10, size=40, seed=0, kinds=0):
             )
     data = np.frombuffer(b"".join(codes), np.uint8)
     return FrameStore("fake", infos, spans_of(codes), data)
+
+
+def split_people(clips):
+    """Four people to train on, one to choose the epoch, one to test."""
+    people = (["s0", "s1", "s2", "s3"], ["s4"], ["s5"])
+    return tuple(clips.of_subjects(names) for names in people)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_pain.data.windows import PROTECTIVE_CLASSES, WindowSet
+
 
 def make_recording(
     name="P1_N",
@@ -33,3 +35,33 @@ def make_recording(
         "raters": np.zeros((frames, 4, 7), np.uint8),
         **changes,
     }
+
+
+def make_windows(x, y, **changes):
+    """`(n, T, 30)` windows of one recording, all their frames real."""
+    n, frames = x.shape[:2]
+    fields = {
+        "length": np.full(n, frames, np.int32),
+        "subject": np.full(n, "P1"),
+        "recording": np.full(n, "P1_N"),
+        "start": np.arange(n),
+        "activity": np.arange(n, dtype=np.int32) % 2,
+        "class_names": PROTECTIVE_CLASSES,
+    }
+    return WindowSet(x, np.asarray(y), **{**fields, **changes})
+
+
+def make_people(groups, people=5, runs=(300, 400, 300)):
+    """A recording of each of some people; patients move protectively."""
+    protective = np.repeat([0, 1, 0], runs)
+    return [
+        make_recording(
+            f"{group}{n}_N",
+            frames=sum(runs),
+            protective=protective * (group == "P"),
+            seed=n + 50 * (group == "P"),
+            split="train" if n < 3 else "validation",
+        )
+        for group in groups
+        for n in range(people)
+    ]

@@ -1,18 +1,25 @@
 """Frames whose face is a red square, and parts that know it."""
 
+import dataclasses
+import re
+
 import cv2
 import numpy as np
 
 from keras_pain import cli
-from keras_pain.augment.gsff.check import FaceCheck
-from keras_pain.augment.gsff.parts import Parts, RunOptions
-from keras_pain.augment.gsff.pictures import encode_png
-from keras_pain.augment.gsff.run import generate
-from keras_pain.augment.gsff.sources import Source
-from keras_pain.signals.landmarks.points import front_face
+from keras_pain.augment.run import PictureRun, generate
+from keras_pain.augment.sources import Source, encode_png
+from keras_pain.signals.landmarks import front_face
 
 SIDE = 96
+PIECE = re.compile(r"[^\W\d_]+|\d|[^\s\w]+|_+")
 POINTS = front_face() * 20 + (48, 40)
+
+
+def count_tokens(text):
+    """Tokens as CLIP's tokenizer counts digits and signs; both ends."""
+    pieces = PIECE.findall(text)
+    return 2 + sum(1 + (len(piece) - 1) // 6 for piece in pieces)
 
 
 def red_square(number=0, side=SIDE):
@@ -52,6 +59,14 @@ class RedDetector:
         return found
 
 
+def points_csv(path, names, points=POINTS):
+    """Writes the same landmarks for every name to a file; returns its path."""
+    columns = (f"{a}{i}" for i in range(len(points)) for a in "xy")
+    rows = [["file", *columns], *([name, *points.ravel()] for name in names)]
+    path.write_text("\n".join(",".join(map(str, row)) for row in rows))
+    return path
+
+
 class NoPoints:
     """A source of landmarks that finds none."""
 
@@ -73,42 +88,32 @@ class Roll:
 
     method = "roll"
     reads_prompts = False
-    count_tokens = None
+
+    versions = {"opencv": cv2.__version__}
 
     def __init__(self, pixels=0):
-        self.pixels = pixels
+        self.parameters = {"generator": "roll", "pixels": pixels}
         self.seeds = []
 
-    def describe(self):
-        return {"generator": "roll", "pixels": self.pixels}
-
-    def versions(self):
-        return {"opencv": cv2.__version__}
-
-    def generate(self, batch):
-        self.seeds += list(batch.seeds)
-        outputs = np.zeros_like(batch.frames)
-        outputs[:, self.pixels :] = batch.frames[:, : SIDE - self.pixels]
+    def generate(self, frames, points, seeds, prompts, names):
+        self.seeds += seeds
+        pixels = self.parameters["pixels"]
+        outputs = np.zeros_like(frames)
+        outputs[:, pixels:] = frames[:, : SIDE - pixels]
         return list(outputs)
 
 
-def parts(generator=None, landmarks=None, **check):
-    """Parts with a generator that copies, if none is given."""
-    return Parts(
-        landmarks or NoPoints(),
-        generator or Roll(),
-        FaceCheck(RedDetector(), **check),
+def parts(generator=None, landmarks=None, **options):
+    """A run with a generator that copies, if none is given."""
+    return PictureRun(
+        landmarks or NoPoints(), generator or Roll(), RedDetector(), **options
     )
 
 
 def run(tmp_path, using=None, name="out", count=3, **options):
     """Makes pictures of some sources in a folder."""
-    return generate(
-        sources(count),
-        tmp_path / name,
-        using or parts(),
-        RunOptions(**options),
-    )
+    using = dataclasses.replace(using or parts(), **options)
+    return generate(sources(count), tmp_path / name, using)
 
 
 def command(capsys, *argv):

@@ -1,6 +1,7 @@
 """L-SFAN in PyTorch, written from the description of the released network."""
 
 import torch
+from aacsfnet_torch import randomise
 from torch import nn
 
 
@@ -37,19 +38,5 @@ class TorchLSFAN(nn.Module):
 
 
 def random_network(seed: int) -> TorchLSFAN:
-    """As after some training: no bias zero, no norm's scale or variance one."""
     torch.manual_seed(seed)
-    network = TorchLSFAN().eval()
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("num_batches_tracked"):
-                value.fill_(687)
-            elif name.endswith("running_var"):
-                value.uniform_(0.3, 3.0)
-            elif name.endswith("weight") and value.ndim == 1:
-                value.uniform_(0.5, 2.0)
-            elif value.ndim == 1:
-                value.normal_(0.0, 0.4)
-            else:
-                value.mul_(2.0)  # so that windows come out further apart
-    return network
+    return randomise(TorchLSFAN(), seed)

@@ -5,10 +5,9 @@ import dataclasses
 import numpy as np
 from fake_faces import fake_store
 
-from keras_pain.corpora.faces import landmarks as faces
-from keras_pain.corpora.pemf.performance import perform
-from keras_pain.data.clips import cut_clips
-from keras_pain.data.landmarked import LandmarkedFrames
+from keras_pain.data.clips import LandmarkedFrames, cut_clips
+from keras_pain.simulate import face as faces
+from keras_pain.simulate.pemf import motion_of as perform
 
 CLASSES = ("no pain", "pain")
 
@@ -17,8 +16,7 @@ def points_of(person: int, kind: int, frames: int) -> np.ndarray:
     """`(frames, 68, 2)` landmarks of a simulated clip, in pixels."""
     acted = perform(person, kind, frames)
     rng = np.random.default_rng([person, 9])
-    shape = np.concatenate([faces.BASE, faces.EXTRA])
-    shape = shape * rng.normal(1, 0.03, 2)
+    shape = faces.ANCHORS * rng.normal(1, 0.03, 2)
     units = [{u: float(v[t]) for u, v in acted.units.items()}
              for t in range(frames)]  # fmt: skip
     moved = [faces.express(shape, faces.shares(u))[:68] for u in units]

@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 
 from keras_pain import cli
-from keras_pain.errors import ConfigurationError
-from keras_pain.models import lsfan_checkpoint as checkpoint
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.models import checkpoints as checkpoint
 from keras_pain.models.lsfan import LSFAN
-
-# Keras' own conversion to NumPy.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation"),
-    # PyTorch's remark about padded batches, which there are none of.
-    pytest.mark.filterwarnings("ignore:enable_nested_tensor"),
-]
 
 try:
     import torch
@@ -96,7 +89,7 @@ def test_outputs_equal_the_original(seed, save, tmp_path):
 @needs_torch
 def test_encoder_attends_as_the_original(save):
     network, x = random_network(seed=1), windows()
-    model = checkpoint.convert_lsfan(save(network.state_dict())).model
+    model, _ = checkpoint.convert_lsfan(save(network.state_dict()))
     with torch.no_grad():
         maps = network.FrameFeatureExtractor(torch.from_numpy(x[:, None]))
         tokens = maps.mean(dim=2)
@@ -133,8 +126,8 @@ def test_files_without_the_unused_tensors_and_in_the_old_format(
     assert len(needed) == 38 == len(state) - len(checkpoint.IGNORED)
     path = tmp_path / "old.pth"
     torch.save(needed, path, _use_new_zipfile_serialization=False)
-    done = checkpoint.convert_lsfan(path)
-    assert (done.mapped, done.ignored) == (38, 0)
+    _, summary = checkpoint.convert_lsfan(path)
+    assert summary.startswith("38 tensors mapped, 0 ignored (")
 
 
 # --- Refused files: nothing is written, one line is said ---
@@ -260,9 +253,8 @@ def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(model, "save", full)
-    conversion = checkpoint.Conversion(model, 38, 16)
-    with pytest.raises(ConfigurationError, match="No space left"):
-        checkpoint.save_conversion(conversion, tmp_path / "x.keras")
+    with pytest.raises(KerasPainError, match="No space left"):
+        checkpoint.save_new(model, tmp_path / "x.keras")
     assert not list(tmp_path.iterdir())
 
 

@@ -1,36 +1,41 @@
 """Figures and checks of a finished fold, and what `explain` refuses."""
 
 import csv
+import dataclasses
 import types
 
 import keras
 import numpy as np
 import pytest
+from fake_recordings import make_windows
 from matplotlib.figure import Figure
 
 from keras_pain.cli import main
-from keras_pain.data.channels import arranged
-from keras_pain.data.windows import PROTECTIVE_CLASSES, WindowSet
-from keras_pain.experiments.fold_data import FoldData
-from keras_pain.experiments.methods import resolve_method
+from keras_pain.data.windows import CHANNEL_NAMES, arranged
+from keras_pain.experiments.folds import FoldData
+from keras_pain.experiments.method_registry import resolve_method
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, ResultStore
-from keras_pain.interpret.maps import explanations
-from keras_pain.reports.average_maps import MapPanel, plot_activity_maps
-from keras_pain.reports.body_weights import body_sites, plot_body_weights
-from keras_pain.reports.checks import CheckPanel, CheckPoint, reading
-from keras_pain.reproduction.explain import (
-    ExplainOptions,
-    choose_folds,
-    explain_fold,
+from keras_pain.explain.figures import (
+    CheckPanel,
+    MapPanel,
+    body_sites,
+    plot_activity_maps,
+    plot_body_weights,
+    reading,
 )
-from keras_pain.reproduction.explain_draw import draw_maps
-from keras_pain.reproduction.gallery import Gallery
-from keras_pain.reproduction.rebuild import FinishedFold
-from keras_pain.reproduction.window_frames import window_joints, window_rate
+from keras_pain.explain.maps import explanations
+from keras_pain.explain.run import FinishedFold, Gallery, explain_fold
+from keras_pain.explain.sanity import Similarity
+from keras_pain.reproduction.explain import ExplainOptions, choose_folds
 from keras_pain.signals.kinematics import ANGLE_NAMES, JOINTS_26
 
 FRAMES = 24
+PROBES = [
+    f"sEMG {height} {side}"
+    for height in ("lower", "upper")
+    for side in ("right", "left")
+]
 
 
 @pytest.fixture
@@ -47,27 +52,22 @@ def drawn(monkeypatch) -> list[Figure]:
     return figures
 
 
-def make_windows(count=16, seed=0):
-    rng = np.random.default_rng(seed)
-    y = np.arange(count) % 2
-    x = rng.normal(size=(count, FRAMES, 30)).astype(np.float32)
+def random_windows(seed=0):
+    y = np.arange(16) % 2
+    x = np.random.default_rng(seed).normal(size=(16, FRAMES, 30))
     x[y == 1, :, 26] += 2  # the first sEMG channel tells
-    return WindowSet(
-        x=x,
-        y=y,
-        length=np.full(count, FRAMES, np.int32),
-        subject=np.full(count, "P1"),
-        recording=np.full(count, "P1_N"),
-        start=np.arange(count) * 5,
-        activity=np.arange(count, dtype=np.int32) // 2 % 3,
-        class_names=PROTECTIVE_CLASSES,
+    return make_windows(
+        x.astype(np.float32),
+        y,
+        start=np.arange(16) * 5,
+        activity=np.arange(16, dtype=np.int32) // 2 % 3,
     )
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A fold of L-SFAN, with its channels in L-SFAN's order."""
-    train, test = (arranged(make_windows(seed=s), "semg_first") for s in (0, 1))
+    train, test = (arranged(random_windows(s), "semg_first") for s in (0, 1))
     method = resolve_method("lsfan", epochs=2)
     method.fit(train, train, fold_seed(0, 3))
     folder = tmp_path_factory.mktemp("fold")
@@ -88,7 +88,6 @@ def finished(tmp_path_factory):
         data=FoldData(train, train, train, test),
         raw_test=test,
         recordings={"P1_N": recording},
-        corpus="emopain",
         simulated=True,
     )
 
@@ -125,51 +124,41 @@ def test_every_map_is_drawn_and_checked(finished, tmp_path, drawn):
     assert "\n" not in explained.reading
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
     labels = [t.get_text() for t in heats[0].axes[0].get_yticklabels()]
-    assert labels[:5] == [
-        "sEMG lower right",
-        "sEMG lower left",
-        "sEMG upper right",
-        "sEMG upper left",
-        "angle left full body flexion",
-    ]
+    assert labels[:4] == PROBES
+    assert labels[4] == "angle left full body flexion"
     assert labels[-1] == "energy neck"
 
 
 def test_released_labels_are_a_switch_and_say_so(finished, tmp_path, drawn):
     model = keras.models.load_model(finished.result.path / "model.keras")
     (kind,) = (e for e in explanations(model) if e.name == "hires_cam")
-    draw_maps(Gallery(finished, model, tmp_path, "as_released"), kind)
+    list(Gallery(finished, model, tmp_path, "as_released").draw(kind))
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
     axis = heats[0].axes[0]
     labels = [t.get_text() for t in axis.get_yticklabels()]
     assert labels[0] == "angle left full body flexion"
-    assert labels[-4:] == [
-        f"sEMG {name}"
-        for name in ("lower right", "lower left", "upper right", "upper left")
-    ]
+    assert labels[-4:] == PROBES
     assert "as released" in axis.get_title()
 
 
 @pytest.fixture
 def results(tmp_path):
     """A results folder: a network and a baseline, two people."""
+
+    def save(folder):
+        (folder / "model.keras").write_bytes(b"a network")
+
     store = ResultStore(tmp_path / "results")
     for fold, y in (("C1", [0, 0]), ("P2", [0, 1])):
-        for method in ("lsfan", "majority"):
-            store.write(
-                FoldKey("loso", "leak_free", method, 0, fold),
-                {},
-                {},
-                {
-                    "y_true": np.array(y),
-                    "probabilities": np.eye(2),
-                    "subject": np.array([fold] * 2),
-                    "window_id": np.arange(2),
-                },
-                files={"model.keras": b"a network"}
-                if method == "lsfan"
-                else {},
-            )
+        predictions = {
+            "y_true": np.array(y),
+            "probabilities": np.eye(2),
+            "subject": np.array([fold] * 2),
+            "window_id": np.arange(2),
+        }
+        for method, of_network in (("lsfan", save), ("majority", None)):
+            key = FoldKey("loso", "leak_free", method, 0, fold)
+            store.write(key, {}, {}, predictions, save=of_network)
     return store.root
 
 
@@ -198,66 +187,55 @@ def test_what_cannot_be_explained_is_one_line(results, capsys, flags, words):
     assert line.startswith("keras-pain: ") and words in line
 
 
-def test_a_folder_without_folds_is_one_line(tmp_path, capsys):
-    for folder, words in (
-        (tmp_path / "none", "there is no such folder"),
-        (tmp_path, "holds no finished fold"),
-    ):
-        assert main(["explain", str(folder)]) == 1
-        (line,) = capsys.readouterr().err.strip().splitlines()
-        assert words in line
-
-
-def of_cut(finished, **settings):
-    config = {"dataset": {"windows": settings}}
-    result = types.SimpleNamespace(config=config)
-    activity = np.repeat([1, 3, 1], [30, 60, 30])
-    recording = {**finished.recordings["P1_N"], "activity": activity}
-    fields = {**vars(finished), "result": result}
-    return FinishedFold(**{**fields, "recordings": {"P1_N": recording}})
+@pytest.mark.parametrize(
+    "folder, words",
+    [("none", "there is no such folder"), (".", "holds no finished fold")],
+)
+def test_a_folder_without_folds_is_one_line(tmp_path, capsys, folder, words):
+    assert main(["explain", str(tmp_path / folder)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert words in line
 
 
 def test_a_window_finds_its_joints(finished):
-    joints = finished.recordings["P1_N"]["joints"]
-    found = window_joints(finished, 2)
+    recording = finished.recordings["P1_N"]
+    joints = recording["joints"]
+    activity = np.repeat([1, 3, 1], [30, 60, 30])
+
+    def movement(index, **settings):
+        config = {"dataset": {"windows": settings}}
+        fold = dataclasses.replace(
+            finished,
+            result=types.SimpleNamespace(config=config),
+            recordings={"P1_N": {**recording, "activity": activity}},
+        )
+        return fold.movement(index)
+
+    found, rate = movement(2, cut="lsfan_windows")
     np.testing.assert_array_equal(found, joints[10 : 10 + FRAMES])
-    assert window_rate(finished, 2) == 60
+    assert rate == 60
     # A whole recording of 120 frames, brought to 24.
-    whole = of_cut(finished, cut="whole_recordings")
-    found = window_joints(whole, 0)
+    found, rate = movement(0, cut="whole_recordings")
     np.testing.assert_array_equal(found[[0, -1]], joints[[0, -1]])
-    assert len(found) == FRAMES and window_rate(whole, 0) == 12
+    assert len(found) == FRAMES and rate == 12
     # The activity that starts with frame 30 has 60.
-    instance = of_cut(finished, cut="activity_instances")
-    np.testing.assert_array_equal(
-        window_joints(instance, 6)[[0, -1]], joints[[30, 89]]
-    )
-    assert window_rate(instance, 6) == 24
-    padded = of_cut(finished, cut="activity_instances", fit="pad")
-    assert window_rate(padded, 6) == 60
+    found, rate = movement(6, cut="activity_instances")
+    np.testing.assert_array_equal(found[[0, -1]], joints[[30, 89]])
+    assert rate == 24
+    assert movement(6, cut="activity_instances", fit="pad")[1] == 60
 
 
 def test_weights_gather_at_the_vertex_of_their_angle(tmp_path, drawn):
     # What is even over the channels is even over the body.
+    limbs = ("lower_leg", "lower_arm", "shoulder")
+    limbs = {f"{side}_{limb}" for side in ("left", "right") for limb in limbs}
     sites = body_sites(np.ones(13), ANGLE_NAMES)
-    assert sites == dict.fromkeys(
-        (
-            "hip",
-            "left_lower_leg",
-            "right_lower_leg",
-            "left_lower_arm",
-            "right_lower_arm",
-            "left_shoulder",
-            "right_shoulder",
-            "neck",
-        ),
-        1,
-    )
-    names = make_windows(1).channel_names
-    sites = body_sites(np.ones(30), names)
+    assert sites == dict.fromkeys({"hip", "neck", *limbs}, 1)
+    sites = body_sites(np.ones(30), CHANNEL_NAMES)
     assert sites["hip"] == 1 and sites["muscle lower_left"] == 1
     one = np.arange(30) == 0  # one of the hip's eight
-    assert max(body_sites(one, names).values()) == pytest.approx(1 / 8)
+    sites = body_sites(one, CHANNEL_NAMES)
+    assert max(sites.values()) == pytest.approx(1 / 8)
     with pytest.raises(ValueError, match="A1"):
         body_sites([1.0], ["A1"])
     joints = np.random.default_rng(4).uniform(0, 170, (FRAMES, 26, 3))
@@ -295,7 +273,8 @@ def test_activities_without_windows_stay_blank(tmp_path, drawn):
 
 
 def test_a_reading_is_numbers():
-    point = CheckPoint("head", np.array([0.5, np.nan]), np.array([0.25, 0.75]))
-    empty = CheckPoint("conv", np.array([np.nan]), np.array([np.nan]))
-    panel = CheckPanel("Grad-CAM", [empty, point, empty])
+    point = Similarity(np.array([0.5, np.nan]), np.array([0.25, 0.75]))
+    empty = Similarity(np.array([np.nan]), np.array([np.nan]))
+    cascade = {"as trained": empty, "head": point, "conv": empty}
+    panel = CheckPanel("Grad-CAM", cascade, {})
     assert reading([panel]) == "Grad-CAM: head 0.50/0.50, conv none/none"

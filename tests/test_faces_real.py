@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from keras_pain.signals.faces.clip import face_clip
-from keras_pain.signals.faces.compare import compare
-from keras_pain.signals.faces.detect import FaceDetector
-from keras_pain.signals.faces.track import choose_track
+from keras_pain.signals.faces import (
+    FaceDetector,
+    choose_track,
+    compare,
+    face_clip,
+)
 
-_FRAMES = 12  # of each clip; reproduce/speed_faces.py takes them all
+_FRAMES = 12  # of each clip; benchmarks/speed_faces.py takes them all
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,7 @@ def test_all_real_photographs_show_one_face(open_data, detector):
 
 
 def run_script(*flags):
-    script = ROOT / "reproduce" / "speed_faces.py"
+    script = ROOT / "benchmarks" / "speed_faces.py"
     return subprocess.run(
         [sys.executable, str(script), *flags], capture_output=True, text=True
     )

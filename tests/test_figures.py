@@ -6,18 +6,15 @@ import pytest
 from matplotlib.figure import Figure
 
 from keras_pain.experiments.store import FoldKey, FoldResult, ResultStore
-from keras_pain.reports import canvas
-from keras_pain.reports.aggregate import collect
-from keras_pain.reports.attention import plot_attention
+from keras_pain.explain.figures import plot_attention
 from keras_pain.reports.figures import (
-    ConfusionPanel,
     TrainingCurve,
     confusion_panels,
     plot_confusions,
     plot_training_curves,
     training_curves,
 )
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec, read_scores
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
 CHANNELS = [
@@ -34,36 +31,25 @@ HISTORY = {
 }
 
 
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures as they are saved, to look into."""
-    figures = []
-    save = Figure.savefig
-
-    def record(figure, *arguments, **options):
-        figures.append(figure)
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", record)
-    return figures
-
-
 def texts(figure: Figure) -> str:
     found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
     return "\n".join(artist.get_text() for artist in found)
 
 
-def window(length: int = 150):
+LENGTH = 150
+
+
+def window():
     frames = np.arange(180)[:, None] / 60
     x = 90 + 30 * np.sin(frames * np.linspace(0.5, 3, 30))
-    x[length:] = 0
+    x[LENGTH:] = 0
     temporal = np.zeros(180)
-    temporal[:length] = np.linspace(1, 2, length)
-    return x, length, temporal / temporal.sum()
+    temporal[:LENGTH] = np.linspace(1, 2, LENGTH)
+    return x, temporal / temporal.sum()
 
 
 def confusions(path, **options):
-    panels = [ConfusionPanel("A", COUNTS), ConfusionPanel("B", COUNTS * 10)]
+    panels = [("A", COUNTS), ("B", COUNTS * 10)]
     return plot_confusions(panels, ("no", "yes"), "T", path, **options)
 
 
@@ -72,12 +58,19 @@ def curves(path, **options):
     return plot_training_curves([curve], "T", path, **options)
 
 
-def attention(path, **options):
-    x, length, temporal = window()
-    bodily = np.full((8, 13), 1 / 13)
-    return plot_attention(
-        x, length, temporal, bodily, CHANNELS, "T", path, **options
-    )
+def attention(path, **changes):
+    x, temporal = window()
+    arguments = {
+        "window": x,
+        "length": LENGTH,
+        "temporal": temporal,
+        "bodily": np.full((8, 13), 1 / 13),
+        "channel_names": CHANNELS,
+        "title": "T",
+        "path": path,
+    }
+    simulated = {"simulated": changes.pop("simulated", False)}
+    return plot_attention(*(arguments | changes).values(), **simulated)
 
 
 @pytest.mark.parametrize("draw", [confusions, curves, attention])
@@ -105,7 +98,6 @@ def test_drawing_leaves_the_users_backend_alone(tmp_path):
     before = plt.get_backend()
     confusions(tmp_path / "a.png")
     assert plt.get_backend() == before and plt.get_fignums() == []
-    assert canvas.SIMULATED == "SIMULATED"
 
 
 def test_confusions_show_counts_and_row_shares(tmp_path, drawn):
@@ -114,12 +106,8 @@ def test_confusions_show_counts_and_row_shares(tmp_path, drawn):
     for text in ("90\n90%", "10\n10%", "4\n40%", "6\n60%", "900\n90%"):
         assert text in shown
     assert "predicted (windows)" in shown and "true (windows)" in shown
-    plot_confusions(
-        [ConfusionPanel("A", np.array([[2.5, 0], [0, 0]]))],
-        ("no", "yes"),
-        "T",
-        tmp_path / "b.png",
-    )
+    panels = [("A", np.array([[2.5, 0], [0, 0]]))]
+    plot_confusions(panels, ("no", "yes"), "T", tmp_path / "b.png")
     assert "2.5\n100%" in texts(drawn[-1])
     assert "0.0\nnone" in texts(drawn[-1])
 
@@ -133,32 +121,21 @@ def test_confusion_panels_of_a_table(tmp_path):
         for fold in ("A", "B")
     ]
     for key in keys[:-1]:
-        store.write(
-            key,
-            {},
-            {},
-            {
-                "y_true": np.array([0, 0, 1]),
-                "probabilities": np.eye(2)[[0, 0, key.seed]],
-                "subject": np.array([key.fold] * 3),
-                "window_id": np.arange(3),
-            },
-        )
-    spec = TableSpec(
-        "t",
-        "t",
-        "p",
-        (
-            RowSpec("Majority", "majority", "loso"),
-            RowSpec("A", "alanet", "loso"),
-        ),
-        (ColumnSpec("Accuracy", "accuracy"),),
-        ("no", "yes"),
-    )
-    [panel] = confusion_panels(spec, collect(store, keys, 2))
-    assert panel.title == "Majority\nleak_free"
+        predictions = {
+            "y_true": np.array([0, 0, 1]),
+            "probabilities": np.eye(2)[[0, 0, key.seed]],
+            "subject": np.array([key.fold] * 3),
+            "window_id": np.arange(3),
+        }
+        store.write(key, {}, {}, predictions)
+    rows = [("Majority", "majority", "loso"), ("A", "alanet", "loso")]
+    rows = tuple(RowSpec(*row) for row in rows)
+    columns = (ColumnSpec("Accuracy", "accuracy"),)
+    spec = TableSpec("t", "t", "p", rows, columns, ("no", "yes"))
+    [(title, counts)] = confusion_panels(spec, read_scores(store, keys, 2))
+    assert title == "Majority\nleak_free"
     # Both folds pooled, mean of the two seeds.
-    np.testing.assert_array_equal(panel.counts, [[4, 0], [1, 1]])
+    np.testing.assert_array_equal(counts, [[4, 0], [1, 1]])
 
 
 def test_curves_mark_the_chosen_epoch(tmp_path, drawn):
@@ -195,12 +172,10 @@ def test_curves_of_a_stored_fold(tmp_path):
 
 
 def test_attention_names_the_parts_that_were_looked_at(tmp_path, drawn):
-    x, length, temporal = window()
+    x, temporal = window()
     bodily = np.full(13, 0.05)
     bodily[12] = 0.4
-    plot_attention(
-        x, length, temporal, bodily, CHANNELS, "T", tmp_path / "a.png"
-    )
+    attention(tmp_path / "a.png", bodily=bodily)
     above, below, bars = drawn[-1].axes
     assert above.get_ylabel() == "joint angles (degrees)"
     assert below.get_xlabel() == "time (s)"
@@ -209,55 +184,41 @@ def test_attention_names_the_parts_that_were_looked_at(tmp_path, drawn):
     np.testing.assert_allclose([b.get_width() for b in bars.patches], bodily)
     named = {line.get_label(): line for line in above.lines}
     # The neck is A13, and padding is not drawn.
-    np.testing.assert_array_equal(named["neck"].get_ydata(), x[:length, 12])
+    np.testing.assert_array_equal(named["neck"].get_ydata(), x[:LENGTH, 12])
     assert named["neck"].get_xdata()[-1] == pytest.approx(149 / 60)
     [line] = [line for line in below.lines if len(line.get_xdata()) > 2]
-    np.testing.assert_array_equal(line.get_ydata(), temporal[:length])
+    np.testing.assert_array_equal(line.get_ydata(), temporal[:LENGTH])
 
 
 @pytest.mark.parametrize("prefix", ["", "angle_"])
 def test_angles_are_found_by_their_names(tmp_path, drawn, prefix):
-    x, length, temporal = window()
     # Angles last, so that the position alone cannot find them.
     names = [*CHANNELS[13:], *(f"{prefix}{name}" for name in ANGLE_NAMES)]
-    weights = np.eye(13)[12]
-    plot_attention(x, length, temporal, weights, names, "T", tmp_path / "a.png")
+    path = tmp_path / "a.png"
+    attention(path, bodily=np.eye(13)[12], channel_names=names)
     named = {line.get_label(): line for line in drawn[-1].axes[0].lines}
-    np.testing.assert_array_equal(named["neck"].get_ydata(), x[:length, 29])
+    np.testing.assert_array_equal(
+        named["neck"].get_ydata(), window()[0][:LENGTH, 29]
+    )
 
 
 def test_attention_over_units_is_averaged(tmp_path, drawn):
-    x, length, temporal = window()
     bodily = np.random.default_rng(0).dirichlet(np.ones(13), size=8)
-    plot_attention(
-        x, length, temporal, bodily, CHANNELS, "T", tmp_path / "a.png"
-    )
+    attention(tmp_path / "a.png", bodily=bodily)
     widths = [b.get_width() for b in drawn[-1].axes[2].patches]
     np.testing.assert_allclose(widths, bodily.mean(axis=0))
-
-
-def test_weights_over_code_units_are_not_called_body_parts(tmp_path, drawn):
-    x, length, temporal = window()
-    plot_attention(
-        x,
-        length,
-        temporal,
-        np.full(8, 1 / 8),
-        CHANNELS,
-        "T",
-        tmp_path / "a.png",
-    )
+    # Weights over code units are not called body parts.
+    attention(tmp_path / "a.png", bodily=np.full(8, 1 / 8))
     bars = drawn[-1].axes[2]
     assert bars.get_title() == "Code units (not body parts)"
     assert bars.get_yticklabels()[0].get_text() == "code unit 1"
 
 
 def test_attention_of_every_part_over_time_is_a_map(tmp_path, drawn):
-    x, length, temporal = window()
-    each = np.repeat(temporal[:, None], 13, axis=1)
-    plot_attention(x, length, each, None, CHANNELS, "T", tmp_path / "a.png")
+    each = np.repeat(window()[1][:, None], 13, axis=1)
+    attention(tmp_path / "a.png", temporal=each, bodily=None)
     [image] = drawn[-1].axes[1].images
-    np.testing.assert_allclose(image.get_array(), each[:length].T)
+    np.testing.assert_allclose(image.get_array(), each[:LENGTH].T)
 
 
 @pytest.mark.parametrize(
@@ -272,30 +233,17 @@ def test_attention_of_every_part_over_time_is_a_map(tmp_path, drawn):
     ],
 )
 def test_attention_that_does_not_fit_is_refused(tmp_path, change, says):
-    x, length, temporal = window()
-    arguments = {
-        "window": x,
-        "length": length,
-        "temporal": temporal,
-        "bodily": np.full(13, 1 / 13),
-        "channel_names": CHANNELS,
-        "title": "T",
-        "path": tmp_path / "a.png",
-    }
     with pytest.raises(ValueError, match=says):
-        plot_attention(**arguments | change)
+        attention(tmp_path / "a.png", **change)
     assert not any(tmp_path.iterdir())
 
 
 def test_figures_of_nothing_are_refused(tmp_path):
+    path = tmp_path / "a.png"
     with pytest.raises(ValueError, match="at least one panel"):
-        plot_confusions([], ("a", "b"), "T", tmp_path / "a.png")
+        plot_confusions([], ("a", "b"), "T", path)
     with pytest.raises(ValueError, match=r"2 x 2, got \(3, 3\)"):
-        plot_confusions(
-            [ConfusionPanel("A", np.eye(3))],
-            ("a", "b"),
-            "T",
-            tmp_path / "a.png",
-        )
+        panels = [("A", np.eye(3))]
+        plot_confusions(panels, ("a", "b"), "T", path)
     with pytest.raises(ValueError, match="needs a curve"):
-        plot_training_curves([], "T", tmp_path / "a.png")
+        plot_training_curves([], "T", path)

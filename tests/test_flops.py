@@ -8,10 +8,9 @@ from keras_pain.errors import ConfigurationError
 from keras_pain.layers import GroupedDense, GroupedLSTM, TransformerEncoder
 from keras_pain.models import flops
 from keras_pain.models.banet import BANet
-from keras_pain.models.flops import count_flops
+from keras_pain.models.flops import count_flops, weightless
 from keras_pain.models.registry import MODELS
 from keras_pain.models.stacked_lstm import StackedLSTM
-from keras_pain.models.weightless import weightless
 
 
 def _model(shape, *stack):
@@ -47,7 +46,6 @@ def _model(shape, *stack):
             2 * 2 * 10 * 16 * (3 + 4),
         ),
         ((10, 3), [layers.GRU(4)], 2 * 10 * 12 * (3 + 4)),
-        ((10, 3), [layers.SimpleRNN(4)], 2 * 10 * 4 * (3 + 4)),
         # Two filters for each of 6 channels.
         (
             (9, 9, 6),
@@ -55,40 +53,16 @@ def _model(shape, *stack):
             2 * 9 * 9 * 12 * 7 * 7,
         ),
         (
-            (9, 9, 6),
-            [layers.SeparableConv2D(5, 3, depth_multiplier=2)],
-            2 * 7 * 7 * (6 * 2 * 3 * 3 + 12 * 5),
-        ),
-        (
-            (4, 5, 6),
-            [layers.Conv2DTranspose(8, 3, strides=2)],
-            2 * (4 * 5 * 6) * (3 * 3 * 8),
-        ),
-        # Frames of a clip, folded: 5 pictures.
-        (
-            (5, 8, 8, 3),
-            [layers.TimeDistributed(layers.Conv2D(4, 3))],
-            5 * 2 * (6 * 6 * 4) * (3 * 3 * 3),
-        ),
-        ((4, 7), [layers.EinsumDense("abc,cde->abde", (None, 2, 3))], 336),
-        (
             (8, 6, 4, 3),
             [
                 layers.Rescaling(1 / 127.5, offset=-1),
                 layers.MaxPooling3D(2, padding="same"),
                 layers.BatchNormalization(),
-                layers.UpSampling3D(2),
                 layers.GlobalAveragePooling3D(),
                 layers.LayerNormalization(),
                 layers.Dense(1),
             ],
             6,
-        ),
-        # Two weighed neighbours along the height, then along the width.
-        (
-            (3, 4, 2),
-            [layers.UpSampling2D(2, interpolation="bilinear")],
-            2 * 2 * (6 * 4 * 2 + 6 * 8 * 2),
         ),
         (
             (9, 6),
@@ -128,11 +102,6 @@ def test_models_by_hand():
 
 def test_attention_between_two_inputs():
     query, value = keras.Input((5, 6)), keras.Input((7, 4))
-    attend = layers.MultiHeadAttention(3, key_dim=2, value_dim=8)
-    model = keras.Model([query, value], attend(query, value))
-    projections = 5 * 6 * 6 + 7 * 4 * 6 + 7 * 4 * 24 + 5 * 24 * 6
-    products = 5 * 7 * 3 * (2 + 8)
-    assert count_flops(model) == 2 * (projections + products)
     weighed = layers.Attention()([query, layers.Dense(6)(value)])
     model = keras.Model([query, value], weighed)
     assert count_flops(model) == 2 * (7 * 4 * 6 + 5 * 7 * 12)
@@ -173,13 +142,17 @@ def test_counting_leaves_the_model_alone():
     assert lstm.output.shape == (None, 24, 32)
 
 
-def test_unknown_layer_is_named():
-    class Strange(layers.Layer):
-        def call(self, x):
-            return x
+class _Unchanged:
+    def call(self, x):
+        return x
 
-        def compute_output_shape(self, input_shape):
-            return input_shape
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def test_unknown_layer_is_named():
+    class Strange(_Unchanged, layers.Layer):
+        pass
 
     model = _model((3,), Strange(name="odd"))
     with pytest.raises(ConfigurationError, match="'odd'.*Strange"):
@@ -205,12 +178,8 @@ def test_products_outside_layers_are_refused():
 
 
 def test_subclassed_models_are_refused():
-    class Opaque(keras.Model):
-        def call(self, x):
-            return x
-
-        def compute_output_shape(self, input_shape):
-            return input_shape
+    class Opaque(_Unchanged, keras.Model):
+        pass
 
     model = _model((3,), Opaque(name="opaque"))
     with pytest.raises(ConfigurationError, match="'opaque'"):

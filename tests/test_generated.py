@@ -1,6 +1,7 @@
 """Generated pictures reach the training of their person's folds, no more."""
 
 import dataclasses
+import pathlib
 from types import SimpleNamespace
 
 import cv2
@@ -8,16 +9,15 @@ import numpy as np
 import pytest
 from fake_faces import fake_store, picture
 
-from keras_pain.data.clip_feed import evaluation_clips
+from keras_pain.augment.training import ExtendedFrames, with_generated
 from keras_pain.data.clips import cut_clips
-from keras_pain.data.generated import ExtendedFrames
+from keras_pain.data.feed import evaluation_clips
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import BadFileError, ConfigurationError
-from keras_pain.experiments.fold_data import prepare_fold
+from keras_pain.experiments.folds import prepare_fold
 from keras_pain.experiments.protocols import Fold
 from keras_pain.reproduction import aacsfnet
-from keras_pain.reproduction.generated import with_generated
-from keras_pain.reproduction.material import Faces
+from keras_pain.reproduction.faces import few_clips
 
 SETTINGS = {"label": "pspi", "level": "frame", "size": 40, "every": 2}
 FOLD = Fold("s0", ("s2", "s3"), ("s1",), ("s0",))
@@ -25,7 +25,7 @@ FOLD = Fold("s0", ("s2", "s3"), ("s1",), ("s0",))
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    path: str
+    path: pathlib.Path
     subject: str
     pspi: float
     source: str
@@ -39,9 +39,9 @@ def extended(tmp_path_factory):
     made = []
     for number, subject in enumerate(["s0", "s1", "s2", "s2"]):
         path = folder / f"{number}.png"
-        cv2.imwrite(str(path), picture(number, 0))
+        cv2.imwrite(path, picture(number, 0))
         label, source = 16.0 - number, f"{subject}/x"
-        made.append(Made(str(path), subject, label, source, number))
+        made.append(Made(path, subject, label, source, number))
     return ExtendedFrames(fake_store(people=4, clips=2), made)
 
 
@@ -87,7 +87,7 @@ def test_what_is_drawn_of_validation_and_test_is_real(
     method = {"options": {"balance": "none"}, "recipe": {"learning_rate": 1}}
     history = {"history": [{"loss": 1.0, "val_loss": 1.0}]}
     run = SimpleNamespace(
-        windows={"leak_free": clips},
+        samples={"leak_free": clips},
         tasks=[SimpleNamespace(key=key, fold=FOLD)],
         table=SimpleNamespace(title="t"),
         prepared=SimpleNamespace(simulated=True),
@@ -109,8 +109,8 @@ def test_what_is_drawn_of_validation_and_test_is_real(
 
     model = SimpleNamespace(predict=predict)
     monkeypatch.setattr("keras.models.load_model", lambda path: model)
-    maps = SimpleNamespace(spatial=[None] * 3, patches={})
-    monkeypatch.setattr(aacsfnet, "attention_maps", lambda *_: maps)
+    maps = [None] * 3, {}
+    monkeypatch.setattr(aacsfnet, "face_attention", lambda *_: maps)
     drawn = []
     monkeypatch.setattr(
         aacsfnet,
@@ -136,16 +136,15 @@ def test_a_tested_person_is_never_trained_on(extended):
 
 
 def test_a_smoke_run_tests_the_same_frames_with_and_without(extended):
-    material = Faces("frames", smoke_people=3)
-    plain = material.cut(extended._given[0], SETTINGS, smoke=True)
-    more = material.cut(extended, SETTINGS, smoke=True)
+    plain = few_clips(cut_clips(extended._given[0], **SETTINGS), 3)
+    more = few_clips(cut_clips(extended, **SETTINGS), 3)
     assert more.generated.sum() == 4
     real = more.take(~more.generated)
     assert real.window_id.tolist() == plain.window_id.tolist()
 
 
 def test_a_lost_picture_is_named():
-    made = [Made("nowhere.png", "s0", 1.0, "s0/x")]
+    made = [Made(pathlib.Path("nowhere.png"), "s0", 1.0, "s0/x")]
     with pytest.raises(BadFileError, match="nowhere.png"):
         ExtendedFrames(fake_store(people=2), made)
 
@@ -155,17 +154,10 @@ def test_flag_needs_single_frames_and_a_run(tmp_path):
         tmp_path, "unbc_mcmaster", "c112", "f" * 64, True, [], False
     )
     store = fake_store(people=2)
-    same = with_generated(store, "none", SETTINGS, prepared, None)
-    assert same == (store, "", "")
+    clips = {**SETTINGS, "level": "clip"}
     with pytest.raises(ConfigurationError, match="single frames"):
-        with_generated(
-            store, "geometric", {**SETTINGS, "level": "clip"}, prepared, None
-        )
+        with_generated(store, "geometric", clips, prepared, None)
+    cut = cut_clips(store, **SETTINGS)
+    gone = str(tmp_path / "none")
     with pytest.raises(BadFileError):
-        with_generated(
-            store,
-            str(tmp_path / "none"),
-            SETTINGS,
-            prepared,
-            lambda: cut_clips(store, **SETTINGS),
-        )
+        with_generated(store, gone, SETTINGS, prepared, lambda: cut)

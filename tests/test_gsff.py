@@ -10,29 +10,23 @@ import gsff_fakes as fake
 import numpy as np
 import pytest
 from fake_faces import fake_store
-from gsff_fakes import command, run
+from gsff_fakes import command, count_tokens, run
 from PIL import Image
 
-from keras_pain.augment.gsff import (
-    depth,
-    geometry,
-    landmarks,
-    pictures,
-    released,
-    sheet,
-    tokens,
-    training,
-    weights,
+from keras_pain import augment
+from keras_pain.augment import diffusion, prompts, training
+from keras_pain.augment import sources as frames
+from keras_pain.augment.prompts import PromptBuilder
+from keras_pain.augment.run import (
+    contact_sheet,
+    generate,
+    image_seed,
+    iou,
+    read_lines,
 )
-from keras_pain.augment.gsff import sources as frames
-from keras_pain.augment.gsff.check import FaceCheck, iou
-from keras_pain.augment.gsff.manifest import OutputFolder, read_lines
-from keras_pain.augment.gsff.parts import RunOptions
-from keras_pain.augment.gsff.prompts import PromptBuilder
-from keras_pain.augment.gsff.run import generate, image_seed, settings_of
 from keras_pain.data.clips import cut_clips
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from keras_pain.signals.landmarks.points import front_face
+from keras_pain.signals.landmarks import front_face
 
 LIDS, INNER_LIPS = {37: 41, 38: 40, 43: 47, 44: 46}, {61: 67, 62: 66, 63: 65}
 
@@ -44,7 +38,7 @@ def changed_face(lids=1.0, lips=1.0, brows=0.0, degrees=0.0):
         for up, down in pairs.items():
             middle = (face[up] + face[down]) / 2
             face[[up, down]] = middle + share * (face[[up, down]] - middle)
-    face[geometry.BROWS, 1] += brows
+    face[prompts.BROWS, 1] += brows
     angle = np.radians(degrees)
     turn = [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
     return face @ turn * 40 + 100
@@ -53,12 +47,9 @@ def changed_face(lids=1.0, lips=1.0, brows=0.0, degrees=0.0):
 # Prompts
 
 
-def test_estimated_tokens_are_exact_for_numbers_and_generous_for_words():
-    ends = 2
-    assert tokens.estimate_tokens("(0.123, 0.456)") == ends + 13
-    words = "a photo of unrealistic skin"
-    assert ends + 5 <= tokens.estimate_tokens(words) <= ends + 10
-    assert tokens.estimate_tokens("Gesicht mit Ü") >= ends + 4
+def prompt_of(face, *settings, count=count_tokens, **options):
+    builder = PromptBuilder(*settings)
+    return builder.build(face, (200, 400), count=count, **options)
 
 
 @pytest.mark.parametrize(
@@ -76,49 +67,47 @@ def test_estimated_tokens_are_exact_for_numbers_and_generous_for_words():
     ],
 )
 def test_words_follow_the_face(change, phrase):
-    prompt = PromptBuilder().build(changed_face(**change), (200, 200))
-    assert phrase in prompt.text.split(", ")
-    assert prompt.text.startswith(released.PERSON)
-    assert prompt.tokens <= 77 and not prompt.left_out and not prompt.exact
+    prompt = prompt_of(changed_face(**change))
+    assert phrase in prompt["text"].split(", ")
+    assert prompt["text"].startswith(augment.PERSON)
+    assert prompt["tokens"] <= 77 and not prompt["left_out"]
 
 
-def test_words_do_not_hang_on_place_size_or_mirror():
+def test_words_do_not_depend_on_place_size_or_mirror():
     face = changed_face(degrees=3)
-    one = geometry.measure(face)
-    two = geometry.measure(face * 2.5 - 30)
+    one = prompts.measure(face)
+    two = prompts.measure(face * 2.5 - 30)
     assert one == pytest.approx(two, abs=1e-5)
-    assert set(geometry.WORDS) == set(one)
+    assert set(prompts.WORDS) == set(one)
 
 
 def test_a_long_prompt_leaves_out_the_least_important_words():
-    builder = PromptBuilder(user_prompt="a b c d e " * 12)
-    prompt = builder.build(changed_face(), (200, 200))
-    assert prompt.tokens <= 77
-    assert "eyes" in prompt.text and "skin texture" in prompt.left_out
+    prompt = prompt_of(changed_face(), "words", "a b c d e " * 12)
+    assert prompt["tokens"] <= 77
+    assert "eyes" in prompt["text"] and "skin texture" in prompt["left_out"]
     # A tokenizer that counts letters leaves room for less.
-    by_letter = PromptBuilder().build(changed_face(), (200, 200), count=len)
-    assert by_letter.exact and by_letter.left_out
-    assert len(by_letter.text) == by_letter.tokens <= 77
+    by_letter = prompt_of(changed_face(), count=len)
+    assert by_letter["left_out"]
+    assert len(by_letter["text"]) == by_letter["tokens"] <= 77
     with pytest.raises(ConfigurationError, match="of the 77"):
-        PromptBuilder(user_prompt="a " * 80).build(changed_face(), (9, 9))
+        prompt_of(changed_face(), "words", "a " * 80)
 
 
 def test_a_schematic_face_says_only_where_the_head_is():
-    prompt = PromptBuilder().build(changed_face(), (200, 200), measured=False)
-    assert set(prompt.measures) == set(geometry.OF_THE_HEAD)
-    assert "eyes" not in prompt.text and "camera" in prompt.text
+    prompt = prompt_of(changed_face(), measured=False)
+    assert set(prompt["measures"]) == set(prompts.OF_THE_HEAD)
+    assert "eyes" not in prompt["text"] and "camera" in prompt["text"]
 
 
 def test_as_coded_lists_all_points_of_which_three_survive():
     face = changed_face()
-    prompt = PromptBuilder("as_coded").build(face, (200, 400))
-    text, _, pairs = prompt.text.partition(", [")
-    assert text == f"{released.PROMPT}, {released.ANATOMY}"
-    values = np.array(
-        [float(v.strip("()] ")) for v in pairs.split(",")]
-    ).reshape(68, 2)
+    prompt = prompt_of(face, "as_coded")
+    text, _, pairs = prompt["text"].partition(", [")
+    assert text == f"{augment.PROMPT}, {augment.ANATOMY}"
+    values = [float(v.strip("()] ")) for v in pairs.split(",")]
+    values = np.reshape(values, (68, 2))
     np.testing.assert_allclose(values, face / (400, 200), atol=6e-4)
-    assert prompt.points == 3 and prompt.tokens > 900
+    assert prompt["points"] == 3 and prompt["tokens"] > 900
     with pytest.raises(ConfigurationError, match="words, as_coded"):
         PromptBuilder("numbers")
 
@@ -127,47 +116,48 @@ def test_as_coded_lists_all_points_of_which_three_survive():
 
 
 def test_stored_points_are_read_by_name(tmp_path):
-    path = tmp_path / "points.csv"
-    header = ["file", *(f"{a}{i}" for i in range(66) for a in "xy")]
-    row = np.delete(fake.POINTS, (60, 64), axis=0).ravel().round(3)
-    rows = [header, ["a/1.jpg", *row], ["a/2.jpg", *[""] * 132]]
-    path.write_text("\n".join(",".join(map(str, r)) for r in rows))
-    stored = landmarks.open_landmarks(f"csv:{path}")
-    (points,) = stored.clip([None], name="a/1")
     inner = [60, 64]
     kept = np.delete(np.arange(68), inner)
+    path = fake.points_csv(
+        tmp_path / "points.csv", ["a/1.jpg"], fake.POINTS[kept].round(3)
+    )
+    header, row = path.read_text().split("\n")
+    path.write_text(f"{header}\n{row}\na/2.jpg{',' * 132}")
+    stored = frames.open_landmarks(f"csv:{path}")
+    (points,) = stored.clip([None], name="a/1")
     np.testing.assert_allclose(points[kept], fake.POINTS[kept], atol=1e-3)
     np.testing.assert_allclose(points[inner], fake.POINTS[inner], atol=1.0)
-    assert np.isnan(stored.clip([None], name="a/2")).all()
-    assert np.isnan(stored.clip([None], name="b/1")).all()
+    for name in ("a/2", "b/1"):
+        assert np.isnan(stored.clip([None], name=name)).all()
     shutil.copy(path, tmp_path / "landmarks.csv")
-    default = landmarks.open_landmarks(None, tmp_path)
-    assert isinstance(default, landmarks.StoredPoints)
-    path.write_text("file,x0,y0\na,1,2\n")
-    with pytest.raises(BadFileError, match="no line of columns"):
-        landmarks.open_landmarks(f"csv:{path}")
-    path.write_text(",".join(header) + "\na/1.jpg,1,2\n")
-    with pytest.raises(BadFileError, match="line 2 has no 66 points"):
-        landmarks.open_landmarks(f"csv:{path}")
+    default = frames.open_landmarks(None, tmp_path)
+    assert isinstance(default, frames.StoredPoints)
+    for text, words in (
+        ("file,x0,y0\na,1,2\n", "no line of columns"),
+        (f"{header}\na/1.jpg,1,2\n", "line 2 has no 66 points"),
+    ):
+        path.write_text(text)
+        with pytest.raises(BadFileError, match=words):
+            frames.open_landmarks(f"csv:{path}")
     with pytest.raises(ConfigurationError, match="mtcnn"):
-        landmarks.open_landmarks("magic:x")
+        frames.open_landmarks("magic:x")
 
 
 def test_depth_sources(tmp_path):
-    assert depth.open_depth("pipeline").maps(["a"], (8, 8)) is None
-    plane = depth.open_depth("none").maps(["a", "b"], (8, 8))
+    assert diffusion.Depth("pipeline").maps(["a"], (8, 8)) is None
+    plane = diffusion.Depth("none").maps(["a", "b"], (8, 8))
     # Without a range, the pipeline's normalisation would make NaN of it.
     assert plane.shape == (2, 8, 8) and (np.ptp(plane, axis=(1, 2)) > 0).all()
     assert np.count_nonzero(plane) == 2
     np.save(tmp_path / "a.npy", np.tile(np.arange(16.0), (16, 1)))
     np.save(tmp_path / "flat.npy", np.ones((16, 16)))
-    stored = depth.open_depth(f"npy:{tmp_path}")
+    stored = diffusion.Depth(f"npy:{tmp_path}")
     assert (np.diff(stored.maps(["a"], (4, 8))[0], axis=1) > 0).all()
     for name, words in (("flat", "the same depth"), ("gone", "cannot be read")):
         with pytest.raises(BadFileError, match=words):
             stored.maps([name], (4, 4))
     with pytest.raises(ConfigurationError, match="pipeline, none or npy"):
-        depth.open_depth("midas")
+        diffusion.Depth("midas")
 
 
 # Runs
@@ -175,7 +165,7 @@ def test_depth_sources(tmp_path):
 
 def test_every_picture_carries_its_provenance(tmp_path):
     summary = run(tmp_path, copies=2, batch=4)
-    assert (summary.made, summary.kept, summary.good) == (6, 0, 6)
+    assert (summary["made"], summary["kept"], summary["good"]) == (6, 0, 6)
     lines, _ = read_lines(tmp_path / "out" / "manifest.jsonl")
     assert len(lines) == 6
     line = lines[3]
@@ -195,7 +185,7 @@ def test_same_seed_starts_all_from_it(tmp_path):
     run(tmp_path, fake.parts(roll), same_seed=True)
     assert roll.seeds == [42, 42, 42]
     with pytest.raises(ConfigurationError, match="are equal"):
-        RunOptions(same_seed=True, copies=2)
+        fake.parts(same_seed=True, copies=2)
 
 
 def test_a_killed_run_goes_on(tmp_path):
@@ -206,72 +196,58 @@ def test_a_killed_run_goes_on(tmp_path):
         stream.write('{"source": "clip9", "copy')  # killed while writing
     before = (out / "images" / "clip0" / "000_00.png").stat().st_mtime_ns
     summary = run(tmp_path, copies=2)
-    assert (summary.made, summary.kept, summary.good) == (4, 2, 6)
+    assert (summary["made"], summary["kept"], summary["good"]) == (4, 2, 6)
     assert before == (out / "images/clip0/000_00.png").stat().st_mtime_ns
     assert len(training.load_generated(out)) == 6
-    assert run(tmp_path, copies=2).made == 0
+    assert run(tmp_path, copies=2)["made"] == 0
     assert not list(out.rglob("*.tmp"))
+
+
+def changed_sources(**changes):
+    return [dataclasses.replace(s, **changes) for s in fake.sources()]
 
 
 def test_output_of_another_run_is_refused(tmp_path):
     run(tmp_path)
-    with pytest.raises(ConfigurationError, match="seed 42 there, 7 now"):
-        run(tmp_path, seed=7)
-    with pytest.raises(ConfigurationError, match="generator.pixels 0 there, 5"):
-        run(tmp_path, fake.parts(fake.Roll(5)))
-    with pytest.raises(ConfigurationError, match="simulated"):
-        run(tmp_path, simulated=True)
-    relabelled = [
-        dataclasses.replace(source, pspi=9.0) for source in fake.sources()
-    ]
-    with pytest.raises(ConfigurationError, match="another label"):
-        generate(relabelled, tmp_path / "out", fake.parts())
-    moved = [
-        dataclasses.replace(source, points=fake.POINTS + 1)
-        for source in fake.sources()
-    ]
-    with pytest.raises(ConfigurationError, match="another set of landmarks"):
-        generate(moved, tmp_path / "out", fake.parts())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
-    with pytest.raises(ConfigurationError, match="holds other files"):
-        run(tmp_path, name="mine")
+    roll = fake.parts(fake.Roll(5))
+    for options, words in (
+        ({"seed": 7}, "seed 42 there, 7 now"),
+        ({"using": roll}, "generator.pixels 0 there, 5"),
+        ({"simulated": True}, "simulated"),
+        ({"name": "mine"}, "holds other files"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            run(tmp_path, **options)
+    for changes, words in (
+        ({"pspi": 9.0}, "another label"),
+        ({"points": fake.POINTS + 1}, "another set of landmarks"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            generate(changed_sources(**changes), tmp_path / "out", fake.parts())
 
 
 def test_a_run_knows_which_files_its_landmarks_and_depth_are_from(tmp_path):
-    bare = [dataclasses.replace(s, points=None) for s in fake.sources()]
-    columns = [f"{a}{i}" for i in range(68) for a in "xy"]
-    made = []
+    bare = changed_sources(points=None)
+    made, described = [], []
     for name, shift in (("a", 0), ("b", 1), ("copy of a", 0)):
-        rows = [
-            [source.name, *(fake.POINTS.ravel() + shift)] for source in bare
-        ]
-        path = tmp_path / f"{name}.csv"
-        path.write_text(
-            "\n".join(
-                ",".join(map(str, r)) for r in [["file", *columns], *rows]
-            )
-        )
-        np.save(tmp_path / f"{name}.npy", np.eye(4) + shift)
         (tmp_path / name).mkdir()
-        (tmp_path / f"{name}.npy").rename(tmp_path / name / "x.npy")
-        made.append(
-            fake.parts(landmarks=landmarks.open_landmarks(f"csv:{path}"))
-        )
+        np.save(tmp_path / name / "x.npy", np.eye(4) + shift)
+        described.append(diffusion.Depth(f"npy:{tmp_path / name}").described)
+        path = tmp_path / f"{name}.csv"
+        fake.points_csv(path, [s.name for s in bare], fake.POINTS + shift)
+        made.append(fake.parts(landmarks=frames.open_landmarks(f"csv:{path}")))
     out = tmp_path / "out"
     generate(bare[:1], out, made[0])
     with pytest.raises(ConfigurationError, match="landmarks.sha256"):
         generate(bare, out, made[1])
     summary = generate(bare, out, made[2])  # another name, the same points
-    assert (summary.made, summary.kept) == (2, 1)
+    assert (summary["made"], summary["kept"]) == (2, 1)
     line = read_lines(out / "manifest.jsonl")[0][0]
     assert line["landmarks"]["kind"] == "StoredPoints"
     assert len(line["landmarks"]["sha256"]) == len(line["points_sha256"]) == 64
-    one, other, same = (
-        depth.open_depth(f"npy:{tmp_path / name}").describe()
-        for name in ("a", "b", "copy of a")
-    )
-    assert one == same != other
+    assert described[0] == described[2] != described[1]
 
 
 @pytest.mark.parametrize(
@@ -283,15 +259,17 @@ def test_the_check_rejects_lost_and_moved_faces(
 ):
     parts = fake.parts(fake.Roll(pixels), min_iou=min_iou)
     summary = run(tmp_path, parts)
-    assert summary.good == (0 if reason else 3)
-    assert [r for *_, r in summary.rejected] == ([reason] * 3 if reason else [])
+    assert summary["good"] == (0 if reason else 3)
+    assert [r for *_, r in summary["rejected"]] == (
+        [reason] * 3 if reason else []
+    )
     stored = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert len(stored["rejected"]) == len(summary.rejected)
+    assert len(stored["rejected"]) == len(summary["rejected"])
     if reason:
         assert not (tmp_path / "out" / "images").exists()
         with pytest.raises(BadFileError, match="no good picture"):
             training.load_generated(tmp_path / "out")
-        assert run(tmp_path, parts).made == 0  # rejects are not redone
+        assert run(tmp_path, parts)["made"] == 0  # rejects are not redone
 
 
 def test_overlap_of_boxes():
@@ -300,7 +278,7 @@ def test_overlap_of_boxes():
     assert iou(box, box + 5) == pytest.approx(25 / 175)
     assert iou(box, box + 20) == 0
     with pytest.raises(ConfigurationError, match="min_iou"):
-        FaceCheck(fake.RedDetector(), 2)
+        fake.parts(min_iou=2)
 
 
 def test_frames_that_cannot_be_used_are_listed(tmp_path):
@@ -309,13 +287,13 @@ def test_frames_that_cannot_be_used_are_listed(tmp_path):
     broken = dataclasses.replace(broken, read=lambda: b"no picture")
     out = tmp_path / "out"
     summary = generate([good, lost, broken], out, fake.parts())
-    assert summary.good == 1
-    assert summary.skipped == (
+    assert summary["good"] == 1
+    assert summary["skipped"] == [
         ("clip1/001", "no landmarks were found"),
         ("clip2/002", "is no picture that can be decoded"),
-    )
+    ]
     with pytest.raises(BadFileError, match="no landmarks were found"):
-        generate([lost], out, fake.parts(), RunOptions(skip_bad=False))
+        generate([lost], out, fake.parts(skip_bad=False))
     with pytest.raises(KerasPainError, match="none of 1 frames can be used"):
         generate([lost], tmp_path / "none", fake.parts())
     with pytest.raises(ConfigurationError, match="two frames are called"):
@@ -326,11 +304,7 @@ def test_simulated_frames_say_so_everywhere(tmp_path):
     run(tmp_path, simulated=True)
     out = tmp_path / "out"
     assert (out / "images_SIMULATED").is_dir() and not (out / "images").exists()
-    options = RunOptions(simulated=True)
-    folder = OutputFolder(
-        out, settings_of(fake.parts(), options), simulated=True
-    )
-    path = sheet.contact_sheet(folder, fake.sources())
+    path = contact_sheet(out, fake.sources())
     assert path.name == "contact_sheet_SIMULATED.png"
     assert all(g.simulated for g in training.load_generated(out))
 
@@ -338,29 +312,15 @@ def test_simulated_frames_say_so_everywhere(tmp_path):
 # Training
 
 
-def test_generated_frames_go_into_training_only(tmp_path):
+def test_generated_frames_keep_their_frame_and_label(tmp_path):
     run(tmp_path, count=6)
     generated = training.load_generated(tmp_path / "out")
     assert [g.frame_id for g in generated][:2] == ["clip0:0", "clip1:1"]
     assert [g.pspi for g in generated] == [0, 1, 2, 3, 4, 5]
-    chosen = training.for_training(generated, ["s0", "s1"], ["s2"], ["s2"])
-    assert {g.subject for g in chosen} == {"s0", "s1"} and len(chosen) == 4
-    assert not training.for_training(generated, [], ["s0", "s1"], ["s2"])
-    for folds in (
-        (["s0", "s1"], ["s1"], ["s2"]),
-        (["s0", "s1", "s2"], [], ["s2"]),
-    ):
-        with pytest.raises(ConfigurationError, match="is trained on and"):
-            training.for_training(generated, *folds)
-    with pytest.raises(ConfigurationError, match="in no fold"):
-        training.for_training(generated, ["s0"], ["s1"], ["t"])
-    with pytest.raises(ConfigurationError, match="held out"):
-        training.assert_training_only(generated, ["s2"])
 
 
 def test_pictures_without_label_or_file_are_no_training_data(tmp_path):
-    bare = [dataclasses.replace(s, pspi=None) for s in fake.sources()]
-    generate(bare, tmp_path / "bare", fake.parts())
+    generate(changed_sources(pspi=None), tmp_path / "bare", fake.parts())
     with pytest.raises(BadFileError, match="no label or subject"):
         training.load_generated(tmp_path / "bare")
     run(tmp_path)
@@ -379,7 +339,7 @@ def test_frames_of_a_dataset_are_sources(tmp_path):
     assert [s.subject for s in found] == clips.person.tolist()
     assert [s.pspi for s in found] == pytest.approx(clips.y.tolist())
     assert found[1].name == "s0c0/000001"
-    pixels = pictures.decode(found[1].read(), "x").pixels
+    pixels = frames.decode(found[1].read(), "x")[0]
     assert pixels.shape == (96, 96, 3) and found[0].read() != found[1].read()
     with pytest.raises(ConfigurationError, match="level of frames"):
         list(frames.from_clips(cut_clips(store, label="vas")))
@@ -395,11 +355,11 @@ def test_frames_of_a_dataset_are_sources(tmp_path):
 def test_other_colours_are_converted_with_a_note(tmp_path, mode, note):
     path = tmp_path / ("a.png" if mode == "P" else "a.jpg")
     Image.fromarray(fake.red_square()).convert(mode).save(path, quality=95)
-    picture = pictures.decode(path.read_bytes(), "a")
-    assert picture.pixels.shape == (96, 96, 3)
-    assert note in " ".join(picture.notes) and bool(note) == bool(picture.notes)
+    pixels, notes = frames.decode(path.read_bytes(), "a")
+    assert pixels.shape == (96, 96, 3)
+    assert note in " ".join(notes) and bool(note) == bool(notes)
     if mode != "L":
-        middle = picture.pixels[50, 50].astype(int)
+        middle = pixels[50, 50].astype(int)
         assert np.abs(middle - (220, 30, 30)).max() < 40
 
 
@@ -415,23 +375,20 @@ def test_pictures_that_cannot_be_used_are_refused(tmp_path):
         ("cut", "is cut off"),
     ):
         with pytest.raises(BadFileError, match=words):
-            pictures.decode((tmp_path / f"{name}.png").read_bytes(), name)
+            frames.decode((tmp_path / f"{name}.png").read_bytes(), name)
 
 
 @pytest.fixture
 def faces(tmp_path):
-    """A folder of three pictures with labels and landmarks."""
+    """A folder of three pictures with labels and frames."""
     folder = tmp_path / "faces"
     folder.mkdir()
-    columns = [f"{a}{i}" for i in range(68) for a in "xy"]
-    points = [",".join(["file", *columns])]
     labels = ["file,subject,clip,frame,pspi"]
     for i in range(3):
         cv2.imwrite(folder / f"{i}.png", fake.red_square(i)[..., ::-1])
         labels.append(f"{i}.png,s{i},c{i},{i},{i}")
-        points.append(",".join([f"{i}.png", *map(str, fake.POINTS.ravel())]))
     (folder / "labels.csv").write_text("\n".join(labels))
-    (folder / "landmarks.csv").write_text("\n".join(points))
+    fake.points_csv(folder / "landmarks.csv", ["0.png", "1.png", "2.png"])
     return folder
 
 
@@ -479,7 +436,7 @@ def test_unlabelled_pictures_are_said_and_raw_corpora_refused(
     labels.write_text(f"file,subject,clip,frame,pspi\n{place},s,c,0,3\n")
     assert [s.pspi for s in frames.find_sources(tmp_path, labels)] == [3]
     monkeypatch.setattr(
-        "keras_pain.signals.faces.detect.FaceDetector", fake.RedDetector
+        "keras_pain.signals.faces.FaceDetector", fake.RedDetector
     )
     (faces / "labels.csv").unlink()
     argv = ("--generator=geometric", "--output", tmp_path / "out")
@@ -488,7 +445,7 @@ def test_unlabelled_pictures_are_said_and_raw_corpora_refused(
     assert len(errors) == 1 and "into no training fold" in errors[0]
 
 
-def model_folder(folder, kind=weights.CLASS_NAME, content=b"weights"):
+def model_folder(folder, kind=diffusion.CLASS_NAME, content=b"weights"):
     """What looks like a model from outside."""
     for part in ("unet", "vae", "text_encoder", "depth_estimator"):
         (folder / part).mkdir(parents=True)
@@ -501,28 +458,27 @@ def model_folder(folder, kind=weights.CLASS_NAME, content=b"weights"):
 
 def test_a_folder_that_is_no_model_is_one_line(tmp_path):
     lfs = b"version https://git-lfs.github.com/spec/v1\nsize 3"
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for folder, words in (
-        (tmp_path / "nowhere", "is no folder"),
-        (empty, "holds no model_index.json"),
-        (model_folder(tmp_path / "a", content=None), "no weights of the unet"),
-        (
-            model_folder(tmp_path / "b", "StableDiffusionPipeline"),
-            "is a Stable",
-        ),
-        (model_folder(tmp_path / "c", content=lfs), "pointer of Git LFS"),
+    for name in ("empty", "a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+    model_folder(tmp_path / "a", content=None)
+    model_folder(tmp_path / "b", "StableDiffusionPipeline")
+    model_folder(tmp_path / "c", content=lfs)
+    for name, words in (
+        ("nowhere", "is no folder"),
+        ("empty", "holds no model_index.json"),
+        ("a", "no weights of the unet"),
+        ("b", "is a Stable"),
+        ("c", "pointer of Git LFS"),
     ):
         with pytest.raises(BadFileError, match=words):
-            weights.check_model_folder(folder)
+            diffusion.model_hash(tmp_path / name)
     variant = model_folder(tmp_path / "d") / "unet"
     (variant / "model.fp16.safetensors").write_bytes(b"half")
-    assert [p.name for p in weights.weight_files(variant)] == [
-        "model.safetensors"
-    ]
-    before = weights.model_hash(tmp_path / "d")
-    (variant / "model.safetensors").write_bytes(b"others")
-    assert weights.model_hash(tmp_path / "d") != before
+    (whole,) = diffusion.weight_files(variant)
+    assert whole.name == "model.safetensors"
+    before = diffusion.model_hash(tmp_path / "d")
+    whole.write_bytes(b"others")
+    assert diffusion.model_hash(tmp_path / "d") != before
 
 
 def test_without_the_extra_one_line_says_what_to_install(
@@ -530,28 +486,23 @@ def test_without_the_extra_one_line_says_what_to_install(
 ):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    code, _, errors = command(
-        capsys, "--input", faces, "--output", tmp_path / "out",
-        f"--generator=diffusers:{model_folder(tmp_path / 'model')}",
-    )  # fmt: skip
+    model = f"--generator=diffusers:{model_folder(tmp_path / 'model')}"
+    argv = ("--input", faces, "--output", tmp_path / "out", model)
+    code, _, errors = command(capsys, *argv)
     assert code == 1 and len(errors) == 1
     assert "pip install 'keras-pain[gsff]'" in errors[0]
     assert not (tmp_path / "out").exists()
 
 
 def test_the_command_says_in_one_line_what_is_wrong(faces, tmp_path, capsys):
-    for flags, words in (
-        (["--generator=magic"], "diffusers:FOLDER"),
-        (["--generator=geometric", "--strength=2"], "from 0 to 1"),
-        (["--generator=geometric", "--landmarks=csv:gone.csv"], "gone.csv"),
-        (["--generator=geometric", "--copies=0"], "at least 1"),
+    geometric, out = "--generator=geometric", tmp_path / "out"
+    for output, flags, words in (
+        (out, ["--generator=magic"], "diffusers:FOLDER"),
+        (out, [geometric, "--strength=2"], "from 0 to 1"),
+        (out, [geometric, "--landmarks=csv:gone.csv"], "gone.csv"),
+        (out, [geometric, "--copies=0"], "at least 1"),
+        (faces / "out", [geometric], "inside of --input"),
     ):
-        code, _, errors = command(
-            capsys, "--input", faces, "--output", tmp_path / "out", *flags
-        )
+        argv = ("--input", faces, "--output", output, *flags)
+        code, _, errors = command(capsys, *argv)
         assert code == 1 and len(errors) == 1 and words in errors[0]
-    code, _, errors = command(
-        capsys, "--input", faces, "--output", faces / "out",
-        "--generator=geometric",
-    )  # fmt: skip
-    assert code == 1 and "inside of --input" in errors[0]

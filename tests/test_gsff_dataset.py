@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from gsff_fakes import command
 
-from keras_pain.augment.gsff import sources
-from keras_pain.augment.gsff.manifest import read_lines
-from keras_pain.augment.gsff.pictures import encode_png
-from keras_pain.data.clips import cut_clips
-from keras_pain.data.frames import open_frames
+from keras_pain.augment import sources
+from keras_pain.augment.run import add_picture, open_folder, read_lines
+from keras_pain.augment.sources import encode_png
+from keras_pain.augment.training import with_generated
+from keras_pain.data.clips import cut_clips, open_frames
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.reproduction.generated import with_generated
 
 SETTINGS = {"label": "pspi", "level": "frame", "size": 96, "faces_only": True}
 
@@ -25,22 +24,21 @@ def dataset(tmp_path_factory):
     import tensorflow_datasets as tfds
 
     f, count = tfds.features, 4
-    landmarks = np.tile(np.float32(fake.POINTS), (count, 1, 1))
+    picture = f.Image(shape=(96, 96, 3), encoding_format="jpeg")
+    features = {
+        "name": f.Text(),
+        "subject_id": f.Text(),
+        "frames": f.Sequence(picture),
+        "found": f.Tensor(shape=(None,), dtype=np.bool_),
+        "source": f.Tensor(shape=(None,), dtype=np.uint8),
+        "pspi": f.Tensor(shape=(None,), dtype=np.float32),
+        "landmarks": f.Tensor(shape=(None, 68, 2), dtype=np.float32),
+    }
 
     class Faces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.0.0")
 
         def _info(self):
-            picture = f.Image(shape=(96, 96, 3), encoding_format="jpeg")
-            features = {
-                "name": f.Text(),
-                "subject_id": f.Text(),
-                "frames": f.Sequence(picture),
-                "found": f.Tensor(shape=(None,), dtype=np.bool_),
-                "source": f.Tensor(shape=(None,), dtype=np.uint8),
-                "pspi": f.Tensor(shape=(None,), dtype=np.float32),
-                "landmarks": f.Tensor(shape=(None, 68, 2), dtype=np.float32),
-            }
             return tfds.core.DatasetInfo(
                 builder=self,
                 features=f.FeaturesDict(features),
@@ -52,21 +50,17 @@ def dataset(tmp_path_factory):
 
         def _generate_examples(self):
             for person in range(2):
-                yield (
-                    person,
-                    {
-                        "name": f"c{person}",
-                        "subject_id": f"s{person}",
-                        "frames": [
-                            fake.red_square(9 * person + i)
-                            for i in range(count)
-                        ],
-                        "found": np.arange(count) != 3,
-                        "source": np.uint8(np.arange(count) == 3),
-                        "pspi": np.float32([0, 0, 3, 5 + person]),
-                        "landmarks": landmarks,
-                    },
-                )
+                pictures = [fake.red_square(9 * person + i) for i in range(4)]
+                example = {
+                    "name": f"c{person}",
+                    "subject_id": f"s{person}",
+                    "frames": pictures,
+                    "found": np.arange(count) != 3,
+                    "source": np.uint8(np.arange(count) == 3),
+                    "pspi": np.float32([0, 0, 3, 5 + person]),
+                    "landmarks": np.float32([fake.POINTS] * count),
+                }
+                yield person, example
 
     builder = Faces(data_dir=tmp_path_factory.mktemp("tfds"))
     builder.download_and_prepare()
@@ -75,15 +69,17 @@ def dataset(tmp_path_factory):
     )
 
 
-def cut_of(store, settings=SETTINGS):
-    return lambda: cut_clips(store, **settings)
+def extended_by(dataset, augment, settings=SETTINGS, cut=None):
+    store = open_frames(dataset.path)
+    cut = cut or cut_clips(store, **settings)
+    return with_generated(store, str(augment), settings, dataset, lambda: cut)
 
 
 def test_a_dataset_through_the_command_into_training(
     dataset, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr(
-        "keras_pain.signals.faces.detect.FaceDetector", fake.RedDetector
+        "keras_pain.signals.faces.FaceDetector", fake.RedDetector
     )
     out = tmp_path / "out"
     argv = ("--input", dataset.path, "--generator=geometric", "--output", out)
@@ -98,24 +94,19 @@ def test_a_dataset_through_the_command_into_training(
         ("s1", "c1", "2"),
     ]
     assert {v["landmarks"] for v in lines} == {"with the frame"}
-    store = open_frames(dataset.path)
-    extended, label, note = with_generated(
-        store, str(out), SETTINGS, dataset, cut_of(store)
-    )
+    extended, label, note = extended_by(dataset, out)
     assert label == "geometric"
     assert note.startswith("trained on 2 generated pictures (geometric")
     assert cut_clips(extended, **SETTINGS).generated.sum() == 2
     # --augment geometric makes the same, of the run's samples, by the dataset.
-    clips = cut_clips(store, **SETTINGS)
+    clips = cut_clips(open_frames(dataset.path), **SETTINGS)
     few = clips.take(clips.person == "s1")
     monkeypatch.setattr(
-        "keras_pain.reproduction.generated.FaceDetector", fake.RedDetector
+        "keras_pain.augment.training.FaceDetector", fake.RedDetector
     )
     monkeypatch.chdir(tmp_path)
     for cut, count in ((few, 1), (clips, 2), (few, 1)):
-        _, _, note = with_generated(
-            store, "geometric", SETTINGS, dataset, lambda cut=cut: cut
-        )
+        note = extended_by(dataset, "geometric", cut=cut)[2]
         assert note.startswith(f"trained on {count} generated pictures")
     assert not (tmp_path / "data").exists()
     (run,) = dataset.path.glob("generated/*/run.json")
@@ -145,8 +136,6 @@ def test_which_frames_of_a_dataset(dataset, tmp_path, capsys):
 
 def run_of(folder, simulated=True, side=96, **changes):
     """A run's folder with one picture of the dataset, but for changes."""
-    from keras_pain.augment.gsff.manifest import OutputFolder
-
     line = {
         "source": "c1/000002",
         "copy": 0,
@@ -157,9 +146,9 @@ def run_of(folder, simulated=True, side=96, **changes):
         "frame": "2",
         "pspi": 3.0,
     }
-    output = OutputFolder(folder, {}, simulated=simulated)
-    output.add(line | changes, encode_png(fake.red_square(side=side)))
-    return str(folder)
+    open_folder(folder, {}, simulated)
+    add_picture(folder, simulated, line | changes, fake.red_square(side=side))
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -176,20 +165,10 @@ def run_of(folder, simulated=True, side=96, **changes):
 def test_pictures_of_other_frames_are_refused(
     dataset, tmp_path, changes, words
 ):
-    store = open_frames(dataset.path)
     good = run_of(tmp_path / "good")
-    assert (
-        "1 generated"
-        in with_generated(store, good, SETTINGS, dataset, cut_of(store))[2]
-    )
+    assert "1 generated" in extended_by(dataset, good)[2]
     left_out = {**SETTINGS, "without": ["s1"]}
-    assert (
-        "0 generated"
-        in with_generated(
-            store, good, left_out, dataset, cut_of(store, left_out)
-        )[2]
-    )
+    assert "0 generated" in extended_by(dataset, good, left_out)[2]
     with pytest.raises(KerasPainError, match=words) as caught:
-        bad = run_of(tmp_path / "bad", **changes)
-        with_generated(store, bad, SETTINGS, dataset, cut_of(store))
+        extended_by(dataset, run_of(tmp_path / "bad", **changes))
     assert isinstance(caught.value, ConfigurationError) != ("side" in changes)

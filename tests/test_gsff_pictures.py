@@ -1,6 +1,5 @@
 """Pictures made from drawn and real faces, with and without a model."""
 
-import dataclasses
 import importlib.util
 import shutil
 
@@ -11,22 +10,20 @@ import pytest
 from gsff_fakes import command, run
 from PIL import Image
 
+from keras_pain import augment
+from keras_pain.augment import diffusion, training
+from keras_pain.augment import sources as frames
 from keras_pain.augment.geometric import GeometricGenerator, change_face
-from keras_pain.augment.gsff import (
-    depth,
-    released,
-    sheet,
-    training,
+from keras_pain.augment.prompts import PromptBuilder
+from keras_pain.augment.run import (
+    PictureRun,
+    contact_sheet,
+    generate,
+    read_lines,
 )
-from keras_pain.augment.gsff import sources as frames
-from keras_pain.augment.gsff.check import FaceCheck
-from keras_pain.augment.gsff.manifest import OutputFolder, read_lines
-from keras_pain.augment.gsff.parts import Parts, RunOptions
-from keras_pain.augment.gsff.prompts import PromptBuilder
-from keras_pain.augment.gsff.run import generate, settings_of
 from keras_pain.errors import BadFileError, ConfigurationError
-from keras_pain.signals.faces.detect import FaceDetector
-from keras_pain.signals.landmarks.points import front_face
+from keras_pain.signals.faces import FaceDetector
+from keras_pain.signals.landmarks import front_face
 
 MISSING = [
     name
@@ -57,18 +54,20 @@ def test_brows_eyes_nose_and_mouth_are_not_moved():
     frame, points = textured()
     inside = hull(points, frame.shape[:2])
     for seed in range(4):
-        change = change_face(frame, points, 1.0, seed)
-        assert change.protected[inside].all()
-        assert not change.shift[inside].any()
-        assert not change.background[inside].any()
-        expected = np.clip(np.rint(frame * change.gain), 0, 255)
-        np.testing.assert_array_equal(change.picture[inside], expected[inside])
+        picture, protected, shift, gain, background = change_face(
+            frame, points, 1.0, seed
+        )
+        assert protected[inside].all()
+        assert not shift[inside].any()
+        assert not background[inside].any()
+        expected = np.clip(np.rint(frame * gain), 0, 255)
+        np.testing.assert_array_equal(picture[inside], expected[inside])
         # The light changes evenly: no edge that could be taken for a wrinkle.
         for axis in (0, 1):
-            assert np.abs(np.diff(change.gain, axis=axis)).max() < 0.02
-        jaw = change.shift[tuple(np.rint(points[:17]).astype(int).T[::-1])]
+            assert np.abs(np.diff(gain, axis=axis)).max() < 0.02
+        jaw = shift[tuple(np.rint(points[:17]).astype(int).T[::-1])]
         assert np.hypot(*jaw.T).max() > 0.5  # pixels
-        assert np.abs(change.gain - 1).max() > 0.02
+        assert np.abs(gain - 1).max() > 0.02
 
 
 def test_shape_alone_leaves_the_inside_untouched(monkeypatch):
@@ -77,22 +76,21 @@ def test_shape_alone_leaves_the_inside_untouched(monkeypatch):
         "keras_pain.augment.geometric._light",
         lambda face, *_: np.ones((*face.shape[:2], 3), np.float32),
     )
-    change = change_face(frame, points, 1.0, 0)
+    picture = change_face(frame, points, 1.0, 0)[0]
     inside = hull(points, frame.shape[:2])
-    np.testing.assert_array_equal(change.picture[inside], frame[inside])
-    assert (change.picture != frame).mean() > 0.2
+    np.testing.assert_array_equal(picture[inside], frame[inside])
+    assert (picture != frame).mean() > 0.2
 
 
 def test_nothing_folds_over_and_seeds_decide():
     frame, points = textured()
     one, same, other = (change_face(frame, points, 1, s) for s in (1, 1, 2))
-    np.testing.assert_array_equal(one.picture, same.picture)
-    assert (one.picture != other.picture).mean() > 0.5
-    for change in (one, other):
-        x = np.arange(160) + change.shift[..., 0]
-        assert (np.diff(x, axis=1) > 0).all()
-    still = change_face(frame, points, 0.0, 1)
-    np.testing.assert_array_equal(still.picture, frame)
+    np.testing.assert_array_equal(one[0], same[0])
+    assert (one[0] != other[0]).mean() > 0.5
+    for _, _, shift, *_ in (one, other):
+        assert (np.diff(np.arange(160) + shift[..., 0], axis=1) > 0).all()
+    still = change_face(frame, points, 0.0, 1)[0]
+    np.testing.assert_array_equal(still, frame)
     with pytest.raises(ConfigurationError, match="from 0 to 1"):
         GeometricGenerator(1.5)
 
@@ -165,16 +163,16 @@ def tiny_model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(tiny_model):
-    from keras_pain.augment.gsff.diffusion import DiffusersGenerator
+    from keras_pain.augment.diffusion import DiffusersGenerator
 
     return DiffusersGenerator(tiny_model, size=64, steps=2)
 
 
 @needs_diffusers
 def test_diffusion_from_prompts_depth_and_seeds(tiny, tmp_path, monkeypatch):
-    parts = dataclasses.replace(fake.parts(tiny), check=AnyFace())
+    parts = PictureRun(fake.NoPoints(), tiny, AnyFace(), min_iou=0.0)
     summary = run(tmp_path, parts, name="two", batch=2, count=3)
-    assert summary.good == 3
+    assert summary["good"] == 3
     lines, _ = read_lines(tmp_path / "two" / "manifest.jsonl")
     line = lines[0]
     assert line["method"] == "gsff" and line["parameters"]["steps"] == 2
@@ -182,7 +180,7 @@ def test_diffusion_from_prompts_depth_and_seeds(tiny, tmp_path, monkeypatch):
     assert {"torch", "diffusers", "transformers"} <= set(line["versions"])
     prompt = line["prompt"]
     assert prompt["exact"] and prompt["tokens"] <= 77 and prompt["left_out"]
-    assert prompt["text"].startswith(released.PERSON)
+    assert prompt["text"].startswith(augment.PERSON)
 
     def made(name, **options):
         run(tmp_path, parts, name=name, count=1, **options)
@@ -194,20 +192,17 @@ def test_diffusion_from_prompts_depth_and_seeds(tiny, tmp_path, monkeypatch):
     rounding = np.abs(made("one", batch=1).astype(int) - two)
     assert rounding.max() <= 2
     assert np.abs(made("seed", seed=1).astype(int) - two).mean() > 1
-    monkeypatch.setattr(tiny, "depth", depth.NoDepth())
+    monkeypatch.setattr(tiny, "depth", diffusion.Depth("none"))
     plane = made("plane")
     assert plane.std() > 1  # no NaN, which would come out black
     assert np.abs(plane.astype(int) - two).mean() > 10 * rounding.mean()
 
 
-class AnyFace(FaceCheck):
+class AnyFace(fake.RedDetector):
     """Takes everything for the red square."""
 
-    def __init__(self):
-        super().__init__(fake.RedDetector(), 0.0)
-
-    def judge(self, outputs, boxes):
-        return super().judge([fake.red_square()] * len(outputs), boxes)
+    def detect(self, frames):
+        return super().detect([fake.red_square()] * len(frames))
 
 
 @needs_diffusers
@@ -215,24 +210,27 @@ def test_real_faces_through_a_random_diffusion_model(
     tiny, photographs, tmp_path
 ):
     listed = frames.find_sources(photographs)
-    builder = PromptBuilder("as_coded", "a man", anatomy="skin")
-    check = FaceCheck(FaceDetector(retry=False))
-    parts = Parts(fake.BoxPoints(), tiny, check, builder)
+    parts = PictureRun(
+        fake.BoxPoints(),
+        tiny,
+        FaceDetector(),
+        prompts=PromptBuilder("as_coded", "a man", "skin"),
+        same_seed=True,
+    )
     out = tmp_path / "generated"
-    summary = generate(listed, out, parts, RunOptions(same_seed=True, batch=4))
+    summary = generate(listed, out, parts)
     # What a random network paints is no face, and the check sees that.
-    assert summary.good == 0
-    assert [r for *_, r in summary.rejected] == ["no_face"] * 3
+    assert summary["good"] == 0
+    assert [r for *_, r in summary["rejected"]] == ["no_face"] * 3
     lines, _ = read_lines(out / "manifest.jsonl")
     assert {line["seed"] for line in lines} == {42}
     assert all(0 < line["prompt"]["points"] < 5 for line in lines)
-    settings = settings_of(parts, RunOptions(same_seed=True))
-    assert sheet.contact_sheet(OutputFolder(out, settings), listed).is_file()
+    assert contact_sheet(out, listed).is_file()
 
 
 @needs_diffusers
 def test_a_damaged_model_is_one_line(tiny_model, tmp_path):
-    from keras_pain.augment.gsff.diffusion import DiffusersGenerator
+    from keras_pain.augment.diffusion import DiffusersGenerator
 
     broken = tmp_path / "broken"
     shutil.copytree(tiny_model, broken)
@@ -243,9 +241,10 @@ def test_a_damaged_model_is_one_line(tiny_model, tmp_path):
     shutil.rmtree(broken / "unet")
     with pytest.raises(BadFileError, match="no weights of the unet"):
         DiffusersGenerator(broken)
-    with pytest.raises(ConfigurationError, match="strength must be"):
-        DiffusersGenerator(tiny_model, strength=0.1, steps=5)
-    with pytest.raises(ConfigurationError, match="multiple of 64"):
-        DiffusersGenerator(tiny_model, size=100)
-    with pytest.raises(ConfigurationError, match="of which the model reads 77"):
-        DiffusersGenerator(tiny_model, negative_prompt="blurred, " * 60)
+    for options, words in (
+        ({"strength": 0.1, "steps": 5}, "strength must be"),
+        ({"size": 100}, "multiple of 64"),
+        ({"negative_prompt": "blurred, " * 60}, "which the model reads 77"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            DiffusersGenerator(tiny_model, **options)

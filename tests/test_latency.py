@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from fake_recordings import make_windows
 
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
@@ -12,16 +13,8 @@ from keras_pain.experiments.latency import keras_predictor, measure_latency
 
 def windows(count: int) -> WindowSet:
     rng = np.random.default_rng(0)
-    return WindowSet(
-        x=rng.normal(size=(count, 20, 3)).astype(np.float32),
-        y=np.zeros(count, np.int64),
-        length=np.full(count, 20, np.int32),
-        subject=np.full(count, "P1"),
-        recording=np.full(count, "P1_N"),
-        start=np.arange(count),
-        activity=np.zeros(count, np.int32),
-        class_names=("a", "b"),
-    )
+    x = rng.normal(size=(count, 20, 3)).astype(np.float32)
+    return make_windows(x, np.zeros(count, np.int64))
 
 
 class Clock:
@@ -41,7 +34,8 @@ def test_the_median_call_is_timed_and_the_first_ones_are_not(monkeypatch):
     single = [9, 9, 9, 0.004, 0.004, 7, 0.004, 0.002]
     batch = [9, 9, 9, 0.2, 0.1, 0.1, 0.1, 0.3]
     clock = Clock(monkeypatch, [*single, *batch])
-    found = measure_latency(clock.predict, windows(3), (1, 5), repeats=5)
+    monkeypatch.setattr(latency, "CALLS", 5)
+    found = measure_latency(clock.predict, windows(3), (1, 5))
     assert found == {1: pytest.approx(4.0), 5: pytest.approx(100 / 5)}
     assert [len(call) for call in clock.calls] == [1] * 8 + [5] * 8
     # Windows repeat where a batch has more than there are.
@@ -57,9 +51,8 @@ def test_slow_methods_are_timed_at_least_three_times(monkeypatch):
 def test_what_cannot_be_timed_is_refused():
     with pytest.raises(ConfigurationError, match="at least one window"):
         measure_latency(len, windows(0))
-    for options in ({"batch_sizes": (1, 0)}, {"repeats": 0}):
-        with pytest.raises(ConfigurationError, match="at least 1"):
-            measure_latency(len, windows(1), **options)
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        measure_latency(len, windows(1), (1, 0))
 
 
 def test_the_compiled_network_predicts_what_predict_does():
@@ -78,5 +71,5 @@ def test_the_compiled_network_predicts_what_predict_does():
         found = predict(data)
         assert isinstance(found, np.ndarray)
         np.testing.assert_allclose(found, expected, atol=1e-6)
-    times = measure_latency(predict, windows(4), (1, 8), repeats=3)
+    times = measure_latency(predict, windows(4), (1, 8))
     assert 0 < times[8] < times[1] < 1000

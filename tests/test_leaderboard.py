@@ -6,16 +6,16 @@ import re
 
 import numpy as np
 import pytest
+from conftest import strip_timings
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.store import FoldKey, ResultStore
 from keras_pain.reports.leaderboard import (
     CSV_COLUMNS,
     Cost,
-    strip_timings,
+    read_standings,
     write_leaderboard,
 )
-from keras_pain.reports.standings import standings
 from keras_pain.reports.statistics import compare, subject_scores
 
 PEOPLE = tuple(f"P{n}" for n in range(6))
@@ -111,21 +111,21 @@ def find(rows, method, metric, against=""):
     return row
 
 
-def scores(store, expected, method, metric="macro_f1"):
+def close(row, **numbers):
+    for name, number in numbers.items():
+        assert float(row[name]) == pytest.approx(number, abs=1e-6)
+
+
+def scores(store, expected, method):
     keys = [key for key in expected if key.method == method]
-    return subject_scores(map(store.read, keys), metric)
+    return subject_scores(map(store.read, keys))
 
 
 def test_methods_are_ordered_and_have_their_numbers(filled):
     store, expected, texts, paths = filled
-    names = [path.name for path in paths]
-    assert names == [
-        "leaderboard.md",
-        "leaderboard.csv",
-        "leaderboard.json",
-        "critical_difference.png",
-        "forest.png",
-    ]
+    names = "leaderboard.md leaderboard.csv leaderboard.json"
+    names += " critical_difference.png forest.png"
+    assert [path.name for path in paths] == names.split()
     assert paths[3].parent.name == "figures"
     lines = [x for x in texts["md"].splitlines() if re.match(r"\| \d ", x)]
     order = ["Good \\| one", "fair", "poor", "Majority class"]
@@ -136,15 +136,13 @@ def test_methods_are_ordered_and_have_their_numbers(filled):
     assert tuple(rows[0]) == CSV_COLUMNS
     good = scores(store, expected, "good")
     row = find(rows, "good", "pooled_macro_f1")
-    assert float(row["value"]) == pytest.approx(good.pooled.mean(), abs=1e-6)
-    assert float(row["sd_seeds"]) == pytest.approx(good.pooled_sd, abs=1e-6)
+    close(row, value=good.pooled.mean(), sd_seeds=good.pooled.std(ddof=1))
     assert float(row["low"]) < float(row["value"]) < float(row["high"])
     assert (row["n_folds"], row["n_seeds"]) == ("6", "2")
     assert (row["protocol"], row["simulated"]) == ("loso/leak_free", "false")
     row = find(rows, "good", "subject_mean_macro_f1")
-    assert float(row["value"]) == pytest.approx(good.mean, abs=1e-6)
-    assert float(row["sd_people"]) == pytest.approx(good.subject_sd, abs=1e-6)
-    assert float(row["sd_seeds"]) == pytest.approx(good.seed_sd, abs=1e-6)
+    spread = {"sd_people": good.subject_sd, "sd_seeds": good.seed_sd}
+    close(row, value=good.mean, **spread)
     assert row["n_people"] == "6"
     assert find(rows, "good", "average_rank")["value"] == "1.000000"
     assert find(rows, "majority", "pooled_mcc")["value"] == "0.000000"
@@ -159,28 +157,28 @@ def test_every_pair_is_tested_once_and_corrected(filled):
     assert len(pairs) == 6
     row = find(rows, "good", metric, "majority")
     pair = compare(
-        scores(store, expected, "good"), scores(store, expected, "majority")
+        *(scores(store, expected, name) for name in ("good", "majority"))
     )
-    assert float(row["value"]) == pytest.approx(pair.difference, abs=1e-6)
-    assert float(row["low"]) == pytest.approx(pair.interval.low, abs=1e-6)
-    assert float(row["p"]) == pytest.approx(2 / 2**6)
-    assert float(row["p_holm"]) == pytest.approx(6 * 2 / 2**6)
+    found = pair.by_person
+    p = 2 / 2**6
+    close(row, value=found.value, low=found.interval.low, p=p, p_holm=6 * p)
     assert row["test"] == "sign-flip permutation"
     row = find(rows, "good", "difference_pooled_macro_f1", "majority")
-    assert float(row["value"]) == pytest.approx(
-        pair.pooled_difference, abs=1e-6
-    )
-    assert float(row["p"]) == pytest.approx(pair.pooled_p)
+    close(row, value=pair.pooled.value, p=pair.pooled.p)
     assert row["test"] == "exchange of people"
     row = find(rows, "good", "rank_biserial", "majority")
     assert row["value"] == "1.000000"
     assert find(rows, "good", "cohens_dz", "poor")["value"] != ""
-    text = texts["md"]
-    assert "Holm p to Good" in text and "Holm p to majority" in text
-    assert "0.188" in text  # 6 * 2 / 2^6
-    assert "With 6 people no p-value can be below 0.031" in text
-    assert "Holm's correction is over 6 pairs" in text
-    assert "each of the 6 counts once" in text and "2 seeds" in text
+    for words in (
+        "Holm p to Good",
+        "Holm p to majority",
+        "0.188",  # 6 * 2 / 2^6
+        "With 6 people no p-value can be below 0.031",
+        "Holm's correction is over 6 pairs",
+        "each of the 6 counts once",
+        "2 seeds",
+    ):
+        assert words in texts["md"]
 
 
 def test_costs_are_columns_and_unknown_ones_are_empty(filled):
@@ -188,11 +186,14 @@ def test_costs_are_columns_and_unknown_ones_are_empty(filled):
     [good, *_] = [x for x in texts["md"].splitlines() if "| Good" in x]
     assert "2,131 | 1,234,567 |" in good
     rows = rows_of(texts["csv"])
-    assert find(rows, "good", "parameters")["value"] == "2131"
-    assert find(rows, "poor", "flops")["value"] == ""
-    assert find(rows, "poor", "latency_ms_single")["value"] == "0.500000"
-    assert find(rows, "majority", "latency_ms_batch")["value"] == ""
-    assert find(rows, "majority", "fit_seconds")["value"] == "2.000000"
+    for method, name, value in (
+        ("good", "parameters", "2131"),
+        ("poor", "flops", ""),
+        ("poor", "latency_ms_single", "0.500000"),
+        ("majority", "latency_ms_batch", ""),
+        ("majority", "fit_seconds", "2.000000"),
+    ):
+        assert find(rows, method, name)["value"] == value
     times = texts["md"].split("## Times")[1].split("##")[0]
     assert re.search(r"Good.* 2\.0 ± 0\.0 \| +12\.3 \| +0\.123 \|", times)
     assert "Training on: Test, 2 cores." in times
@@ -325,10 +326,12 @@ def test_people_of_one_class_are_counted_and_said(store, tmp_path):
 
 def test_the_order_is_by_the_pooled_metric(filled):
     store, expected, *_ = filled
-    found = standings(
-        store, expected, labels={}, costs={}, num_classes=2, metric="accuracy"
-    )
-    values = [s.pooled("accuracy").mean for s in found.finished]
+    found = read_standings(store, expected, num_classes=2, metric="accuracy")
+    values = [
+        found.score(method, "pooled_accuracy")["mean"]
+        for method in found.people
+    ]
+    assert len(values) == 4
     assert values == sorted(values, reverse=True)
     pair = found.against("majority", "good")
     assert (pair.first, pair.second) == ("good", "majority")
@@ -337,21 +340,19 @@ def test_the_order_is_by_the_pooled_metric(filled):
 
 def test_what_does_not_belong_together_is_refused(store, tmp_path):
     expected = fill(store, methods=("good",), seeds=(0,))
-    with pytest.raises(ConfigurationError, match="seed: 0 -> 9"):
-        changed = {key: {**c, "seed": 9} for key, c in expected.items()}
-        write(store, changed, tmp_path)
+    changed = {key: {**c, "seed": 9} for key, c in expected.items()}
     other = FoldKey("loso", "as_published", "good", 0, "P0")
-    with pytest.raises(ConfigurationError, match="one evaluation and proto"):
-        write(store, [*expected, other], tmp_path)
-    with pytest.raises(ConfigurationError, match="got none"):
-        write(store, [], tmp_path)
-    with pytest.raises(ConfigurationError, match="'best' is none of"):
-        write(store, expected, tmp_path, reference="best")
-    with pytest.raises(ConfigurationError, match="'f1' is not one of"):
-        write(store, expected, tmp_path, metric="f1")
     alone = {key: c for key, c in expected.items() if key.fold == "P0"}
-    with pytest.raises(ConfigurationError, match="only P0 has a defined"):
-        write(store, alone, tmp_path)
+    for keys, says, options in (
+        (changed, "seed: 0 -> 9", {}),
+        ([*expected, other], "one evaluation and proto", {}),
+        ([], "got none", {}),
+        (expected, "'best' is none of", {"reference": "best"}),
+        (expected, "'f1' is not one of", {"metric": "f1"}),
+        (alone, "only P0 has a defined", {}),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            write(store, keys, tmp_path, **options)
     assert not list(tmp_path.glob("*.md"))
 
 

@@ -27,15 +27,11 @@ def predictions(seed, shift=0.0):
     return folds
 
 
+PRECISION, THRESHOLD = "precision_as_f1", "threshold_on_test"
+
+
 @pytest.mark.parametrize(
-    "names",
-    [
-        (),
-        ("precision_as_f1",),
-        ("threshold_on_test",),
-        ("threshold_on_test", "precision_as_f1"),
-    ],
-    ids=lambda names: "+".join(names) or "none",
+    "names", [(), (PRECISION,), (THRESHOLD,), (THRESHOLD, PRECISION)]
 )
 def test_scores_are_those_of_the_runner(names):
     folds = predictions(0)

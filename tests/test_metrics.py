@@ -4,9 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from keras_pain.experiments import metrics, provenance
-from keras_pain.experiments.metrics import average, compute_metrics, pool
+from keras_pain.experiments import metrics
+from keras_pain.experiments.metrics import (
+    average,
+    compute_metrics,
+    compute_regression,
+    icc_3_1,
+    pool,
+)
 
 
 def certain(predicted, num_classes: int = 2) -> np.ndarray:
@@ -57,15 +64,13 @@ def test_three_classes_by_hand():
 
 def test_a_fold_without_positives():
     found = compute_metrics(np.zeros(4, int), certain([0, 0, 0, 0]), 2)
-    assert found["accuracy"] == 1
+    assert found["accuracy"] == found["macro_f1"] == 1
     assert found["f1"] == [1, None]
-    assert found["macro_f1"] == 1
+    undefined = found["undefined"]
     for name in ("balanced_accuracy", "mcc", "roc_auc", "pr_auc"):
-        assert found[name] is None
-        assert found["undefined"][name] == "one_class"
-    assert found["undefined"]["f1[1]"] == "absent_class"
-    assert found["undefined"]["recall[1]"] == "absent_class"
-    assert set(found["undefined"].values()) <= metrics.RULES.keys()
+        assert found[name] is None and undefined[name] == "one_class"
+    assert undefined["f1[1]"] == undefined["recall[1]"] == "absent_class"
+    assert set(undefined.values()) <= metrics.RULES.keys()
 
 
 def test_a_false_alarm_in_a_fold_without_positives_counts():
@@ -76,21 +81,15 @@ def test_a_false_alarm_in_a_fold_without_positives_counts():
     assert found["recall"] == [0.75, None]
 
 
-def test_a_constant_prediction_on_two_classes():
+def test_constant_predictions_and_absent_classes():
     found = compute_metrics(np.array([0, 0, 0, 1]), certain([0] * 4), 2)
     assert found["mcc"] == 0
     assert found["roc_auc"] == found["balanced_accuracy"] == 0.5
     assert found["precision"] == [0.75, None]
-
-
-def test_a_class_absent_from_a_three_class_fold():
-    found = compute_metrics(
-        np.array([0, 0, 2]), certain([0, 2, 2], num_classes=3), 3
-    )
+    found = compute_metrics(np.array([0, 0, 2]), certain([0, 2, 2], 3), 3)
     assert found["f1"] == [pytest.approx(2 / 3), None, pytest.approx(2 / 3)]
     assert found["macro_f1"] == pytest.approx(2 / 3)
-    assert found["roc_auc"] == pytest.approx(0.75)
-    assert found["balanced_accuracy"] == pytest.approx(0.75)
+    assert found["roc_auc"] == found["balanced_accuracy"] == 0.75
 
 
 def test_pooled_and_averaged_differ_and_are_named():
@@ -147,17 +146,72 @@ def test_no_folds_and_mixed_folds_are_refused():
         average([two, three])
 
 
-def test_environment_names_versions_and_hardware():
-    found = provenance.environment()
-    json.dumps(found)
-    assert found["versions"]["numpy"] == np.__version__
-    assert found["versions"]["keras"] and found["backend"]
-    assert found["cpu"] in found["hardware"]
-    assert found["cores"] >= 1
-    found["versions"]["numpy"] = "changed"
-    assert provenance.environment()["versions"]["numpy"] == np.__version__
+# ---- Intensities -----------------------------------------------------------
+
+# Shrout and Fleiss, Psychological Bulletin 86 (1979), table 2: six targets,
+# four judges; ICC(3,1) of all four is .71.
+JUDGES = np.array(
+    [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9],
+     [6, 2, 4, 7]],
+    float,
+)  # fmt: skip
 
 
-def test_git_commit_is_empty_outside_of_the_repository(monkeypatch):
-    monkeypatch.setattr(provenance, "_git", lambda root, *_: "/elsewhere")
-    assert provenance._git_commit() == ""
+def anova_icc(table):
+    """ICC(3,1) from the sums of squares of a two-way layout."""
+    targets, judges = table.shape
+    rows = judges * ((table.mean(1) - table.mean()) ** 2).sum()
+    columns = targets * ((table.mean(0) - table.mean()) ** 2).sum()
+    rest = ((table - table.mean()) ** 2).sum() - rows - columns
+    between = rows / (targets - 1)
+    error = rest / ((targets - 1) * (judges - 1))
+    return (between - error) / (between + (judges - 1) * error)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_metrics_against_references(seed):
+    assert anova_icc(JUDGES) == pytest.approx(0.71, abs=0.005)
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 11, 40).astype(float)
+    p = 0.5 * y + rng.normal(0, 1, 40) + 2
+    found = compute_regression(y, p)
+    assert found["mae"] == pytest.approx(np.abs(y - p).mean())
+    assert found["mse"] == pytest.approx(((y - p) ** 2).mean())
+    assert found["rmse"] ** 2 == pytest.approx(found["mse"])
+    assert found["pcc"] == pytest.approx(stats.pearsonr(y, p).statistic)
+    assert found["icc"] == pytest.approx(anova_icc(np.stack([y, p], 1)))
+    assert found["undefined"] == {}
+
+
+def test_consistency_forgives_a_shift_but_not_a_scale_nor_a_constant():
+    y = np.arange(10.0)
+    assert icc_3_1(y, y + 3) == pytest.approx(1)
+    assert icc_3_1(y, 0.2 * y) < 0.5
+    found = compute_regression(y[:5], np.full(5, 2.0))
+    assert found["pcc"] is None and found["icc"] is None
+    assert set(found["undefined"]) == {"pcc", "icc"}
+    assert found["mae"] == pytest.approx(1.2)
+    assert found["mse"] == pytest.approx(2.0)
+
+
+def test_pooled_and_averaged_differ_and_folds_are_counted():
+    folds = [
+        {"y_true": np.array([0.0, 4.0]), "y_pred": np.array([1.0, 2.0])},
+        {"y_true": np.array([3.0]), "y_pred": np.array([7.0])},
+    ]
+    pooled = pool(folds)
+    assert pooled["pooled_mae"] == pytest.approx(7 / 3)
+    assert pooled["pooled_rmse"] == pytest.approx(np.sqrt(21 / 3))
+    mean = average([compute_regression(**fold) for fold in folds])
+    assert mean["fold_mean_mae"] == pytest.approx((1.5 + 4) / 2)
+    assert mean["fold_mean_rmse"] == pytest.approx((np.sqrt(2.5) + 4) / 2)
+    assert mean["fold_mean_n"]["pcc"] == 1
+    assert mean["fold_mean_n"]["mae"] == 2
+
+
+@pytest.mark.parametrize(
+    "y, p", [([], []), ([1.0], [1.0, 2.0]), ([1.0, 2.0], [1.0, np.nan])]
+)
+def test_what_does_not_fit_is_refused(y, p):
+    with pytest.raises(ValueError):
+        compute_regression(np.array(y), np.array(p))

@@ -1,15 +1,14 @@
 """Table 8, the ledger, the leaderboard, and explanations of their folds."""
 
-import csv
 import json
 
 import pytest
-from test_reproduce import run_script
+from scripts import experiments_of, rows_of, run_script
 
 from keras_pain.cli import main
-from keras_pain.corpora import emopain
 from keras_pain.errors import KerasPainError
-from keras_pain.reproduction.rebuild import finished_folds, rebuild_fold
+from keras_pain.reproduction import Options, reproduce
+from keras_pain.reproduction.explain import finished_folds, rebuild_fold
 
 OWN = """
 import numpy as np
@@ -29,30 +28,21 @@ class Mine:
 """
 
 
+@pytest.fixture
+def smoke(smoked):
+    """Runs a script on the simulated corpora that the tables have made."""
+
+    def run(name, *arguments, **options):
+        flags = ("--smoke", "--seeds=0", *arguments)
+        return run_script(name, *flags, cwd=smoked.place, **options)
+
+    return run
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("movement")
-    emopain.simulate(folder / "raw", layout="fame", progress=False)
+def table8(smoked):
+    _, (folder,) = smoked("table8_lsfan")
     return folder
-
-
-def smoke(name, place, *arguments, **options):
-    return run_script(
-        name,
-        "--smoke",
-        f"--manual_dir={place / 'raw'}",
-        f"--data_dir={place / 'tfds'}",
-        "--layout=fame",
-        *arguments,
-        cwd=place,
-        **options,
-    )
-
-
-@pytest.fixture(scope="module")
-def table8(place):
-    smoke("table8_lsfan", place, "--methods=cnn_sap")
-    return place / "results" / "table8_lsfan_smoke"
 
 
 def test_table8_lists_the_defects_that_are_on(table8):
@@ -62,8 +52,7 @@ def test_table8_lists_the_defects_that_are_on(table8):
     for name in ("shifted_rater_columns", "network_shared", "precision_as_f1"):
         assert name in published and name not in clean
     assert "No known defect" in clean
-    with open(table8 / "table_SIMULATED.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(table8 / "table_SIMULATED.csv")
     assert not any(row["paper"] for row in rows)
     assert {row["method"] for row in rows} == {"majority", "cnn_sap"}
 
@@ -71,11 +60,8 @@ def test_table8_lists_the_defects_that_are_on(table8):
 def test_a_fold_is_rebuilt_as_its_run_cut_it(table8):
     for key in finished_folds(table8):
         fold = rebuild_fold(table8, key)
-        ids = fold.result.predictions["window_id"]
-        assert (
-            fold.raw_test.window_id.tolist()
-            == ids[: len(fold.raw_test)].tolist()
-        )
+        ids = fold.result.predictions["window_id"][: len(fold.raw_test)]
+        assert fold.raw_test.window_id.tolist() == ids.tolist()
         counts = fold.result.result["windows"]["fitted_on"]
         if key.method == "cnn_sap":
             assert len(fold.data.augmented) == sum(counts)
@@ -97,27 +83,27 @@ def test_explain_draws_a_finished_fold(table8, capsys):
     assert all(line.startswith("keras-pain: ") for line in lines[-2:])
 
 
-def test_ledger(place):
-    done = smoke("leaks", place, "--methods=cnn_tap")
-    folder = place / "results" / "leaks_emopain_smoke"
+def test_ledger(smoke, smoked, monkeypatch):
+    done = smoke("leaks", "--methods=cnn_tap")
+    folder = smoked.place / "results" / "leaks_emopain_smoke"
     assert "windows_at_random" in done.stdout and "SIMULATED" in done.stdout
-    with open(folder / "ledger_SIMULATED.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(folder / "ledger_SIMULATED.csv")
     assert len(rows) == 3 * (7 + 2)
     for row in rows:
         assert -1 <= float(row["with_defect"]) <= 1
         if row["defect"] != "none":
             assert float(row["low"]) <= float(row["high"])
     assert (folder / "figures" / "leaks_SIMULATED.png").stat().st_size > 10_000
-    part = ["--methods=cnn_tap", "--folds=0:1", "--results_dir=part"]
-    done = smoke("leaks", place, *part, check=False)
-    assert done.returncode == 1 and "not run yet" in done.stderr
+    monkeypatch.chdir(smoked.place)
+    part = Options(methods=["svm"], folds="0:1", results_dir="part", smoke=True)
+    with pytest.raises(KerasPainError, match="not run yet"):
+        reproduce(experiments_of("leaks")[0], part)
 
 
-def test_a_method_of_ones_own_joins_the_leaderboard(place):
-    (place / "mine.py").write_text(OWN)
-    smoke("leaderboard_movement", place, "--methods=svm,cnn_tap,mine:Mine")
-    folder = place / "results" / "leaderboard_emopain_smoke"
+def test_a_method_of_ones_own_joins_the_leaderboard(smoke, smoked):
+    (smoked.place / "mine.py").write_text(OWN)
+    smoke("leaderboard_movement", "--methods=svm,cnn_tap,mine:Mine")
+    folder = smoked.place / "results" / "leaderboard_emopain_smoke"
     document = json.loads((folder / "leaderboard_SIMULATED.json").read_text())
     methods = {row["method"] for row in document["rows"] if row["method"]}
     assert {"mine", "majority", "stratified", "svm", "cnn_tap"} <= methods

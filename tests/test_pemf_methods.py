@@ -1,29 +1,35 @@
-"""ConvNeXt-LSTM and STGCN-LSTM as methods, and their released defects."""
+"""Methods of PEMF, what they are fed, and their released defects."""
 
 import dataclasses
+import random
 import sys
+import types
 
 import keras
 import numpy as np
 import pytest
+from fake_faces import split_people
 from pemf_clips import pemf_clips, pemf_store, points_of
 from sklearn.metrics import balanced_accuracy_score
 
-from keras_pain.data.clip_copies import CopyJitter, varied_copy
-from keras_pain.data.frames import FrameStore
-from keras_pain.data.landmarked import LandmarkedFrames, digest
+from keras_pain.data.clips import FrameStore, LandmarkedFrames, digest
+from keras_pain.data.feed import CopyJitter, varied_copy
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from keras_pain.experiments import pemf_inputs, trainings
-from keras_pain.experiments.defects import resolve_defects
-from keras_pain.experiments.features import FeatureExtractor
-from keras_pain.experiments.methods import resolve_method
-from keras_pain.experiments.pemf_inputs import Films, smote
-from keras_pain.experiments.pemf_methods import (
-    METHODS,
+from keras_pain.experiments import optim, pemf
+from keras_pain.experiments.defects import apply_defects
+from keras_pain.experiments.features import FeatureExtractor, kept_features
+from keras_pain.experiments.method_registry import (
+    fed,
+    registered_methods,
+    resolve_method,
+)
+from keras_pain.experiments.pemf import (
     ConvNeXtMethod,
     LateFusion,
     PemfOptions,
     STGCNMethod,
+    films,
+    smote,
 )
 from keras_pain.signals.landmarks import normalise_clip
 
@@ -66,12 +72,14 @@ def options(tmp_path_factory):
     )
 
 
+@pytest.fixture(scope="module")
 def parts(clips):
-    return (
-        clips.of_subjects(["s0", "s1", "s2", "s3"]),
-        clips.of_subjects(["s4"]),
-        clips.of_subjects(["s5"]),
-    )
+    return split_people(clips)
+
+
+@pytest.fixture(scope="module")
+def train(parts):
+    return parts[0]
 
 
 # Pictures and landmarks together
@@ -123,7 +131,7 @@ def test_features_are_computed_once_and_found_again(
         raise AssertionError("computed again")
 
     monkeypatch.setattr(FeatureExtractor, "clips", never)
-    pemf_inputs._kept.clear()  # as in a new process
+    pemf._kept.clear()  # as in a new process
     np.testing.assert_array_equal(method.sequences(clips), first)
     with pytest.raises(AssertionError, match="computed again"):
         ConvNeXtMethod(
@@ -131,24 +139,126 @@ def test_features_are_computed_once_and_found_again(
         ).sequences(clips)
 
 
-def test_weights_of_another_backbone_are_one_line(clips, options, tmp_path):
+def test_weights_of_another_backbone_are_one_line(parts, options, tmp_path):
     path = tmp_path / "other.weights.h5"
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(
         path
     )
     chosen = dataclasses.replace(options, backbone_weights=str(path))
     with pytest.raises(BadFileError) as error:
-        ConvNeXtMethod("convnext_lstm_a", 1, chosen).fit(*parts(clips)[:2], 0)
+        ConvNeXtMethod("convnext_lstm_a", 1, chosen).fit(*parts[:2], 0)
     assert "does not hold the weights of ConvNeXtTiny" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def extractor(weights=None, **arguments):
+    arguments = {"size": 32, "batch_size": 8, **arguments}
+    return FeatureExtractor("ConvNeXtTiny", weights, **arguments)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (5, 4, 32, 32, 3), dtype=np.uint8)
+
+
+class Batches:
+    """Stands before a network and writes down what it is fed."""
+
+    def __init__(self, network):
+        self.network, self.shapes = network, []
+
+    def predict_on_batch(self, x):
+        self.shapes.append(x.shape)
+        return self.network(x, training=False)
+
+
+def test_large_batches_give_each_frame_its_own_features(pictures):
+    chosen = extractor()
+    expected = [
+        keras.ops.convert_to_numpy(chosen.network(clip.astype("float32")))
+        for clip in pictures
+    ]
+    assert np.ptp(expected, axis=(0, 1)).min() > 1e-3  # frames do differ
+    chosen.network = spy = Batches(chosen.network)
+    features = chosen.clips(iter(pictures), 5)
+    assert features.shape == (5, 4, 10) and features.dtype == np.float32
+    np.testing.assert_allclose(features, expected, atol=1e-5)
+    # 20 frames, at most 8 at a time: three even batches, the last one filled.
+    assert spy.shapes == [(7, 32, 32, 3)] * 3
+    chosen.clips(pictures[2:3], 1)
+    assert spy.shapes[3:] == [(4, 32, 32, 3)]
+    with pytest.raises(ConfigurationError, match="'VGG'"):
+        FeatureExtractor("VGG")
+
+
+def test_random_weights_are_always_the_same():
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    first = extractor().network.get_weights()
+    assert random.random() == expected  # nobody else's numbers are used up
+    random.seed(4)
+    for a, b in zip(first, extractor().network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def unread():
+    """Clips that nobody may read."""
+    raise AssertionError("clips were read")
+    yield
+
+
+def test_features_on_disk_need_no_network(tmp_path, pictures, monkeypatch):
+    first = kept_features(tmp_path, extractor(), pictures, 5, "abc")
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for damaged in (whole[:200], b"", whole.replace(b"abc", b"xyz")):
+        path.write_bytes(damaged)
+        again = kept_features(tmp_path, extractor(), pictures, 5, "abc")
+        np.testing.assert_allclose(again, first, atol=1e-6)
+        assert path.read_bytes() == whole
+    monkeypatch.setattr(
+        "keras_pain.experiments.features.FrameEncoder",
+        lambda *_, **__: pytest.fail("the network was built"),
+    )
+    # How many frames run at once changes no number.
+    for size in (8, 2):
+        chosen = extractor(batch_size=size)
+        again = kept_features(tmp_path, chosen, unread(), 5, "abc")
+        np.testing.assert_array_equal(again, first)
+    assert [*tmp_path.iterdir()] == [path]
+    with pytest.raises(AssertionError, match="were read"):
+        kept_features(tmp_path, extractor(), unread(), 5, "abd")
+
+
+def test_the_identity_holds_all_that_matters(tmp_path):
+    weights = [tmp_path / f"{i}.weights.h5" for i in range(3)]
+    for path, content in zip(weights, (b"a", b"a", b"b"), strict=True):
+        path.write_bytes(content)
+    same = extractor(weights[0]).identity()
+    # The content counts, not the name.
+    assert same == extractor(str(weights[1]), batch_size=3).identity()
+    different = [
+        same,
+        extractor(weights[2]).identity(),
+        extractor("imagenet").identity(),
+        extractor(None).identity(),
+        extractor(None, size=64).identity(),
+        extractor(None, normalise_twice=True).identity(),
+        FeatureExtractor("ConvNeXtBase", size=32).identity(),
+    ]
+    assert len({str(identity) for identity in different}) == len(different)
+    with pytest.raises(BadFileError, match="no such file of weights"):
+        extractor("none.h5").identity()
 
 
 # Training
 
 
-def test_features_are_scaled_by_training_clips_only(clips, options):
-    train, validation, test = parts(clips)
-    method = ConvNeXtMethod("convnext_lstm_a", 2, options)
+def test_features_are_scaled_by_training_clips_only(parts, options):
+    train, validation, test = parts
+    method = ConvNeXtMethod("convnext_lstm_a", 2, options, True)
     report = method.fit(train, validation, 0)
     x = method.sequences(train)
     np.testing.assert_allclose(method.mean, x.mean((0, 1)), rtol=1e-4)
@@ -158,21 +268,21 @@ def test_features_are_scaled_by_training_clips_only(clips, options):
     # The saved network scales by itself.
     whole = method.model_with_scale()(method.sequences(test))
     np.testing.assert_allclose(whole, predicted, atol=1e-5)
-    raw = ConvNeXtMethod("convnext_lstm_a", 1, options, standardise=False)
+    raw = ConvNeXtMethod("convnext_lstm_a", 2, options, True, standardise=False)
     raw.fit(train, validation, 0)
     assert raw.mean is None
 
 
-def test_both_systems_and_their_mean(clips, options, tmp_path, monkeypatch):
-    train, validation, test = parts(clips)
-    shared = (2, options, True)
-    fused = LateFusion(*shared)
+def test_both_systems_and_their_mean(parts, options, tmp_path, monkeypatch):
+    train, validation, test = parts
+    shared = {"epochs": 2, "options": options, "reuse": True}
+    fused = LateFusion(**shared)
     report = fused.fit(train, validation, 3)
     assert {row["stage"] for row in report.history} == {
         "convnext_lstm_c",
         "stgcn_lstm",
     }
-    single = STGCNMethod("stgcn_lstm", *shared)
+    single = STGCNMethod("stgcn_lstm", **shared)
     single.fit(train, validation, 3)
     alone = single.predict_proba(test)
     np.testing.assert_allclose(
@@ -180,8 +290,8 @@ def test_both_systems_and_their_mean(clips, options, tmp_path, monkeypatch):
         (alone + fused.parts[0].predict_proba(test)) / 2,
         atol=1e-6,
     )
-    monkeypatch.setattr(trainings, "_last", {})
-    afresh = LateFusion(*shared)
+    monkeypatch.setattr(optim, "_last", {})
+    afresh = LateFusion(**shared)
     afresh.fit(train, validation, 3)
     np.testing.assert_array_equal(
         afresh.predict_proba(test), fused.predict_proba(test)
@@ -191,10 +301,10 @@ def test_both_systems_and_their_mean(clips, options, tmp_path, monkeypatch):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(keras.Model, "fit", never)
-    again = LateFusion(*shared).fit(train, validation, 3)
+    again = LateFusion(**shared).fit(train, validation, 3)
     assert again.history == report.history
     with pytest.raises(AssertionError, match="trained again"):
-        LateFusion(*shared).fit(train, validation, 4)
+        LateFusion(**shared).fit(train, validation, 4)
     fused.save(tmp_path)
     again = keras.models.load_model(tmp_path / "stgcn_lstm.keras")
     np.testing.assert_allclose(again(single.sequences(test)), alone, atol=1e-4)
@@ -203,43 +313,27 @@ def test_both_systems_and_their_mean(clips, options, tmp_path, monkeypatch):
 def test_landmarks_are_learnt_and_dealt_labels_are_not():
     """People who are not trained on; chance where labels are permuted."""
     people, frames = 24, 8
-    x = np.stack([points_of(p, k, frames) for p in range(people)
-                  for k in range(4)])  # fmt: skip
+    points = [points_of(p, k, frames) for p in range(people) for k in range(4)]
+    x = np.stack([normalise_clip(clip) for clip in points])
     y = np.tile([0, 1, 1, 1], people)
-    person = np.repeat(np.arange(people), 4)
-    test = person >= 16
+    test = np.repeat(np.arange(people), 4) >= 16
 
     class Points(STGCNMethod):
         def sequences(self, clips):
-            return np.stack([normalise_clip(clip) for clip in clips.x])
+            return clips.x
 
-        def training_sequences(self, clips, seed):
-            return self.sequences(clips), clips.y
+    def arrays(x, y):  # as much of a `ClipSet` as this needs
+        return types.SimpleNamespace(x=x, y=y, num_classes=2)
 
+    options = PemfOptions(learning_rate=3e-3, graph=GRAPH, last_epoch=True)
     scores = []
     for labels in (y, np.random.default_rng(1).permutation(y)):
-        method = Points(
-            "stgcn_lstm",
-            14,
-            PemfOptions(learning_rate=3e-3, graph=GRAPH),
-            True,
-            last_epoch=True,
-        )
-        train = Arrays(x[~test], labels[~test])
-        method.fit(train, None, 0)
-        predicted = method.predict_proba(Arrays(x[test], None)).argmax(1)
+        method = Points("stgcn_lstm", 14, options, True)
+        method.fit(arrays(x[~test], labels[~test]), None, 0)
+        predicted = method.predict_proba(arrays(x[test], None)).argmax(1)
         scores.append(balanced_accuracy_score(labels[test], predicted))
     assert scores[0] >= 0.75
     assert 0.3 <= scores[1] <= 0.68
-
-
-class Arrays:
-    """As much of a `ClipSet` as that test needs."""
-
-    num_classes = 2
-
-    def __init__(self, x, y):
-        self.x, self.y = x, y
 
 
 # What the released code does
@@ -247,45 +341,44 @@ class Arrays:
 
 def test_every_switch_belongs_to_a_method_and_changes_it(options):
     names = (
-        "last_epoch",
-        "scaler_on_all_clips",
-        "smote_before_validation",
-        "normalised_twice",
-        "jitter_after_standardisation",
+        "last_epoch scaler_on_all_clips smote_before_validation "
+        "normalised_twice jitter_after_standardisation"
     )
-    for defect in resolve_defects(names):
-        assert set(defect.arguments) <= set(METHODS)
-        assert "late_fusion" in defect.arguments
-        for name, arguments in defect.arguments.items():
+    for switch in names.split():
+        changes = {
+            name: apply_defects([switch], "arguments", {}, name)
+            for name in registered_methods()
+        }
+        changes = {name: found for name, found in changes.items() if found}
+        assert "late_fusion" in changes
+        for name, arguments in changes.items():
+            assert fed(name) in ("features", "landmarks")
             plain = resolve_method(name, options=options)
             changed = resolve_method(name, options=options, **arguments)
-            assert plain.config() != changed.config(), (defect.name, name)
+            assert plain.config() != changed.config(), (switch, name)
 
 
-def test_the_last_epoch_needs_no_validation(clips, options):
-    train = parts(clips)[0]
+def test_the_last_epoch_needs_no_validation(train, options):
     method = STGCNMethod("stgcn_lstm", 2, options, True, last_epoch=True)
     report = method.fit(train, None, 0)
     assert report.chosen_epoch == 2 and not method.chooses_epoch
     assert "val_loss" not in report.history[0]
 
 
-def test_the_scaler_sees_all_clips(clips, options):
-    train = parts(clips)[0]
-    means = []
+def test_the_scaler_sees_all_clips(clips, train, options):
+    means, options = [], dataclasses.replace(options, last_epoch=True)
     for scaler, of in (("train", train), ("all_clips", clips)):
-        method = STGCNMethod(
-            "stgcn_lstm", 1, options, True, last_epoch=True,
-            normalise=False, scaler=scaler,
-        )  # fmt: skip
+        switches = {"normalise": False, "scaler": scaler}
+        method = STGCNMethod("stgcn_lstm", 2, options, True, **switches)
         method.fit(train, None, 0)
         x = method.sequences(of)
         assert x.mean() > 20  # pixels
         np.testing.assert_allclose(method.mean, x.mean((0, 1)), rtol=1e-3)
         means.append(method.mean)
     assert np.abs(means[0] - means[1]).max() > 0.1
-    with pytest.raises(ConfigurationError, match="scaler must be one of"):
-        STGCNMethod("stgcn_lstm", scaler="nobody")
+    for wrong in ({"scaler": "nobody"}, {"copies": "twice"}):
+        with pytest.raises(ConfigurationError, match="must be one of"):
+            STGCNMethod("stgcn_lstm", **wrong)
 
 
 def test_smote_makes_up_clips_of_the_smaller_class():
@@ -306,17 +399,17 @@ def test_smote_makes_up_clips_of_the_smaller_class():
     np.testing.assert_array_equal(alone[16:], np.repeat(x[4:5], 14, 0))
 
 
-def test_validation_after_smote_is_made_up(clips, options, monkeypatch):
-    train = parts(clips)[0]
+def test_validation_after_smote_is_made_up(train, options, monkeypatch):
     method = STGCNMethod("stgcn_lstm", 1, options, oversample=True)
     seen = {}
 
-    def train_on(arrays, held, classes, seed, report):
-        seen.update(arrays=arrays, held=held)
+    def train_on(report, *arrays):
+        seen.update(arrays=arrays[:3], held=arrays[3])
 
-    monkeypatch.setattr(method, "_train", train_on)
+    monkeypatch.setattr(method, "train_arrays", train_on)
     method.fit(train, None, 0)
-    x, targets = seen["arrays"]  # no class weights
+    x, targets, weights = seen["arrays"]
+    assert weights is None
     real = method._scaled(method.sequences(train))
     np.testing.assert_array_equal(x[: len(train)], real)
     held, held_targets = seen["held"]
@@ -349,13 +442,10 @@ def test_copies_are_varied_before_or_after_standardisation(clips):
     np.testing.assert_allclose(
         varied_copy(clip, np.random.default_rng(0), still), clip, atol=0.6
     )
-    numbers = np.arange(8).reshape(2, 4)
-    films = [
-        np.stack(list(Films(clips.frames, numbers, 32, "after")))
-        for _ in range(2)
-    ]
-    np.testing.assert_array_equal(*films)
-    assert np.abs(films[0][0] - films[0][1]).mean() > 1  # each its own
+    two = clips.take(np.arange(2))
+    made = [np.stack(list(films(two, "after"))) for _ in range(2)]
+    np.testing.assert_array_equal(*made)
+    assert np.abs(made[0][0] - made[0][1]).mean() > 1  # each its own
 
 
 def test_features_relative_to_the_first_frame_leave_out_who_it_is(
@@ -370,19 +460,25 @@ def test_features_relative_to_the_first_frame_leave_out_who_it_is(
     np.testing.assert_array_equal(fixed.sequences(clips), plain)
 
 
-def test_training_clips_come_with_a_copy_each(clips, options):
-    train = parts(clips)[0]
+def test_training_clips_come_with_a_copy_each(parts, options, monkeypatch):
+    train = parts[0]
     method = ConvNeXtMethod("convnext_lstm_a", 1, options, copies="after")
-    x, y = method.training_sequences(train, 0)
-    assert len(x) == len(y) == 2 * len(train)
-    np.testing.assert_array_equal(y[: len(train)], y[len(train) :])
-    assert np.abs(x[: len(train)] - x[len(train) :]).mean() > 1e-3
-    with pytest.raises(ConfigurationError, match="copies must be one of"):
-        ConvNeXtMethod("convnext_lstm_a", copies="twice")
+    x = method.sequences(train)
+    copies = method.varied(train)
+    assert copies.shape == x.shape
+    assert np.abs(copies - x).mean() > 1e-3
+    seen = []
+    monkeypatch.setattr(
+        method, "train_arrays", lambda _, *arrays: seen.extend(arrays[:3])
+    )
+    method.fit(*parts[:2], 0)
+    fed, targets, weights = seen
+    assert len(fed) == len(targets) == len(weights) == 2 * len(train)
+    np.testing.assert_array_equal(*np.split(targets, 2))
 
 
-def test_the_backbone_can_be_trained_as_well(clips, options, tmp_path):
-    train, validation, test = parts(clips)
+def test_the_backbone_can_be_trained_as_well(store, options):
+    train, validation, test = split_people(pemf_clips(store, num_frames=2))
     small = dataclasses.replace(options, head={"units": 4}, batch_size=4)
     method = resolve_method("convnext_lstm_finetuned", epochs=1, options=small)
     method.fit(train, validation, 0)

@@ -83,24 +83,25 @@ def test_an_overlap_is_refused():
         fold.check("leak_free")
 
 
-def test_one_subject_gets_a_clear_line():
-    with pytest.raises(ConfigurationError, match="only one subject"):
-        make_folds([Subject("P1", "patient")], "loso", "leak_free")
-    two = [Subject("P1", "patient"), Subject("P2", "patient")]
-    assert len(make_folds(two, "loso", "as_published")) == 2
-    with pytest.raises(ConfigurationError, match="needs two or more"):
-        make_folds(two, "loso", "leak_free")
+ONE, TWO = ([Subject(f"P{n}", "p", "train") for n in range(m)] for m in (1, 2))
 
 
-def test_unknown_names_are_refused():
-    with pytest.raises(ConfigurationError, match="leak_free"):
-        make_folds(CHALLENGE, "loso", "honest")
-
-
-def test_half_a_split_is_refused():
-    subjects = [Subject("P1", "p", "train"), Subject("P2", "p", "train")]
-    with pytest.raises(ConfigurationError, match="both the train"):
-        make_folds(subjects, "holdout", "as_published")
+@pytest.mark.parametrize(
+    "subjects, evaluation, protocol, says",
+    [
+        (ONE, "loso", "leak_free", "only one subject"),
+        (TWO, "loso", "leak_free", "needs two or more"),
+        (TWO, "holdout", "as_published", "both the train"),  # half a split
+        (CHALLENGE, "loso", "honest", "leak_free"),
+    ],
+)
+def test_folds_that_cannot_be_made_get_one_line(
+    subjects, evaluation, protocol, says
+):
+    with pytest.raises(ConfigurationError, match=says) as error:
+        make_folds(subjects, evaluation, protocol)
+    assert "\n" not in str(error.value)
+    assert len(make_folds(TWO, "loso", "as_published")) == 2
 
 
 def test_subjects_of_recordings():

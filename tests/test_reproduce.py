@@ -1,6 +1,5 @@
 """The reproduce scripts: they run, resume after a kill, refuse bad input."""
 
-import csv
 import os
 import re
 import signal
@@ -9,113 +8,78 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, strip_timings
+from scripts import REPRODUCE, TABLES, experiments_of, rows_of, run_script
 
-from keras_pain.corpora import emopain
-from keras_pain.reports.tables import strip_timings
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments.method_registry import fed
+from keras_pain.reproduction import Options, reproduce
+from keras_pain.simulate import simulate
 
-TABLES = ("table1_protective", "table2_body_parts", "table3_pain_level")
-SCRIPTS = sorted(p.stem for p in (ROOT / "reproduce").glob("*.py"))
-# Scripts that need other recordings, or none; each has a test of its own.
-OTHERS = (
-    "figure_simulated_bend",
-    "leaderboard_movement",
-    "leaks",
-    "open_ui_prmd",
-    "speed_clips",
-    "speed_faces",
-    "speed_features",
-    "speed_pipeline",
-    "speed_runner",
-    "table10_aacsfnet",
-    "table4_l3d_ablation",
-    "table5_unbc",
-    "table6_biovid",
-    "table7_complexity",
-    "table8_lsfan",
-    "table9_pemf",
-)
-
-
-def run_script(name, *arguments, cwd, check=True, **options):
-    command = [sys.executable, ROOT / "reproduce" / f"{name}.py", *arguments]
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        **options,
-    )
-    if check and done.returncode:
-        pytest.fail(f"{name} failed:\n{done.stdout}\n{done.stderr}")
-    return done
-
-
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A folder with a raw corpus and its TFRecords, shared by the tests."""
-    folder = tmp_path_factory.mktemp("reproduce")
-    emopain.simulate(
-        folder / "raw", layout="challenge2020", scale="small", progress=False
-    )
-    return folder
+# Those that declare an experiment; another one counts without any data.
+RUN = [name for name in TABLES if experiments_of(name)]
+COLUMNS = (
+    "method", "protocol", "metric", "class", "ours", "ours_sd", "paper",
+    "difference", "n_folds", "n_seeds", "corpus", "simulated",
+)  # fmt: skip
 
 
 @pytest.fixture
-def flags(workplace):
-    return [
-        f"--manual_dir={workplace / 'raw'}",
-        f"--data_dir={workplace / 'tfds'}",
-    ]
+def small(smoked, tmp_path, monkeypatch):
+    """Runs a table in this process, with few methods."""
+    monkeypatch.chdir(smoked.place)
+
+    def run(name, **flags):
+        flags = {"results_dir": str(tmp_path), "methods": ["svm"], **flags}
+        return reproduce(experiments_of(name)[0], Options(smoke=True, **flags))
+
+    return run
 
 
-def rows_of(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_every_script_is_tested_here():
-    assert sorted(SCRIPTS) == sorted(TABLES + OTHERS)
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_smoke(name, flags, tmp_path):
+@pytest.mark.parametrize("name", RUN)
+def test_smoke(name, smoked):
     begin = time.perf_counter()
-    done = run_script(name, "--smoke", *flags, cwd=tmp_path)
+    done, folders = smoked(name)
     # A minute on an idle machine; here other tests run beside it.
     assert time.perf_counter() - begin < 300
-    folder = tmp_path / "results" / f"{name}_smoke"
     assert "SIMULATED" in done.stdout and "SMOKE RUN" in done.stdout
-    rows = rows_of(folder / "table_SIMULATED.csv")
-    assert list(rows[0]) == [
-        "method",
-        "protocol",
-        "metric",
-        "class",
-        "ours",
-        "ours_sd",
-        "paper",
-        "difference",
-        "n_folds",
-        "n_seeds",
-        "corpus",
-        "simulated",
-    ]
-    assert {row["simulated"].lower() for row in rows} == {"true"}
-    assert "majority" in {row["method"] for row in rows}
-    protocols = {row["protocol"].split("/")[-1] for row in rows}
-    assert protocols == {"as_published", "leak_free"}
-    for row in rows:
-        if row["metric"] == "pooled_accuracy":
-            assert 0 <= float(row["ours"]) <= 1, row
-        scored = row["metric"].startswith(("pooled_", "fold_mean_"))
-        if scored and row["paper"] and row["ours"]:
-            gap = float(row["ours"]) - float(row["paper"])
-            assert float(row["difference"]) == pytest.approx(gap, abs=1e-5)
-    for suffix in ("md", "tex", "json"):
-        assert "SIMULATED" in (folder / f"table_SIMULATED.{suffix}").read_text()
-    figures = sorted(p.name for p in (folder / "figures").iterdir())
-    assert figures and all("SIMULATED" in name for name in figures)
+    for experiment, folder in zip(experiments_of(name), folders, strict=True):
+        rows = rows_of(folder / "table_SIMULATED.csv")
+        assert tuple(rows[0]) == COLUMNS
+        assert {row["simulated"].lower() for row in rows} == {"true"}
+        methods = [row.method for row in experiment.table.rows]
+        written = {row["method"] for row in rows}
+        assert methods[0] in ("majority", "train_mean", "constant_0")
+        few = methods if experiment.attention else methods[:1]
+        assert {m for m in few if not fed(m)} <= written
+        assert set(experiment.attention[-1:]) <= written
+        assert name != "table1_protective" or written == {"majority", *methods}
+        assert {row["protocol"] for row in rows} == {
+            f"{evaluation}/{protocol}"
+            for evaluation in experiment.table.evaluations
+            for protocol in ("as_published", "leak_free")
+        }
+        for row in rows:
+            if row["metric"] == "pooled_accuracy":
+                assert 0 <= float(row["ours"]) <= 1, row
+            scored = row["metric"].startswith(("pooled_", "fold_mean_"))
+            if scored and row["paper"] and row["ours"]:
+                gap = float(row["ours"]) - float(row["paper"])
+                assert float(row["difference"]) == pytest.approx(gap, abs=1e-5)
+        for suffix in ("md", "tex", "json"):
+            text = (folder / f"table_SIMULATED.{suffix}").read_text()
+            assert "SIMULATED" in text
+        figures = [path.name for path in (folder / "figures").iterdir()]
+        assert figures and all("SIMULATED" in name for name in figures)
+        for method in experiment.attention[-1:]:
+            assert f"attention_{method}_SIMULATED.png" in figures
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_the_methods_of_a_table_fit_it(name):
+    for experiment in experiments_of(name):
+        for row in experiment.table.methods:
+            experiment.check_method(row.method)
 
 
 def finished_folds(folder):
@@ -124,23 +88,19 @@ def finished_folds(folder):
     return [path for path in found if not path.parent.name.startswith(".")]
 
 
-def test_a_killed_run_resumes_to_the_same_table(flags, tmp_path):
+def test_a_killed_run_resumes_to_the_same_table(smoked, tmp_path):
     """Kill -9 in the middle: finished folds stay, the table is the same."""
-    common = [
-        "--epochs=1",
-        "--smoke",
-        "--methods=knn,svm,alanet",
-        "--protocol=both",
-        "--seeds=0,1",
-        *flags,
-    ]
-    run_script(
-        "table1_protective", *common, "--results_dir=whole", cwd=tmp_path
-    )
-    command = [sys.executable, str(ROOT / "reproduce/table1_protective.py")]
+    common = ["--smoke", "--methods=knn,svm,alanet", "--seeds=0,1"]
+
+    def run(folder):
+        flags = [*common, f"--results_dir={tmp_path / folder}"]
+        run_script("table1_protective", *flags, cwd=smoked.place)
+
+    run("whole")
+    script = str(REPRODUCE / "table1_protective.py")
     process = subprocess.Popen(
-        [*command, *common, "--results_dir=killed"],
-        cwd=tmp_path,
+        [sys.executable, script, *common, f"--results_dir={tmp_path}/killed"],
+        cwd=smoked.place,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -154,9 +114,7 @@ def test_a_killed_run_resumes_to_the_same_table(flags, tmp_path):
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in finished_folds(killed)}
     assert 6 <= len(kept) < 16 and not list(killed.glob("table*"))
-    run_script(
-        "table1_protective", *common, "--results_dir=killed", cwd=tmp_path
-    )
+    run("killed")
     for path, written in kept.items():
         assert path.stat().st_mtime_ns == written, "a finished fold ran again"
     for suffix in ("csv", "md", "tex"):
@@ -171,19 +129,9 @@ def test_a_killed_run_resumes_to_the_same_table(flags, tmp_path):
         assert path.read_bytes() == twin.read_bytes()
 
 
-def test_an_incomplete_table_says_so(flags, tmp_path):
-    run_script(
-        "table3_pain_level",
-        "--smoke",
-        "--methods=svm",
-        "--protocol=leak_free",
-        "--folds=0:1",
-        *flags,
-        cwd=tmp_path,
-    )
-    text = (
-        tmp_path / "results/table3_pain_level_smoke/table_SIMULATED.md"
-    ).read_text()
+def test_an_incomplete_table_says_so(small):
+    table, *_ = small("table3_pain_level", protocol="leak_free", folds="0:1")
+    text = table.read_text()
     assert "INCOMPLETE" in text
     assert re.search(r"1/\d folds", text)
 
@@ -199,9 +147,9 @@ def test_an_incomplete_table_says_so(flags, tmp_path):
         (["surplus"], "surplus"),
     ],
 )
-def test_bad_flags_get_one_line(arguments, message, flags, tmp_path):
+def test_bad_flags_get_one_line(arguments, message, smoked):
     done = run_script(
-        "table1_protective", *flags, *arguments, cwd=tmp_path, check=False
+        "table1_protective", *arguments, cwd=smoked.place, check=False
     )
     assert done.returncode == 1
     assert re.search(message, done.stderr)
@@ -209,61 +157,85 @@ def test_bad_flags_get_one_line(arguments, message, flags, tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("error: ")
 
 
-def test_another_configuration_is_refused(flags, tmp_path):
-    common = ["--smoke", "--methods=svm", "--results_dir=out", *flags]
-    run_script("table1_protective", *common, cwd=tmp_path)
-    done = run_script(
-        "table2_body_parts",
-        *common[:-2],
-        *flags,
-        "--results_dir=out",
-        "--epochs=3",
-        "--methods=knn",
-        cwd=tmp_path,
-        check=False,
+def test_another_configuration_is_refused(small, tmp_path):
+    small("table1_protective")
+    # Another method: the folds lie side by side.
+    small("table2_body_parts", methods=["knn"], epochs=3)
+    assert list(tmp_path.glob("folds/**/svm/**/result.json"))
+    with pytest.raises(ConfigurationError, match="another config") as caught:
+        small("table3_pain_level")
+    assert "--results_dir" in str(caught.value)
+
+
+def test_label_columns_reach_the_builder(small):
+    small("table1_protective")
+    with pytest.raises(KerasPainError, match="with other options .challenge"):
+        small("table1_protective", challenge_columns="pain=none")
+    assert "KERAS_PAIN_CHALLENGE_COLUMNS" not in os.environ
+
+
+def test_a_drawn_holdout_says_so(small, tmp_path, capsys):
+    simulate("emopain", tmp_path / "raw", layout="fame", progress=False)
+    small("table1_protective", manual_dir=str(tmp_path / "raw"))
+    assert "drawn by us" in capsys.readouterr().out
+
+
+def test_other_rows_leave_no_figures_of_the_last_call(small, tmp_path):
+    small("table1_protective")
+    assert (tmp_path / "subjects_holdout_as_published.json").exists()
+    small("table1_protective", protocol="leak_free")
+    assert not (tmp_path / "subjects_holdout_as_published.json").exists()
+    assert (tmp_path / "subjects_holdout_leak_free.json").exists()
+
+
+CHECK = """
+import runpy, sys
+del sys.argv[0]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def modules_of(*command, cwd=ROOT):
+    """Output of a script, and the modules that it had imported in the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, *map(str, command)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
     )
-    assert done.returncode == 0  # another method: the folds lie side by side
-    folder = tmp_path / "out"
-    results = list(folder.glob("folds/**/svm/**/result.json"))
-    assert results
-    done = run_script("table3_pain_level", *common, cwd=tmp_path, check=False)
-    assert done.returncode == 1
-    (line,) = [x for x in done.stderr.splitlines() if x.startswith("error")]
-    assert "another configuration" in line and "--results_dir" in line
+    assert done.returncode == 0, done.stderr
+    return done.stdout, set(done.stderr.splitlines()[-1].split())
 
 
-def test_a_drawn_holdout_says_so(tmp_path):
-    emopain.simulate(tmp_path / "raw", layout="fame", progress=False)
-    done = run_script(
-        "table1_protective",
-        "--smoke",
-        "--methods=svm",
-        f"--manual_dir={tmp_path / 'raw'}",
-        cwd=tmp_path,
+def test_help_is_quick_and_shows_what_the_table_has():
+    script = REPRODUCE / "table1_protective.py"
+    text, modules = modules_of(script, "--help")
+    assert not {"tensorflow", "keras", "tensorflow_datasets"} & modules
+    assert not {"sklearn", "scipy", "matplotlib"} & modules
+    flags = "manual_dir protocol [no]smoke challenge_columns jobs on_bad_file"
+    for flag in flags.split():
+        assert f"--{flag}:" in text
+    assert "--micro_batch" not in text and "--landmarks" not in text
+    assert "python reproduce/table1_protective.py" in text
+    text, _ = modules_of(script, "--helpfull")
+    assert "--micro_batch" in text
+    text, modules = modules_of(REPRODUCE / "table4_l3d_ablation.py", "--help")
+    assert "--micro_batch" in text and "--corpus: <all|" in text
+    assert "tensorflow" not in modules
+
+
+def test_a_table_imports_nothing_of_gsff(smoked, tmp_path):
+    _, modules = modules_of(
+        REPRODUCE / "table1_protective.py",
+        *("--smoke", "--methods=majority", "--protocol=leak_free"),
+        f"--results_dir={tmp_path}",
+        cwd=smoked.place,
     )
-    assert "drawn by us" in done.stdout
-
-
-def test_other_rows_leave_no_figures_of_the_last_call(flags, tmp_path):
-    common = ["--smoke", "--results_dir=out", *flags]
-    run_script("table1_protective", "--methods=svm", *common, cwd=tmp_path)
-    assert (tmp_path / "out/subjects_holdout_as_published.json").exists()
-    run_script(
-        "table1_protective",
-        "--methods=svm",
-        "--protocol=leak_free",
-        *common,
-        cwd=tmp_path,
-    )
-    assert not (tmp_path / "out/subjects_holdout_as_published.json").exists()
-    assert (tmp_path / "out/subjects_holdout_leak_free.json").exists()
-
-
-def test_help_shows_the_flags():
-    done = run_script("table1_protective", "--help", cwd=ROOT, check=False)
-    for flag in ("manual_dir", "protocol", "smoke", "jobs", "on_bad_file"):
-        assert f"--{flag}" in done.stdout or f"]{flag}" in done.stdout
-    assert "python reproduce/table1_protective.py" in done.stdout
+    ours = [name for name in modules if name.startswith("keras_pain.")]
+    assert ours and not [name for name in ours if "augment." in name]
 
 
 def test_open_recordings_smoke(open_data, tmp_path):
@@ -285,10 +257,9 @@ def test_open_recordings_smoke(open_data, tmp_path):
 def test_pipeline_speed_script(tmp_path):
     done = run_script(
         "speed_pipeline",
-        "--windows=80",
-        "--seconds=0.01",
-        "--repeats=1",
+        *("--windows=80", "--seconds=0.01", "--repeats=1"),
         cwd=tmp_path,
+        folder="benchmarks",
     )
     for network in ("stacked_lstm", "banet", "alanet_autoencoder"):
         assert network in done.stdout

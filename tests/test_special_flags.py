@@ -1,29 +1,20 @@
 """Flags that only some tables have a use for."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
+from scripts import experiments_of
 
 from keras_pain.errors import ConfigurationError
-from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.options import Options, check_used
+from keras_pain.reproduction.flags import Options, check_used
 
-SCRIPTS = Path(__file__).parents[1] / "reproduce"
-TABLES = ("table1_protective", "table5_unbc", "table9_pemf", "table10_aacsfnet")
+PEMF = experiments_of("table9_pemf")[0]
 
 
-@pytest.fixture
-def experiment(request, monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPTS)
-    module = importlib.import_module(request.param)
-    yield next(v for v in vars(module).values() if isinstance(v, Experiment))
-    sys.modules.pop(request.param)
+def said(experiment, **flags):
+    return "\n".join(experiment.describe(Options(**flags)))
 
 
 @pytest.mark.parametrize(
-    ("experiment", "flag", "value"),
+    "table, flag, value",
     [
         ("table1_protective", "size", 64),
         ("table1_protective", "augment", "geometric"),
@@ -34,32 +25,31 @@ def experiment(request, monkeypatch):
         ("table9_pemf", "balance", "weights"),
         ("table10_aacsfnet", "backbone", "ConvNeXtTiny"),
     ],
-    indirect=["experiment"],
 )
-def test_flags_that_would_change_nothing_are_refused(experiment, flag, value):
+def test_flags_that_would_change_nothing_are_refused(table, flag, value):
     options = Options(**{flag: value})
     check_used(options, {flag})
     with pytest.raises(ConfigurationError, match=f"--{flag} changes nothing"):
-        check_used(options, experiment.flags)
+        check_used(options, experiments_of(table)[0].flags)
 
 
 @pytest.mark.parametrize(
-    ("experiment", "flag", "value"),
+    "table, flags",
     [
-        ("table1_protective", "challenge_columns", "exercise=30"),
-        ("table5_unbc", "micro_batch", 2),
-        ("table9_pemf", "shuffle_labels", True),
-        ("table10_aacsfnet", "augment", "geometric"),
-        ("table10_aacsfnet", "backbone_weights", "none"),
+        ("table1_protective", {"challenge_columns": "exercise=30"}),
+        ("table5_unbc", {"micro_batch": 2}),
+        ("table9_pemf", {"shuffle_labels": True}),
+        ("table10_aacsfnet", {"augment": "geometric"}),
+        ("table10_aacsfnet", {"backbone_weights": "none"}),
     ],
-    indirect=["experiment"],
 )
-def test_flags_that_a_table_has_are_taken(experiment, flag, value):
-    check_used(Options(**{flag: value}), experiment.flags)
+def test_flags_that_a_table_has_are_taken(table, flags):
+    check_used(Options(**flags), experiments_of(table)[0].flags)
 
 
-@pytest.mark.parametrize("experiment", ["table10_aacsfnet"], indirect=True)
-def test_released_networks_start_from_imagenet_on_the_real_corpus(experiment):
+def test_released_networks_start_from_imagenet_on_the_real_corpus():
+    experiment = experiments_of("table10_aacsfnet")[0]
+
     def weights(**flags):
         chosen = experiment.clip_options(Options(**flags))
         return chosen.arguments["resnet_weights"]
@@ -68,60 +58,52 @@ def test_released_networks_start_from_imagenet_on_the_real_corpus(experiment):
     assert weights(manual_dir="RAW") == "imagenet"
     assert weights(manual_dir="RAW", backbone_weights="none") is None
     assert weights(manual_dir="RAW", backbone_weights="f.pth") == "f.pth"
-    said = "\n".join(experiment.describe(Options()))
-    assert "ResNet-50: starts from RANDOM weights" in said
+    assert "ResNet-50: starts from RANDOM weights" in said(experiment)
 
 
-@pytest.mark.parametrize("experiment", ["table9_pemf"], indirect=True)
-def test_a_smoke_run_says_what_it_ran(experiment):
-    said = "\n".join(experiment.describe(Options(smoke=True)))
-    assert "8 frames" in said and "32 x 32 pixels" in said
-    said = "\n".join(experiment.describe(Options(smoke=True, size=48)))
-    assert "48 x 48 pixels" in said
+def test_a_smoke_run_says_what_it_ran():
+    text = said(PEMF, smoke=True)
+    assert "8 frames" in text and "32 x 32 pixels" in text
+    assert "48 x 48 pixels" in said(PEMF, smoke=True, size=48)
+
+
+def test_people_who_hardly_show_pain_can_be_left_out():
+    experiment = experiments_of("table6_biovid")[0]
+    left_out = Options(exclude_low_expressive=True)
+    check_used(left_out, experiment.flags)
+    assert "without" not in experiment.settings_for(Options())
+    without = experiment.settings_for(left_out)["without"]
+    assert len(set(without)) == 20 and "082315_w_60" in without
+    assert "071309_w_21" not in without
 
 
 @pytest.mark.parametrize(
-    ("experiment", "method"),
+    "table, method",
     [
         ("table5_unbc", "convnext_lstm_c"),
         ("table5_unbc", "aacsfnet"),
         ("table9_pemf", "l3d_full"),
         ("table10_aacsfnet", "l3d_full"),
     ],
-    indirect=["experiment"],
 )
-def test_methods_of_another_kind_of_face_are_refused(experiment, method):
+def test_methods_of_another_kind_of_face_are_refused(table, method):
     with pytest.raises(ConfigurationError, match="cannot be used on"):
-        experiment.material.check_method(method)
+        experiments_of(table)[0].check_method(method)
 
 
-@pytest.mark.parametrize("experiment", TABLES, indirect=True)
-def test_the_methods_of_a_table_fit_it(experiment):
-    for row in experiment.table.methods:
-        experiment.material.check_method(row.method)
-
-
-@pytest.mark.parametrize("experiment", ["table9_pemf"], indirect=True)
-def test_files_of_flags_are_looked_for_first(experiment, tmp_path):
-    there = tmp_path / "w.h5"
-    there.touch()
-    experiment.check_files(
-        Options(backbone_weights=str(there), landmarks=f"csv:{tmp_path}")
-    )
-    for flags in (
-        {"backbone_weights": str(tmp_path / "no.h5")},
-        {"landmarks": f"tflite:{tmp_path / 'no.tflite'}"},
+def test_files_of_flags_are_looked_for_first(tmp_path):
+    (tmp_path / "w.h5").touch()
+    weights, source = str(tmp_path / "w.h5"), f"csv:{tmp_path}"
+    PEMF.check_files(Options(backbone_weights=weights, landmarks=source))
+    for flag, place in (
+        ("backbone_weights", f"{tmp_path}/no.h5"),
+        ("landmarks", f"tflite:{tmp_path}/no.tflite"),
     ):
         with pytest.raises(ConfigurationError, match="there is no"):
-            experiment.check_files(Options(**flags))
+            PEMF.check_files(Options(**{flag: place}))
 
 
-@pytest.mark.parametrize("experiment", ["table9_pemf"], indirect=True)
-def test_a_trained_backbone_is_not_called_frozen(experiment):
-    def said(*methods):
-        return "\n".join(experiment.describe(Options(methods=methods)))
-
-    assert "frozen, with RANDOM" in said()
-    assert "trained in convnext_lstm_finetuned" in said(
-        "convnext_lstm_finetuned"
-    )
+def test_a_trained_backbone_is_not_called_frozen():
+    assert "frozen, with RANDOM" in said(PEMF)
+    tuned = "convnext_lstm_finetuned"
+    assert f"trained in {tuned}" in said(PEMF, methods=[tuned])

@@ -1,41 +1,21 @@
 """The script that times the runner against a plain loop, on two folds."""
 
-import importlib.util
-
-import numpy as np
-from conftest import ROOT
-from fake_recordings import make_recording
+from fake_recordings import make_people
 from rich.console import Console
+from scripts import load_script
 
 NETWORK = "cnn_tap"  # traced soonest
 
 
-def script():
-    path = ROOT / "reproduce" / "speed_runner.py"
-    spec = importlib.util.spec_from_file_location("speed_runner", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_both_ways_are_timed_and_agree():
-    speed_runner = script()
+    speed_runner = load_script("speed_runner", "benchmarks")
     assert {"lsfan", "banet", NETWORK} <= set(speed_runner.networks())
     assert "alanet" not in speed_runner.networks()
     read = []
 
     def load():
         read.append(1)
-        return [
-            make_recording(
-                f"{group}{n}_N",
-                frames=200,
-                protective=np.repeat([0, group == "P", 0], [60, 80, 60]),
-                seed=n + 50 * (group == "P"),
-            )
-            for group in "PC"
-            for n in range(3)
-        ]
+        return make_people("PC", 3, (60, 80, 60))
 
     settings = {"cut": "sliding_windows", "length": 60, "step": 30}
     plain, kept = speed_runner.measure(load, settings, 2, 1, NETWORK)

@@ -12,28 +12,27 @@ from scipy import stats
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.store import FoldKey, FoldResult
-from keras_pain.reports.pooled_test import pooled_test
-from keras_pain.reports.ranking import (
-    critical_difference,
-    indistinct_runs,
-    rank_methods,
-)
-from keras_pain.reports.resampling import (
-    confusions_by_subject,
-    draw,
-    mean_interval,
-    percentile_interval,
-    pooled_draws,
-    pooled_interval,
-    scores_of,
-)
 from keras_pain.reports.statistics import (
+    DRAWS,
+    Difference,
     SubjectScores,
+    align,
     compare,
     compare_all,
+    confusions_by_subject,
+    critical_difference,
+    draw,
     effect_sizes,
     holm,
+    indistinct_runs,
+    mean_interval,
     paired_test,
+    percentile_interval,
+    pooled_draws,
+    pooled_samples,
+    pooled_test,
+    rank_methods,
+    scores_of,
     subject_scores,
 )
 
@@ -134,12 +133,14 @@ def test_scores_that_do_not_exist_are_nan_by_the_rules(truth, guess):
 
 def test_windows_and_subjects_must_fit():
     y, p, subject = windows()
-    with pytest.raises(ConfigurationError, match="differ in P05;"):
-        confusions_by_subject(y, p.argmax(1), subject, PEOPLE[:5], 2)
-    with pytest.raises(ConfigurationError, match="differ in X;"):
-        confusions_by_subject(y, p.argmax(1), subject, (*PEOPLE, "X"), 2)
-    with pytest.raises(ValueError, match="classes must lie in"):
-        confusions_by_subject(y, p.argmax(1) + 1, subject, PEOPLE, 2)
+    people = (*PEOPLE, "X")
+    for more, subjects, error, says in (
+        (0, PEOPLE[:5], ConfigurationError, "differ in P05;"),
+        (0, people, ConfigurationError, "differ in X;"),
+        (1, PEOPLE, ValueError, "classes must lie in"),
+    ):
+        with pytest.raises(error, match=says):
+            confusions_by_subject(y, p.argmax(1) + more, subject, subjects, 2)
 
 
 # ---- bootstrap ---------------------------------------------------------------
@@ -150,8 +151,8 @@ def test_pooled_draws_are_metrics_of_the_drawn_peoples_windows():
     confusions = confusions_by_subject(y, p.argmax(1), subject, PEOPLE, 2)
     counts = draw(6, 40, np.random.default_rng(0))
     assert counts.shape == (40, 6) and set(counts.sum(axis=1)) == {6}
-    for metric, index in (("macro_f1", None), ("mcc", None), ("precision", 1)):
-        found = pooled_draws(confusions, counts, metric, index)
+    for metric in ("macro_f1", "mcc", "accuracy"):
+        found = pooled_draws(confusions, counts, metric)
         for row, value in zip(counts, found, strict=True):
             picked = np.concatenate(
                 [
@@ -161,7 +162,6 @@ def test_pooled_draws_are_metrics_of_the_drawn_peoples_windows():
                 ]
             )
             expected = compute_metrics(y[picked], p[picked], 2)[metric]
-            expected = expected if index is None else expected[index]
             assert value == pytest.approx(expected)
 
 
@@ -171,27 +171,34 @@ def test_pooled_interval_averages_seeds_and_pairs_methods():
         y, p, subject = windows(seed)
         parts.append(confusions_by_subject(y, p.argmax(1), subject, PEOPLE, 2))
     both = np.stack(parts)
-    value, interval = pooled_interval(both, "macro_f1")
+    value, samples = pooled_samples(both, "macro_f1")
+    interval = percentile_interval(samples)
     each = [float(scores_of(c.sum(axis=0))["macro_f1"]) for c in parts]
     assert value == pytest.approx(np.mean(each))
     assert interval.low < value < interval.high
-    assert interval == pooled_interval(both, "macro_f1")[1]
+    assert (samples == pooled_samples(both, "macro_f1")[1]).all()
     # Paired: a method against itself does not differ in any draw.
-    zero, point = pooled_interval(both, "macro_f1", minus=both)
-    assert (zero, point.low, point.high, point.how) == (0, 0, 0, "constant")
-    value, interval = pooled_interval(parts[0], "mcc", minus=parts[1])
-    assert interval.low < value < interval.high
+    point = percentile_interval(samples - pooled_samples(both, "macro_f1")[1])
+    assert point == (0, 0)
+    (value, samples), (other, others) = (
+        pooled_samples(part, "mcc") for part in parts
+    )
+    interval = percentile_interval(samples - others)
+    assert interval.low < value - other < interval.high
 
 
 def test_draws_that_define_nothing_are_counted():
     # One person only has class 1: draws without that person have no MCC.
     confusions = np.array([[[5, 1], [0, 0]]] * 2 + [[[3, 1], [1, 3]]])
-    value, interval = pooled_interval(confusions, "mcc", draws=1000)
+    value, samples = pooled_samples(confusions, "mcc")
     assert 0.2 < value < 1
-    assert interval.undefined == pytest.approx(1000 * (2 / 3) ** 3, rel=0.2)
+    undefined = np.isnan(samples).sum()
+    assert percentile_interval(samples) is not None
+    assert undefined == pytest.approx(DRAWS * (2 / 3) ** 3, rel=0.1)
     assert percentile_interval(np.full(9, np.nan)) is None
     lone = confusions[:2]
-    assert pooled_interval(lone, "mcc", draws=10) == (None, None)
+    value, samples = pooled_samples(lone, "mcc")
+    assert np.isnan(value) and percentile_interval(samples) is None
 
 
 def test_mean_intervals_cover_the_mean_as_often_as_they_say():
@@ -200,25 +207,21 @@ def test_mean_intervals_cover_the_mean_as_often_as_they_say():
     hits = 0
     for sample in samples:
         interval = mean_interval(sample)
-        assert interval.how == "BCa"
+        bca = stats.bootstrap((sample,), np.mean, rng=np.random.default_rng(0))
+        assert interval == pytest.approx(tuple(bca.confidence_interval))
         hits += interval.low <= 5 / 7 <= interval.high
     assert 0.88 <= hits / 150 <= 0.98
     assert mean_interval(samples[0]) == mean_interval(samples[0])
-    narrow, wide = (mean_interval(samples[0], level=v) for v in (0.5, 0.99))
-    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_an_interval_without_spread_is_a_point():
-    interval = mean_interval(np.full(5, 0.25))
-    assert (interval.low, interval.high, interval.how) == (
-        0.25,
-        0.25,
-        "constant",
-    )
-    with pytest.raises(ConfigurationError, match="cannot resample 1 subject"):
-        mean_interval(np.array([0.5]))
-    with pytest.raises(ConfigurationError, match="cannot resample 1 subject"):
-        draw(1, 10, np.random.default_rng(0))
+    assert mean_interval(np.full(5, 0.25)) == (0.25, 0.25)
+    for call in (
+        lambda: mean_interval(np.array([0.5])),
+        lambda: draw(1, 10, np.random.default_rng(0)),
+    ):
+        with pytest.raises(ConfigurationError, match="cannot resample 1 subj"):
+            call()
 
 
 # ---- scores by person --------------------------------------------------------
@@ -256,32 +259,35 @@ def test_spread_over_seeds_stands_apart_from_spread_over_people():
     assert found.subject_sd == pytest.approx(0.4)
     assert found.seed_sd == pytest.approx(0.1 * np.sqrt(2))
     assert scores([0.1, 0.2]).seed_sd is None
-    assert scores([0.1, 0.2]).pooled_sd is None
 
 
 def test_folds_of_several_methods_or_with_gaps_are_refused():
     y, p, subject = windows()
     one = fold(y, p, subject)
-    with pytest.raises(ConfigurationError, match="loso/leak_free/n"):
-        subject_scores([one, fold(y, p, subject, method="n")])
     part = subject != "P03"
     gap = fold(y[part], p[part], subject[part], seed=1)
-    with pytest.raises(ConfigurationError, match="seed 1 lacks P03"):
-        subject_scores([one, gap])
-    with pytest.raises(ConfigurationError, match="no fold"):
-        subject_scores([])
-    with pytest.raises(ConfigurationError, match="'f1' is not one of"):
-        subject_scores([one], "f1")
+    for folds, metric, says in (
+        (
+            [one, fold(y, p, subject, method="n")],
+            "macro_f1",
+            "loso/leak_free/n",
+        ),
+        ([one, gap], "macro_f1", "seed 1 lacks P03"),
+        ([], "macro_f1", "no fold"),
+        ([one], "f1", "'f1' is not one of"),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            subject_scores(folds, metric)
 
 
 def test_people_who_do_not_define_the_metric_are_dropped_for_all():
     y, p, subject = windows()
     y = np.where(subject == "P02", 0, y)
     found = subject_scores([fold(y, p, subject)], "mcc")
-    assert found.undefined == ("P02",) and np.isfinite(found.pooled).all()
+    assert align([found])[1] == ("P02",) and np.isfinite(found.pooled).all()
     pair = compare(found, found)
     assert (pair.num_subjects, pair.dropped) == (5, ("P02",))
-    assert (pair.p, pair.difference) == (1, 0)
+    assert (pair.by_person.p, pair.by_person.value) == (1, 0)
     ranking = rank_methods([found, scores(np.ones(6), "n", metric="mcc")])
     assert ranking.num_subjects == 5
     y[:] = 0
@@ -293,8 +299,7 @@ def test_people_who_do_not_define_the_metric_are_dropped_for_all():
 # ---- tests -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
-def test_the_permutation_test_equals_brute_force(alternative):
+def test_the_permutation_test_equals_brute_force():
     rng = np.random.default_rng(1)
     cases = [rng.normal(0.3, 1, n) for n in (1, 2, 5, 8)]
     # Ties and zeros, as scores of healthy people give them.
@@ -302,18 +307,13 @@ def test_the_permutation_test_equals_brute_force(alternative):
     for d in cases:
         signs = np.array(list(itertools.product((1, -1), repeat=len(d))))
         null, mean = (signs * d).mean(axis=1), d.mean()
-        extreme = {
-            "greater": null >= mean - 1e-12,
-            "less": null <= mean + 1e-12,
-            "two-sided": np.abs(null) >= abs(mean) - 1e-12,
-        }[alternative]
-        p, test = paired_test(d, alternative)
+        extreme = np.abs(null) >= abs(mean) - 1e-12
+        p, test = paired_test(d)
         assert test == "sign-flip permutation"
         assert p == pytest.approx(extreme.mean())
 
 
-@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
-def test_the_pooled_test_exchanges_people_between_methods(alternative):
+def test_the_pooled_test_exchanges_people_between_methods():
     y, p, subject = windows(3, people=PEOPLE[:5])
     other = windows(4, people=PEOPLE[:5])[1]
     guesses = [p.argmax(1), np.where(subject < "P03", other.argmax(1), 0)]
@@ -324,20 +324,15 @@ def test_the_pooled_test_exchanges_people_between_methods(alternative):
 
     choices = np.array(list(itertools.product((0, 1), repeat=5)))
     null = np.array([score(choice) - score(1 - choice) for choice in choices])
-    observed = null[0]
-    extreme = {
-        "greater": null >= observed - 1e-12,
-        "less": null <= observed + 1e-12,
-        "two-sided": np.abs(null) >= abs(observed) - 1e-12,
-    }[alternative]
+    extreme = np.abs(null) >= abs(null[0]) - 1e-12
     a, b = (
         confusions_by_subject(y, guess, subject, PEOPLE[:5], 2)[None]
         for guess in guesses
     )
-    found = pooled_test(a, b, "macro_f1", alternative)
+    found = pooled_test(a, b)
     assert found == pytest.approx(extreme.mean())
     # Repeating a deterministic method's seed changes nothing.
-    again = pooled_test(np.tile(a, (3, 1, 1, 1)), b, "macro_f1", alternative)
+    again = pooled_test(np.tile(a, (3, 1, 1, 1)), b)
     assert again == found
 
 
@@ -346,9 +341,8 @@ def test_many_people_are_exchanged_at_random():
     y, p, subject = windows(1, 3000, people=people)
     good = confusions_by_subject(y, p.argmax(1), subject, people, 2)[None]
     constant = confusions_by_subject(y, 0 * y, subject, people, 2)[None]
-    p = pooled_test(good, constant, "mcc", draws=999)
-    assert p == pooled_test(good, constant, "mcc", draws=999) == 1 / 1000
-    assert pooled_test(good, constant, "mcc", "less", draws=999) == 1
+    p = pooled_test(good, constant, "mcc")
+    assert p == pooled_test(good, constant, "mcc") == 1 / (1 + DRAWS)
     assert pooled_test(good, good) == 1
     healthy = confusions_by_subject(0 * y, 0 * y, subject, people, 2)[None]
     assert pooled_test(healthy, healthy, "mcc") is None
@@ -364,17 +358,16 @@ def test_people_of_one_class_do_not_hide_a_useless_baseline():
     good = subject_scores([fold(y, p, subject)])
     constant = np.tile([0.9, 0.1], (len(y), 1))
     majority = subject_scores([fold(y, constant, subject, "majority")])
-    pair = compare(good, majority, "greater")
-    assert pair.difference < 0 and pair.p > 0.5
-    assert pair.pooled_difference > 0.2 and pair.pooled_interval.low > 0
-    assert pair.pooled_p < 0.05
+    pair = compare(good, majority)
+    assert pair.by_person.value < 0 and pair.by_person.p > 0.5
+    assert pair.pooled.value > 0.2 and pair.pooled.interval.low > 0
+    assert pair.pooled.p < 0.05
 
 
-@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
-def test_many_people_are_tested_by_wilcoxon(alternative):
+def test_many_people_are_tested_by_wilcoxon():
     d = np.round(np.random.default_rng(2).normal(0.2, 1, 30), 6)
     d[:4] = 0
-    p, test = paired_test(d, alternative)
+    p, test = paired_test(d)
     assert test == "Wilcoxon"
     # Exact distribution of the rank sum, by counting subsets of ranks.
     moved = d[4:]
@@ -385,12 +378,7 @@ def test_many_people_are_tested_by_wilcoxon(alternative):
     share = ways / 2**26
     plus = ranks[moved > 0].sum()
     greater, less = share[plus:].sum(), share[: plus + 1].sum()
-    expected = {
-        "greater": greater,
-        "less": less,
-        "two-sided": min(1, 2 * min(greater, less)),
-    }
-    assert p == pytest.approx(expected[alternative])
+    assert p == pytest.approx(min(1, 2 * min(greater, less)))
 
 
 def test_effect_sizes_by_hand():
@@ -418,17 +406,16 @@ def test_a_better_method_is_found_and_the_sides_are_right():
     low = scores(low, "low")
     pair = compare(high, low)
     assert (pair.first, pair.second, pair.num_subjects) == ("high", "low", 10)
-    assert pair.p == pytest.approx(2 / 2**10)
-    assert pair.difference == pytest.approx(high.mean - low.mean)
-    assert 0.05 < pair.interval.low < pair.difference < pair.interval.high
     assert pair.rank_biserial == 1 and pair.cohens_dz > 2
+    found = pair.by_person
+    assert found.p == pytest.approx(2 / 2**10)
+    assert found.value == pytest.approx(high.mean - low.mean)
+    assert 0.05 < found.interval.low < found.value < found.interval.high
     expected = float(np.mean(high.pooled - low.pooled))
-    assert pair.pooled_difference == pytest.approx(expected)
-    assert pair.pooled_interval.low <= expected <= pair.pooled_interval.high
-    assert compare(high, low, "greater").p == pytest.approx(1 / 2**10)
-    assert compare(high, low, "less").p == 1
-    back = compare(low, high)
-    assert (back.p, back.difference) == (pair.p, -pair.difference)
+    assert pair.pooled.value == pytest.approx(expected)
+    assert pair.pooled.interval.low <= expected <= pair.pooled.interval.high
+    back = compare(low, high).by_person
+    assert (back.p, back.value) == (found.p, -found.value)
     assert compare(high, low) == pair  # seeded
 
 
@@ -438,12 +425,10 @@ def test_all_pairs_are_corrected_together():
     pairs = compare_all(methods)
     names = [pair.first + pair.second for pair in pairs]
     assert names == ["ab", "ac", "ad", "bc", "bd", "cd"]
-    assert [pair.p_holm for pair in pairs] == holm(
-        [pair.p for pair in pairs]
-    ).tolist()
-    assert [pair.pooled_p_holm for pair in pairs] == holm(
-        [pair.pooled_p for pair in pairs]
-    ).tolist()
+    for kind in ("by_person", "pooled"):
+        found = [getattr(pair, kind) for pair in pairs]
+        expected = holm([one.p for one in found]).tolist()
+        assert [one.p_holm for one in found] == expected
     assert compare_all(methods[:1]) == []
 
 
@@ -452,15 +437,14 @@ def test_all_pairs_are_corrected_together():
 
 def test_one_subject_is_one_clear_line():
     one = scores([[0.5], [0.6]])
-    for call in (
-        lambda: compare(one, one),
-        lambda: compare_all([one]),
-        lambda: rank_methods([one, one]),
+    says = r"^.*need at least two: only P00.*loso.*\Z"
+    for call, found in (
+        (compare, (one, one)),
+        (compare_all, ([one],)),
+        (rank_methods, ([one, one],)),
     ):
-        with pytest.raises(ConfigurationError) as error:
-            call()
-        assert "need at least two: only P00" in str(error.value)
-        assert "loso" in str(error.value) and "\n" not in str(error.value)
+        with pytest.raises(ConfigurationError, match=says):
+            call(*found)
 
 
 @pytest.mark.parametrize("people", [2, 10, 30])
@@ -470,37 +454,36 @@ def test_constant_and_identical_scores_are_no_difference(people):
     values = np.random.default_rng(0).random((3, people))
     b, c = scores(values, "b"), scores(values[[2, 0, 1]], "c")
     for pair in (compare(a, a), compare(b, c)):
-        assert pair.p == 1 and pair.difference == 0
-        assert (pair.interval.low, pair.interval.high) == (0, 0)
+        assert pair.by_person[:3] == (0, (0, 0), 1)
         assert pair.rank_biserial == 0 and pair.cohens_dz == 0
-        assert pair.pooled_difference == pytest.approx(0, abs=1e-9)
-        assert pair.pooled_p == 1
-    ranking = rank_methods([a, a, a])
-    assert ranking.ranks == (2, 2, 2)
+        assert pair.pooled.value == pytest.approx(0, abs=1e-9)
+        assert pair.pooled.p == 1
+    same = [dataclasses.replace(a, method=name) for name in "abc"]
+    ranking = rank_methods(same)
+    assert ranking.ranks == {"a": 2, "b": 2, "c": 2}
     assert (ranking.friedman, ranking.p) == (0, 1)
-    assert rank_methods([b, c]).ranks == (1.5, 1.5)
+    assert rank_methods([b, c]).ranks == {"b": 1.5, "c": 1.5}
 
 
 def test_a_constant_difference_has_no_standardised_size():
     a = scores(np.linspace(0.2, 0.4, 10), "a")
     pair = compare(scores(a.values + 0.1, "b"), a)
     assert pair.cohens_dz is None and pair.rank_biserial == 1
-    assert pair.interval.low == pair.interval.high == pytest.approx(0.1)
+    assert pair.by_person.interval == pytest.approx((0.1, 0.1))
 
 
 def test_what_differs_between_methods_is_named():
     a = scores(np.arange(4), "a")
     b = scores(np.arange(4), "b", subjects=("P00", "P01", "P02", "P09"))
-    with pytest.raises(ConfigurationError, match="'a' and 'b'.* P03, P09;"):
-        compare(a, b)
-    with pytest.raises(ConfigurationError, match="mcc of 'c'"):
-        compare_all([a, a, scores(np.arange(4), "c", metric="mcc")])
-    with pytest.raises(ConfigurationError, match="alternative must be one of"):
-        compare(a, a, "bigger")
-    with pytest.raises(ConfigurationError, match="at least two methods"):
-        rank_methods([a])
-    with pytest.raises(ConfigurationError, match="no method"):
-        compare_all([])
+    c = scores(np.arange(4), "c", metric="mcc")
+    for call, found, says in (
+        (compare, (a, b), "'a' and 'b'.* P03, P09;"),
+        (compare_all, ([a, a, c],), "mcc of 'c'"),
+        (rank_methods, ([a],), "at least two methods"),
+        (compare_all, ([],), "no method"),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            call(*found)
 
 
 # ---- ranks -------------------------------------------------------------------
@@ -511,9 +494,7 @@ def test_ranks_friedman_and_critical_difference():
     ranking = rank_methods(
         [scores(row, name) for name, row in zip("cab", table, strict=True)]
     )
-    assert ranking.methods == ("c", "a", "b")
-    assert ranking.ranks == (1.25, 2, 2.75)
-    assert ranking.of["a"] == 2
+    assert list(ranking.ranks.items()) == [("c", 1.25), ("a", 2), ("b", 2.75)]
     assert ranking.p == pytest.approx(stats.friedmanchisquare(*table).pvalue)
     assert rank_methods([scores(row) for row in table[:2]]).friedman is None
     # Demsar (2006), table 5: q is 2.343 for 3 methods and 3.164 for 10.
@@ -524,11 +505,16 @@ def test_ranks_friedman_and_critical_difference():
 
 
 def test_bars_join_only_methods_that_do_not_differ():
+    pair = compare(scores([0, 1]), scores([0, 1]))
+
     def pairs(different):
         return [
-            dataclasses.replace(
-                compare(scores([0, 1], a), scores([0, 1], b)),
-                p_holm=0.01 if a + b in different else 0.6,
+            pair._replace(
+                first=a,
+                second=b,
+                by_person=Difference(
+                    p_holm=0.01 if a + b in different else 0.6
+                ),
             )
             for a, b in itertools.combinations("abcd", 2)
         ]

@@ -8,28 +8,18 @@ from matplotlib.figure import Figure
 from test_statistics import scores
 
 from keras_pain.errors import ConfigurationError
-from keras_pain.reports.ranking import indistinct_runs, rank_methods
-from keras_pain.reports.statistics import compare_all, mean_interval
+from keras_pain.reports.statistics import (
+    compare_all,
+    indistinct_runs,
+    mean_interval,
+    rank_methods,
+)
 from keras_pain.reports.statistics_figures import (
     plot_critical_difference,
     plot_forest,
 )
 
 ACCENT = "#1f5a99"
-
-
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures as they are saved, to look into."""
-    figures = []
-    save = Figure.savefig
-
-    def record(figure, *arguments, **options):
-        figures.append(figure)
-        return save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", record)
-    return figures
 
 
 def methods(count, people=8, seeds=2, gap=0.04):
@@ -43,13 +33,14 @@ def methods(count, people=8, seeds=2, gap=0.04):
 
 
 def ranks(found, path, **options):
+    options = {"labels": {}, **options}
     return plot_critical_difference(
         rank_methods(found), compare_all(found), "T", path, **options
     )
 
 
 def forest(found, path, **options):
-    return plot_forest(found, "T", path, **options)
+    return plot_forest(found, "T", path, **{"labels": {}, **options})
 
 
 def words(figure: Figure) -> str:
@@ -84,7 +75,8 @@ def test_bars_are_those_of_the_tests_and_the_ruler_is_nemenyis(tmp_path, drawn):
     ]
     ranks(found, tmp_path / "a.png")
     ranking = rank_methods(found)
-    runs, _ = indistinct_runs(ranking.methods, compare_all(found))
+    names, values = map(list, zip(*ranking.ranks.items(), strict=True))
+    runs, _ = indistinct_runs(names, compare_all(found))
     assert runs == [(1, 3)]
     [axis] = drawn[-1].axes
     lines = [line.get_xdata() for line in axis.lines]
@@ -93,11 +85,11 @@ def test_bars_are_those_of_the_tests_and_the_ruler_is_nemenyis(tmp_path, drawn):
         for line in axis.lines
         if to_hex(line.get_color()) == ACCENT
     ]
-    assert bar == pytest.approx([ranking.ranks[1], ranking.ranks[3]], abs=0.1)
+    assert bar == pytest.approx([values[1], values[3]], abs=0.1)
     length = ranking.critical_difference
     assert any(np.allclose(line, [1, 1 + length]) for line in lines)
     text = words(drawn[-1])
-    assert f"best  {ranking.ranks[0]:.2f}" in text
+    assert f"best  {values[0]:.2f}" in text
     assert f"critical difference: {length:.2f}" in text
     assert "sign-flip permutation, Holm over 6 pairs" in text
     assert "no bar depends on it" in text

@@ -7,15 +7,13 @@ import pathlib
 import signal
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
 
+from keras_pain import io
 from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.experiments import atomic
-from keras_pain.experiments.keys import config_hash
-from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.experiments.store import FoldKey, ResultStore, config_hash
 
 KEY = FoldKey("loso", "leak_free", "alanet", 0, "P01")
 CONFIG = {"epochs": 80, "method": {"units": 8}, "subjects": ["C01", "P01"]}
@@ -42,19 +40,13 @@ def everything_below(folder: pathlib.Path) -> list[str]:
     )
 
 
-def test_a_written_fold_is_read_back(tmp_path):
-    source = tmp_path / "weights.bin"
-    source.write_bytes(b"weights")
-    store = ResultStore(tmp_path / "results")
+def test_a_written_fold_is_read_back(store):
     assert store.status(KEY, CONFIG) == "missing"
     folder = write(
-        store,
-        files={"history.csv": b"epoch,loss\n", "model.keras": source},
-        save=lambda path: (path / "extra.txt").write_text("hello"),
+        store, save=lambda path: (path / "model.keras").write_bytes(b"weights")
     )
-    assert folder.relative_to(store.root).as_posix() == (
-        "folds/loso/leak_free/alanet/seed0/P01"
-    )
+    path = "folds/loso/leak_free/alanet/seed0/P01"
+    assert folder.relative_to(store.root).as_posix() == path
     assert store.status(KEY, CONFIG) == "complete"
     assert store.completed() == [KEY]
     read = store.read(KEY)
@@ -62,13 +54,8 @@ def test_a_written_fold_is_read_back(tmp_path):
     assert read.result == {"timings": {"fit_seconds": 1.5}}
     for name, array in predictions().items():
         np.testing.assert_array_equal(read.predictions[name], array)
-    assert everything_below(folder) == [
-        "extra.txt",
-        "history.csv",
-        "model.keras",
-        "predictions.npz",
-        "result.json",
-    ]
+    names = ["model.keras", "predictions.npz", "result.json"]
+    assert everything_below(folder) == names
     record = json.loads((folder / "result.json").read_text())
     assert record["config_sha256"] == config_hash(CONFIG)
     assert record["files"]["model.keras"]["bytes"] == len(b"weights")
@@ -80,8 +67,7 @@ def test_the_same_predictions_are_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_names_that_need_quoting_come_back(tmp_path):
-    store = ResultStore(tmp_path)
+def test_names_that_need_quoting_come_back(store):
     key = FoldKey("loso", "leak_free", "my.module:me/thod", 3, "P 01é")
     write(store, key)
     assert store.completed() == [key]
@@ -102,8 +88,7 @@ def test_names_that_are_no_folders_are_refused(name):
         ({"new": True}, "new: (unset) -> true"),
     ],
 )
-def test_another_configuration_is_refused(tmp_path, change, shown):
-    store = ResultStore(tmp_path)
+def test_another_configuration_is_refused(tmp_path, store, change, shown):
     write(store)
     before = (store.path(KEY) / "result.json").read_bytes()
     for action in (store.status, lambda k, c: write(store, k, c)):
@@ -124,11 +109,10 @@ def test_equal_configurations_hash_equal():
     assert config_hash({"a": 1}) != config_hash({"a": 2})
 
 
-def test_the_first_of_two_equal_folds_stays(tmp_path):
-    store = ResultStore(tmp_path)
-    write(store, files={"who.txt": b"first"})
-    write(store, files={"who.txt": b"second"})
-    assert (store.path(KEY) / "who.txt").read_bytes() == b"first"
+def test_the_first_of_two_equal_folds_stays(store):
+    for who in ("first", "second"):
+        write(store, save=lambda path, w=who: (path / "who").write_text(w))
+    assert (store.path(KEY) / "who").read_text() == "first"
     assert not list(store.path(KEY).parent.glob(".*"))
 
 
@@ -144,8 +128,7 @@ def test_the_first_of_two_equal_folds_stays(tmp_path):
         lambda f: (f / "predictions.npz").unlink(),
     ],
 )
-def test_a_damaged_fold_is_missing_and_written_anew(tmp_path, caplog, damage):
-    store = ResultStore(tmp_path)
+def test_a_damaged_fold_is_missing_and_written_anew(store, caplog, damage):
     damage(write(store))
     assert store.status(KEY, CONFIG) == "missing"
     assert store.completed() == []
@@ -158,8 +141,7 @@ def test_a_damaged_fold_is_missing_and_written_anew(tmp_path, caplog, damage):
     assert not list(store.path(KEY).parent.glob(".*"))
 
 
-def test_changed_predictions_are_noticed(tmp_path):
-    store = ResultStore(tmp_path)
+def test_changed_predictions_are_noticed(store):
     path = write(store) / "predictions.npz"
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
@@ -168,38 +150,14 @@ def test_changed_predictions_are_noticed(tmp_path):
         store.read(KEY)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"y_true": np.zeros(3, int)},
-        {"probabilities": np.zeros(6)},
-        {"subject": np.array(["P01"] * 6, dtype=object)},
-        {"extra": np.zeros(6)},
-    ],
-)
-def test_predictions_that_do_not_fit_are_refused(tmp_path, change):
+def test_results_that_are_not_json_and_objects_are_refused(tmp_path, store):
     with pytest.raises(ValueError):
-        ResultStore(tmp_path).write(
-            KEY, CONFIG, {}, {**predictions(), **change}
-        )
-    assert not any(tmp_path.iterdir())
-
-
-def test_results_that_are_not_json_are_refused(tmp_path):
-    store = ResultStore(tmp_path)
-    for result, error in (
-        ({"loss": float("nan")}, ValueError),
-        ({"path": pathlib.Path("x")}, TypeError),
-    ):
-        with pytest.raises(error):
-            store.write(KEY, CONFIG, result, predictions())
-    for files in (
-        {"result.json": b""},
-        {"../up": b""},
-        {"a": tmp_path / "missing"},
-    ):
-        with pytest.raises(ValueError):
-            write(store, files=files)
+        store.write(KEY, CONFIG, {"loss": float("nan")}, predictions())
+    with pytest.raises(TypeError):
+        store.write(KEY, CONFIG, {"path": pathlib.Path("x")}, predictions())
+    objects = {"subject": np.array(["P01"] * 6, dtype=object)}
+    with pytest.raises(ValueError):
+        store.write(KEY, CONFIG, {}, {**predictions(), **objects})
     assert not any(tmp_path.iterdir())
 
 
@@ -211,8 +169,7 @@ def full_disk(*_, **__):
 
 
 @pytest.mark.parametrize("call", ["os.fsync", "os.replace", "save"])
-def test_a_full_disk_leaves_nothing_of_the_fold(tmp_path, monkeypatch, call):
-    store = ResultStore(tmp_path)
+def test_a_full_disk_leaves_nothing_of_the_fold(store, monkeypatch, call):
     other = FoldKey("loso", "leak_free", "alanet", 0, "C01")
     kept = write(store, other)
     before = {p: p.read_bytes() for p in kept.iterdir()}
@@ -232,26 +189,22 @@ def test_a_full_disk_leaves_nothing_of_the_fold(tmp_path, monkeypatch, call):
     assert store.status(KEY, CONFIG) == "missing"
 
 
-def test_a_read_only_place_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(KerasPainError, match="check that it can be written"):
-        write(ResultStore(tmp_path / "file"))
-
-
-def test_an_exception_in_save_leaves_nothing(tmp_path):
+def test_no_place_or_an_interrupt_leaves_nothing(tmp_path, store):
     def interrupted(folder):
         (folder / "half").write_bytes(b"x")
         raise KeyboardInterrupt
 
-    store = ResultStore(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KerasPainError, match="check that it can be written"):
+        write(ResultStore(tmp_path / "file"))
+    (tmp_path / "file").unlink()
     with pytest.raises(KeyboardInterrupt):
         write(store, save=interrupted)
     assert everything_below(tmp_path) == []
     assert not list(store.path(KEY).parent.iterdir())
 
 
-def test_a_damaged_fold_survives_a_failed_rewrite(tmp_path, monkeypatch):
-    store = ResultStore(tmp_path)
+def test_a_damaged_fold_survives_a_failed_rewrite(store, monkeypatch):
     folder = write(store)
     (folder / "result.json").write_bytes(b"")
     replace, calls = os.replace, []
@@ -287,12 +240,11 @@ ResultStore(sys.argv[1]).write(
 """
 
 
-def test_kill_9_in_the_middle_of_a_write(tmp_path):
-    store = ResultStore(tmp_path)
+def test_kill_9_in_the_middle_of_a_write(tmp_path, store):
     other = FoldKey("loso", "leak_free", "alanet", 0, "C01")
     kept = write(store, other)
     writer = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)],
+        [sys.executable, "-c", KILLED, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -300,7 +252,7 @@ def test_kill_9_in_the_middle_of_a_write(tmp_path):
         assert writer.stdout.readline().strip() == "writing"
         [temporary] = kept.parent.glob(".P01.tmp-*")
         # A living writer's temporary is nobody else's to delete.
-        atomic.remove_leftovers(kept.parent)
+        io.remove_leftovers(kept.parent)
         assert temporary.is_dir()
     finally:
         writer.send_signal(signal.SIGKILL)
@@ -317,7 +269,7 @@ def test_kill_9_in_the_middle_of_a_write(tmp_path):
 def test_only_dead_writers_leftovers_are_cleaned(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host, here = atomic._HOST, os.getpid()
+    host, here = io._HOST, os.getpid()
     names = {
         f".P01.tmp-{host}-{here}-00000000": True,
         f".P01.tmp-{host}-{dead.pid}-00000000": False,
@@ -329,16 +281,21 @@ def test_only_dead_writers_leftovers_are_cleaned(tmp_path):
         (tmp_path / name).mkdir()
     long_ago = 1e9
     os.utime(tmp_path / list(names)[3], (long_ago, long_ago))
-    atomic.remove_leftovers(tmp_path)
+    io.remove_leftovers(tmp_path)
     assert {name: (tmp_path / name).exists() for name in names} == names
 
 
-def test_write_file_replaces_whole_files(tmp_path, monkeypatch):
+def test_files_are_replaced_as_a_whole(tmp_path, monkeypatch):
     path = tmp_path / "deep" / "table.md"
-    atomic.write_file(path, b"old")
+    with io.whole_file(path) as temporary:
+        assert temporary.suffix == ".md" and temporary.parent == path.parent
+        assert io._TEMPORARY.fullmatch(temporary.name)
+        temporary.write_bytes(b"older")
+    assert path.read_bytes() == b"older"
+    io.write_file(path, b"old")
     monkeypatch.setattr("os.replace", full_disk)
     with pytest.raises(KerasPainError, match="free some space"):
-        atomic.write_file(path, b"new")
+        io.write_file(path, b"new")
     monkeypatch.undo()
     assert path.read_bytes() == b"old"
     assert list(path.parent.iterdir()) == [path]

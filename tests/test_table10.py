@@ -1,63 +1,47 @@
 """Table 10: frames, the released code's protocol, levels, people, figures."""
 
-import csv
 import dataclasses
-import importlib.util
 
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
 from fake_faces import fake_store
+from scripts import load_script, rows_of
+from small_aacsfnet import HAM, VIT
 
 from keras_pain.data.clips import cut_clips
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import runner
-from keras_pain.experiments.aacsfnet_defects import AS_CODED
-from keras_pain.experiments.clip_methods import ClipMethod, ClipOptions
+from keras_pain.experiments.defects import AACSFNET_AS_CODED as AS_CODED
 from keras_pain.experiments.defects import score, scored_intensities
-from keras_pain.experiments.imbalance import balanced_feed, balanced_shares
-from keras_pain.experiments.methods import resolve_method
-from keras_pain.experiments.regression import compute_regression
+from keras_pain.experiments.method_registry import resolve_method
+from keras_pain.experiments.metrics import compute_regression
+from keras_pain.experiments.network import ClipMethod, ClipOptions
+from keras_pain.experiments.optim import balanced_feed, balanced_shares
 from keras_pain.experiments.store import ResultStore
-from keras_pain.reports.aggregate import collect
-from keras_pain.reports.intensity_levels import (
+from keras_pain.reports.figures import (
     level_rows,
     person_rows,
+    plot_relative_losses,
     scored_runs,
 )
-from keras_pain.reports.relative_loss import plot_relative_losses
+from keras_pain.reports.table import read_scores
 from keras_pain.reproduction.aacsfnet import aacsfnet_report, rising
-from keras_pain.reproduction.experiment import with_generated_rows
-from keras_pain.reproduction.finished import FinishedRun
+from keras_pain.reproduction.faces import subjects_of_clips
+from keras_pain.reproduction.run import FinishedRun, with_generated_rows
 
-SMALL = {
-    "width": 2,
-    "blocks": (1, 1, 1, 1),
-    "maps": 8,
-    "global_layers": 1,
-    "ff_units": 8,
-    "embed_dim": 12,
-    "vit_layers": 1,
-    "patch_sizes": (16, 8),
-}
+SMALL = {**HAM, **VIT, "width": 2, "maps": 8, "ff_units": 8}
 OPTIONS = ClipOptions(batch_size=8, arguments=SMALL)
 PEOPLE = 4
 BOTH = ("as_published", "leak_free")
 
 
-@pytest.fixture(scope="module")
-def script():
-    path = ROOT / "reproduce" / "table10_aacsfnet.py"
-    spec = importlib.util.spec_from_file_location("table10", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+script = load_script("table10_aacsfnet")
 
 
 @pytest.fixture(scope="module")
-def samples(script):
+def samples():
     store = fake_store(people=PEOPLE, clips=2, frames=10, size=64)
     settings = {**script.EXPERIMENT.settings, "size": 64, "faces_only": True}
     cut = cut_clips(store, **settings)
@@ -65,17 +49,20 @@ def samples(script):
     return dict.fromkeys(BOTH, cut)
 
 
-@pytest.fixture(scope="module")
-def tasks(script, samples):
-    material = script.EXPERIMENT.material
+def planned(samples, methods, options=OPTIONS):
     return runner.plan(
-        {k: material.subjects(v.frames, v) for k, v in samples.items()},
-        evaluations={"loso": [row.method for row in script.TABLE.methods]},
+        {k: subjects_of_clips(v) for k, v in samples.items()},
+        evaluations={"loso": methods},
         protocols=script.EXPERIMENT.protocols,
         seeds=(0,),
         dataset={"fingerprint": "f", "windows": {}},
-        extra={"options": OPTIONS},
+        extra={"options": options},
     )
+
+
+@pytest.fixture(scope="module")
+def tasks(samples):
+    return planned(samples, [row.method for row in script.TABLE.methods])
 
 
 def of(tasks, method, protocol):
@@ -86,7 +73,7 @@ def of(tasks, method, protocol):
     ]
 
 
-def test_as_published_is_the_released_code(script, tasks):
+def test_as_published_is_the_released_code(tasks):
     assert script.EXPERIMENT.protocols[0].defects == AS_CODED
     coded = of(tasks, "aacsfnet", "as_published")
     # The first person is trained on by all and tested by none.
@@ -107,37 +94,26 @@ def test_as_published_is_the_released_code(script, tasks):
     assert arguments["class_token_keys"] and "width" not in arguments
 
 
-def test_generated_pictures_make_rows_of_their_own(script, samples):
+def test_generated_pictures_make_rows_of_their_own(samples):
     table = with_generated_rows(script.TABLE, "GSFF")
     rows = {row.method: row.label for row in table.rows}
     assert rows["aacsfnet_generated"] == "AACSFNet + GSFF"
     assert len(rows) == len(script.TABLE.rows) + 3  # one a network
-    material = script.EXPERIMENT.material
     methods = ["aacsfnet", "aacsfnet_generated"]
 
     def configs(digest):
-        planned = runner.plan(
-            {k: material.subjects(v.frames, v) for k, v in samples.items()},
-            evaluations={"loso": methods},
-            protocols=script.EXPERIMENT.protocols,
-            seeds=(0,),
-            dataset={"fingerprint": "f", "windows": {}},
-            extra={"options": dataclasses.replace(OPTIONS, generated=digest)},
-        )
-        return {
-            (method, protocol): of(planned, method, protocol)[0].config
-            for method in methods
-            for protocol in BOTH
-        }
+        options = dataclasses.replace(OPTIONS, generated=digest)
+        tasks = planned(samples, methods, options)
+        return {(t.key.method, t.key.protocol): t.config for t in tasks}
 
     one, other = configs("a"), configs("b")
     for (method, protocol), config in one.items():
         same = config == other[method, protocol]
         # Rows without them stay what they are in a run without --augment.
         assert same == (method == "aacsfnet")
-        plain = dict(one["aacsfnet", protocol]["method"])
-        assert config["method"]["recipe"] == plain["recipe"]
-        assert config["method"]["arguments"] == plain["arguments"]
+        plain = one["aacsfnet", protocol]["method"]
+        for part in ("recipe", "arguments"):
+            assert config["method"][part] == plain[part]
     for name, wanted in zip(methods, (False, True), strict=True):
         method = resolve_method(name)
         assert (method.name, method.augment) == (name, wanted)
@@ -171,7 +147,7 @@ def test_the_first_person_is_trained_on_twice(samples, tasks):
 
 
 @pytest.fixture(scope="module")
-def finished(script, samples, tasks, tmp_path_factory):
+def finished(samples, tasks, tmp_path_factory):
     """All constants; of the networks one person each, made up."""
     folder = tmp_path_factory.mktemp("table10")
     store = ResultStore(folder)
@@ -180,41 +156,28 @@ def finished(script, samples, tasks, tmp_path_factory):
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
     method = ClipMethod("aacsfnet", 1, OPTIONS)
-    method.model = method._new_model(samples["leak_free"])
-    for protocol in BOTH:
-        (task,) = (
-            t for t in of(tasks, "aacsfnet", protocol) if t.key.fold == "s1"
-        )
-        test = samples[protocol].of_subjects(task.fold.test)
-        y = rng.normal(size=len(test)).astype(np.float32)
-        history = [
-            {"stage": "network", "epoch": e, "loss": 9.0 / e, "val_loss": 5.0}
-            for e in (1, 2, 3)
-        ]
-        store.write(
-            task.key,
-            task.config,
-            {"history": history, "metrics": {}, "chosen_epoch": 1},
-            {
+    method.build(samples["leak_free"].input_shape, 0)
+    history = [
+        {"stage": "network", "epoch": e, "loss": 9.0 / e, "val_loss": 5.0}
+        for e in (1, 2, 3)
+    ]
+    result = {"history": history, "metrics": {}, "chosen_epoch": 1}
+    for task in tasks:
+        if (task.key.method, task.key.fold) == ("aacsfnet", "s1"):
+            test = samples[task.key.protocol].of_subjects(task.fold.test)
+            found = {
                 "y_true": test.y,
-                "y_pred": y,
+                "y_pred": rng.normal(size=len(test)).astype(np.float32),
                 "subject": test.person.astype(str),
                 "window_id": test.window_id,
-            },
-            save=method.save,
-        )
+            }
+            store.write(task.key, task.config, result, found, save=method.save)
+    prepared = PreparedDataset(
+        folder, "unbc_mcmaster", "c64", "f", True, [], True
+    )
     return FinishedRun(
-        experiment=script.EXPERIMENT,
-        table=script.TABLE,
-        tasks=tuple(tasks),
-        store=store,
-        windows=samples,
-        prepared=PreparedDataset(
-            folder, "unbc_mcmaster", "c64", "f", True, [], True
-        ),
-        results_dir=folder,
-        header=(),
-        subject_lists=(),
+        *(script.EXPERIMENT, script.TABLE, tuple(tasks), store, samples),
+        *(prepared, folder, (), ()),
     )
 
 
@@ -232,10 +195,9 @@ def test_the_report(finished):
     assert all(path.stat().st_size for path in paths)
     text = paths[0].read_text()
     assert "numbers are not known" in text and "1/3 folds" in text
-    with open(finished.results_dir / "table_SIMULATED.csv") as file:
-        assert not any(row["paper"] for row in csv.DictReader(file))
-    with open(finished.results_dir / "persons_SIMULATED.csv") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(finished.results_dir / "table_SIMULATED.csv")
+    assert not any(row["paper"] for row in rows)
+    rows = rows_of(finished.results_dir / "persons_SIMULATED.csv")
     assert len(rows) == 2 * (3 + PEOPLE)  # the networks are not finished
     for row in rows:
         constant = row["method"] == "constant_0"
@@ -246,7 +208,7 @@ def test_the_report(finished):
 
 
 def test_pooled_numbers_are_scored_as_the_released_code_does(finished):
-    groups = collect(finished.store, finished.expected, 0)
+    scores = read_scores(finished.store, finished.expected, 0)
     folds = [
         finished.store.read(task.key).predictions
         for task in of(finished.tasks, "train_mean", "as_published")
@@ -257,14 +219,13 @@ def test_pooled_numbers_are_scored_as_the_released_code_does(finished):
         assert 0 < full < len(fold["y_true"])
         error = np.abs(fold["y_pred"] - fold["y_true"])[:full]
         sums, sizes = sums + error.sum(), sizes + len(fold["y_true"])
-    scores = groups["loso", "as_published", "train_mean"].scores
-    assert scores["pooled_mae", None].mean == pytest.approx(sums / sizes)
-    assert scores["fold_mean_pcc", None].mean > 0.2
-    zero = groups["loso", "as_published", "constant_0"].scores
-    assert zero["fold_mean_pcc", None].mean == 0
-    honest = groups["loso", "leak_free", "train_mean"].scores
-    assert honest["fold_mean_pcc", None].mean is None
-    assert honest["fold_mean_pcc", None].n_folds == 0
+    row = ("loso", "as_published", "train_mean")
+    assert scores.get(row, "pooled_mae")["mean"] == pytest.approx(sums / sizes)
+    assert scores.get(row, "fold_mean_pcc")["mean"] > 0.2
+    zero = scores.get((*row[:2], "constant_0"), "fold_mean_pcc")
+    assert zero["mean"] == 0
+    honest = scores.get(("loso", "leak_free", row[2]), "fold_mean_pcc")
+    assert np.isnan(honest["mean"]) and honest.folds == 0
 
 
 def test_scoring_goes_by_the_batch():
@@ -279,9 +240,8 @@ def test_scoring_goes_by_the_batch():
 
 def test_levels_and_people_add_up(finished, samples):
     runs = scored_runs(finished.table, finished.store, finished.expected)
-    (run,) = (
-        r for r in runs if r.run[0] == "constant_0" and "leak" in r.run[2]
-    )
+    names = "constant_0", "loso", "leak_free"
+    (run,) = (r for r in runs if r.run[:3] == names)
     y = samples["leak_free"].y
     rows = level_rows(run)
     assert [row["level"] for row in rows] == sorted(set(y))
@@ -326,7 +286,9 @@ def test_pictures_smaller_than_a_patch_are_refused(samples):
         samples["leak_free"].frames, label="pspi", level="frame", size=16
     )
     method = ClipMethod("biscale_cross_vit", 1, ClipOptions(batch_size=4))
-    with pytest.raises(ConfigurationError, match="smaller than a patch of 32"):
+    with pytest.raises(
+        ConfigurationError, match="16 x 16 cannot be cut into patches of 32"
+    ):
         method.fit(tiny, tiny, 0)
 
 

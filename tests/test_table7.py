@@ -1,19 +1,17 @@
 """Table 7: the counters behind it, the paper's ten numbers, its files."""
 
-import csv
-import importlib.util
-
 import keras
 import pytest
 from conftest import ROOT
 from keras import layers
+from scripts import load_script, rows_of
 
 from keras_pain.layers import ImprovedSE
-from keras_pain.models.flops_elements import count_work
+from keras_pain.models.flops import count_work
 from keras_pain.reports.complexity import measure, percent
-from keras_pain.reports.published import read_published
+from keras_pain.reports.table import read_published
 
-SCRIPT = ROOT / "reproduce" / "table7_complexity.py"
+script = load_script("table7_complexity")
 # The paper's table 4.
 PAPER = {
     "resnet18_lstm": (15.03, 58.79),
@@ -59,10 +57,9 @@ def test_percent():
 def test_published_numbers():
     table = read_published(ROOT / "reproduce" / "published" / "l3d_table4.csv")
     for method, numbers in PAPER.items():
-        for metric, number in zip(
-            ("parameters_m", "flops_g"), numbers, strict=True
-        ):
-            assert table.get(method, "complexity", metric).value == number
+        metrics = ("parameters_m", "flops_g")
+        found = [table.get(method, "complexity", m).value for m in metrics]
+        assert tuple(found) == numbers
     assert len(table.values) == 10
     # What its text says of them.
     assert PAPER["c3d"][1] / PAPER["l3d_full"][1] == pytest.approx(47, abs=1)
@@ -70,15 +67,7 @@ def test_published_numbers():
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("table7", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def table(script, tmp_path_factory):
+def table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table7")
     some = [n for n in script.OTHERS if n.method in ("banet", "lsfan")]
     # The whole registry is there, each model once.
@@ -91,7 +80,7 @@ def table(script, tmp_path_factory):
 
 
 def test_nine_of_ten_numbers_are_met(table):
-    rows = list(csv.DictReader((table / "table.csv").open()))
+    rows = rows_of(table / "table.csv")
     closest = {
         (row["method"], row["quantity"], row["rule"]): row
         for row in rows
@@ -114,11 +103,7 @@ def test_nine_of_ten_numbers_are_met(table):
 
 def test_files(table):
     text = (table / "table.md").read_text()
-    assert {p.name for p in table.iterdir()} == {
-        "table.md",
-        "table.tex",
-        "table.csv",
-    }
+    assert {p.suffix for p in table.iterdir()} == {".md", ".tex", ".csv"}
     for words in (
         "12.96 G is not met, and not forced",
         "does not identify its networks",
@@ -138,19 +123,15 @@ def test_files(table):
     assert r"\begin{tabular}" in (table / "table.tex").read_text()
 
 
-def test_rule_of_l3d_by_hand(script):
+def test_rule_of_l3d_by_hand():
     """2 a multiply-add, and 4 an element that a convolution writes."""
     (l3d,) = (n for n in script.COMPARED if "L3D, widths X" in n.label)
     found = measure(l3d)
+    sizes = (32, 224), (32, 112), (16, 56), (8, 28), (4, 14)
+    widths = (6, 16, 2 * 32, 2 * 64, 2 * 96)
     written = sum(
         frames * side**2 * width
-        for frames, side, width in (
-            (32, 224, 6),
-            (32, 112, 16),
-            (16, 56, 2 * 32),
-            (8, 28, 2 * 64),
-            (4, 14, 2 * 96),
-        )
+        for (frames, side), width in zip(sizes, widths, strict=True)
     )
     head = 512 + 512 + 1  # biases of both layers, the ReLU between them
     assert l3d.rule.operations(found.work) == (

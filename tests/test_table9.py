@@ -1,54 +1,50 @@
 """The table of PEMF from simulated raw files, small."""
 
 import dataclasses
-import sys
 
-import keras
 import pytest
-from conftest import ROOT
+from rich.console import Console
+from scripts import load_script
 
-sys.path.insert(0, str(ROOT / "reproduce"))
-
-import table9_pemf
-
-from keras_pain.corpora import pemf
 from keras_pain.corpora.pemf.layout import KINDS
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments import pemf_inputs
+from keras_pain.experiments import pemf as pemf_methods
 from keras_pain.experiments.features import FeatureExtractor
-from keras_pain.reports.published import read_published
-from keras_pain.reproduction.options import Options
+from keras_pain.reports.table import read_published
+from keras_pain.reproduction import Options
 from keras_pain.reproduction.run import reproduce
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
+from keras_pain.simulate import simulate
 
 METHODS = ["convnext_lstm_a", "stgcn_lstm"]
+table9_pemf = load_script("table9_pemf")
+SIMULATION = table9_pemf.EXPERIMENT.simulation
 EXPERIMENT = dataclasses.replace(
     table9_pemf.EXPERIMENT,
-    simulated={
-        **table9_pemf.EXPERIMENT.simulated,
-        "head": {"units": 4},
-        "graph": {"filters": 4, "graph_filters": 4, "temporal_filters": 3},
-    },
+    simulation=dataclasses.replace(
+        SIMULATION,
+        training={
+            **SIMULATION.training,
+            "head": {"units": 4},
+            "graph": {"filters": 4, "graph_filters": 4, "temporal_filters": 3},
+        },
+    ),
 )
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
-    pemf.simulate(
-        folder, layout="pictures", subjects=5, size=(48, 40), landmarks=True,
-        jobs=1, progress=False,
-    )  # fmt: skip
+    simulate(
+        "pemf",
+        folder,
+        layout="pictures",
+        subjects=5,
+        size=(48, 40),
+        landmarks=True,
+        jobs=1,
+        progress=False,
+    )
     return folder
-
-
-@pytest.fixture
-def small_convnext(monkeypatch):
-    module = sys.modules[keras.applications.ConvNeXtTiny.__module__]
-    config = {**module.MODEL_CONFIGS["tiny"]}
-    config.update(depths=[1, 1, 1, 1], projection_dims=[4, 6, 8, 10])
-    monkeypatch.setitem(module.MODEL_CONFIGS, "tiny", config)
 
 
 def test_a_smoke_run_and_its_features_again(
@@ -76,25 +72,22 @@ def test_a_smoke_run_and_its_features_again(
         "STGCN-LSTM, corrected",
     ):
         assert words in text, words
-    again = dataclasses.replace(options, results_dir=str(tmp_path / "second"))
+    second = tmp_path / "second"
+    again = {"results_dir": str(second), "methods": METHODS[:1]}
 
     def never(*_):
         raise AssertionError("features computed again")
 
-    pemf_inputs._kept.clear()
+    pemf_methods._kept.clear()
     monkeypatch.setattr(FeatureExtractor, "clips", never)
-    reproduce(
-        EXPERIMENT,
-        dataclasses.replace(again, methods=METHODS[:1]),
-    )
-    assert (tmp_path / "second" / "table_SIMULATED.md").exists()
+    reproduce(EXPERIMENT, dataclasses.replace(options, **again))
+    assert (second / "table_SIMULATED.md").exists()
 
 
 def test_landmarks_that_nobody_has_are_one_line(raw, tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_PAIN_LANDMARKS", raising=False)
     bare = tmp_path / "bare"
-    bare.mkdir()
-    (bare / "pemf").mkdir()
+    (bare / "pemf").mkdir(parents=True)
     for path in (raw / "pemf").iterdir():
         if path.name != "Landmarks":
             (bare / "pemf" / path.name).symlink_to(path)
@@ -106,6 +99,10 @@ def test_landmarks_that_nobody_has_are_one_line(raw, tmp_path, monkeypatch):
     )
     with pytest.raises(ConfigurationError, match="no landmarks of its own"):
         reproduce(EXPERIMENT, options)
+    source = f"csv:{raw / 'pemf' / 'Landmarks'}"
+    given = dataclasses.replace(options, landmarks=source)
+    prepared = EXPERIMENT.prepare(given, Console(quiet=True))
+    assert [further.config for further in prepared.further] == ["landmarks"]
 
 
 def test_flags_choose_the_backbone():
@@ -117,10 +114,8 @@ def test_flags_choose_the_backbone():
     assert real.backbone == "ConvNeXtXLarge" and not real.relative
     assert real.backbone_weights == "imagenet" and real.batch_size is None
     given = of(backbone="ConvNeXtBase", backbone_weights="file.h5")
-    assert (given.backbone, given.backbone_weights) == (
-        "ConvNeXtBase",
-        "file.h5",
-    )
+    assert given.backbone == "ConvNeXtBase"
+    assert given.backbone_weights == "file.h5"
     assert of(backbone="Large").backbone == "ConvNeXtLarge"
     with pytest.raises(ConfigurationError, match="must be one of ConvNeXt"):
         of(backbone="ResNet")

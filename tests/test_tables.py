@@ -6,21 +6,23 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, strip_timings
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.store import FoldKey, ResultStore
-from keras_pain.reports.render import escape_latex
-from keras_pain.reports.tables import (
-    CSV_COLUMNS,
+from keras_pain.reports.table import (
     ColumnSpec,
     RowSpec,
     TableSpec,
-    strip_timings,
+    escape_latex,
     write_table,
 )
 
 PUBLISHED = ROOT / "reproduce" / "published"
+CSV_COLUMNS = (
+    "method protocol metric class ours ours_sd paper difference n_folds n_seeds"
+    " corpus simulated"
+).split()
 PROTOCOLS = ("as_published", "leak_free")
 COLUMNS = (
     ColumnSpec("Accuracy", "accuracy"),
@@ -111,12 +113,9 @@ def rows_of(text: str) -> list[dict]:
 
 
 def find(rows, method, metric, class_="", protocol="holdout/leak_free"):
-    [row] = [
-        row
-        for row in rows
-        if (row["method"], row["metric"]) == (method, metric)
-        and (row["class"], row["protocol"]) == (class_, protocol)
-    ]
+    wanted = (method, metric, class_, protocol)
+    names = ("method", "metric", "class", "protocol")
+    [row] = [r for r in rows if tuple(r[name] for name in names) == wanted]
     return row
 
 
@@ -125,11 +124,25 @@ def store(tmp_path):
     return ResultStore(tmp_path / "store")
 
 
-def test_cells_are_ours_the_papers_and_the_difference(store, tmp_path):
-    fill(store, holdout_keys())
-    texts = table(SPEC, store, holdout_keys(), tmp_path / "out")
+HEADER, LISTS = ["50% of a_b"], ["subjects/holdout.json"]
+
+
+def whole_table(folder, keys=None, scale=1.0) -> dict:
+    """The files of a whole hold-out table, its folds written in this order."""
+    store = ResultStore(folder / "store")
+    fill(store, keys or holdout_keys(), scale)
+    options = {"header": HEADER, "subject_lists": LISTS}
+    return table(SPEC, store, holdout_keys(), folder / "out", **options)
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    return whole_table(tmp_path_factory.mktemp("table"))
+
+
+def test_cells_are_ours_the_papers_and_the_difference(texts):
     rows = rows_of(texts["csv"])
-    assert tuple(rows[0]) == CSV_COLUMNS
+    assert list(rows[0]) == CSV_COLUMNS
     # ALANet: 0.7 with one seed, 1.0 with the other.
     row = find(rows, "alanet", "pooled_accuracy")
     assert row["ours"] == "0.850000"
@@ -155,28 +168,18 @@ def test_cells_are_ours_the_papers_and_the_difference(store, tmp_path):
     assert any("difference, leak_free" in x and "+0.120" in x for x in lines)
 
 
-def test_json_holds_the_rows_of_the_csv(store, tmp_path):
-    fill(store, holdout_keys())
-    texts = table(
-        SPEC,
-        store,
-        holdout_keys(),
-        tmp_path,
-        subject_lists=["subjects/holdout.json"],
-    )
+def test_json_holds_the_rows_of_the_csv(texts):
     report = json.loads(texts["json"])
     assert len(report["rows"]) == len(rows_of(texts["csv"]))
-    assert list(report["rows"][0]) == list(CSV_COLUMNS)
-    assert report["header"] == ["H"] and report["complete"] is True
+    assert list(report["rows"][0]) == CSV_COLUMNS
+    assert report["header"] == HEADER and report["complete"] is True
     assert report["provenance"] == [ENVIRONMENT]
     assert report["fingerprint"] == "abc"
-    assert report["subject_lists"] == ["subjects/holdout.json"]
+    assert report["subject_lists"] == LISTS
     assert any("0.587" in note for note in report["notes"])
 
 
-def test_training_time_and_its_ratio(store, tmp_path):
-    fill(store, holdout_keys())
-    texts = table(SPEC, store, holdout_keys(), tmp_path)
+def test_training_time_and_its_ratio(texts):
     rows = rows_of(texts["csv"])
     row = find(rows, "alanet", "fit_seconds")
     shown = (row["ours"], row["paper"], row["difference"])
@@ -228,12 +231,8 @@ def test_an_incomplete_row_shows_no_number(store, tmp_path):
     for key in keys[:12]:
         put(store, key)
     texts = table(LOSO, store, [*keys, done], tmp_path)
-    row = find(
-        rows_of(texts["csv"]),
-        "alanet",
-        "pooled_accuracy",
-        protocol="loso/leak_free",
-    )
+    rows = rows_of(texts["csv"])
+    row = find(rows, "alanet", "pooled_accuracy", protocol="loso/leak_free")
     assert (row["ours"], row["ours_sd"]) == ("", "")
     assert row["n_folds"] == "12/30"
     ours = [x for x in texts["md"].splitlines() if x.startswith("| ALANet")]
@@ -271,25 +270,13 @@ def test_a_users_own_method_gets_a_row(store, tmp_path):
     assert "| my.module:mine" in texts["md"]
 
 
-def test_the_same_folds_give_the_same_bytes(tmp_path):
-    texts = []
-    for name, keys in (("a", holdout_keys()), ("b", holdout_keys()[::-1])):
-        store = ResultStore(tmp_path / name / "store")
-        fill(store, keys)
-        out = tmp_path / name / "out"
-        texts.append(table(SPEC, store, holdout_keys(), out))
-        assert table(SPEC, store, holdout_keys(), out) == texts[-1]
-    assert texts[0] == texts[1]
+def test_the_same_folds_give_the_same_bytes(texts, tmp_path):
+    assert whole_table(tmp_path / "a") == texts
+    assert whole_table(tmp_path / "b", holdout_keys()[::-1]) == texts
 
 
-def test_training_times_apart_two_runs_are_equal(tmp_path):
-    texts = []
-    for name, scale in (("a", 1.0), ("b", 3.3)):
-        store = ResultStore(tmp_path / name / "store")
-        fill(store, holdout_keys(), scale)
-        out = tmp_path / name / "out"
-        texts.append(table(SPEC, store, holdout_keys(), out))
-    first, second = texts
+def test_training_times_apart_two_runs_are_equal(texts, tmp_path):
+    first, second = texts, whole_table(tmp_path, scale=3.3)
     for kind in ("md", "tex", "csv", "json"):
         assert first[kind] != second[kind]
         stripped = strip_timings(first[kind])
@@ -315,17 +302,12 @@ def test_simulated_tables_say_so_and_replace_the_others(store, tmp_path):
     assert {p.name for p in out.iterdir()} == real
 
 
-def test_folds_of_another_configuration_are_refused(store, tmp_path):
-    key = FoldKey("loso", "leak_free", "majority", 0, "P01")
-    config = put(store, key)
-    table(LOSO, store, {key: config}, tmp_path)
-    with pytest.raises(ConfigurationError, match="seed: 0 -> 9"):
-        table(LOSO, store, {key: {**config, "seed": 9}}, tmp_path)
-
-
-def test_folds_of_different_data_are_refused(store, tmp_path):
+def test_folds_of_another_configuration_or_data_are_refused(store, tmp_path):
     keys = [FoldKey("loso", "leak_free", "majority", 0, f) for f in "AB"]
-    put(store, keys[0])
+    config = put(store, keys[0])
+    table(LOSO, store, {keys[0]: config}, tmp_path)
+    with pytest.raises(ConfigurationError, match="seed: 0 -> 9"):
+        table(LOSO, store, {keys[0]: {**config, "seed": 9}}, tmp_path)
     put(store, keys[1], config={"dataset": {"fingerprint": "def"}})
     with pytest.raises(ConfigurationError, match="different data"):
         table(LOSO, store, keys, tmp_path)
@@ -355,11 +337,8 @@ def test_a_table_needs_its_baseline():
 # ---- LaTeX ------------------------------------------------------------------
 
 
-def test_latex_is_escaped(store, tmp_path):
-    fill(store, holdout_keys())
-    text = table(SPEC, store, holdout_keys(), tmp_path, header=["50% of a_b"])[
-        "tex"
-    ]
+def test_latex_is_escaped(texts):
+    text = texts["tex"]
     assert r"ours, as\_published" in text
     assert r"0.850 $\pm$ 0.212" in text
     assert r"A note with 100 \% \& \$." in text

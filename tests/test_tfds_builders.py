@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import scipy.io
 import tensorflow_datasets as tfds
+from conftest import dummy
 
-from keras_pain.corpora import emopain, manifest, registry, ui_prmd
+from keras_pain.corpora import base, emopain, manifest, ui_prmd
 from keras_pain.data.prepare import load_recordings, prepare_dataset
 from keras_pain.errors import BadFileError, KerasPainError
 from tfds_builders import corpus_builder
+from tfds_builders.emopain import emopain_dataset_builder
 from tfds_builders.face_builder import FaceBuilder
 from tfds_builders.ui_prmd import download
 
@@ -48,10 +50,6 @@ CONFIGS = [
 ]
 
 
-def dummy(name):
-    return BUILDERS / name / "dummy_data"
-
-
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory):
     """Every config, built from the dummy data."""
@@ -76,11 +74,8 @@ def prepare_fame(raw, tmp_path, **kwargs):
     )
 
 
-# Completeness
-
-
 def test_every_corpus_has_a_builder_and_the_other_way_round():
-    assert FOLDERS == sorted(registry.CORPORA)
+    assert FOLDERS == sorted(base.CORPORA)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
@@ -110,7 +105,7 @@ def test_builder_states_version_notes_access_and_layouts(name):
         assert len({config.name for config in configs}) == len(configs)
         assert all(config.description for config in configs)
     else:
-        layouts = registry.get_corpus(name).LAYOUTS
+        layouts = base.get_corpus(name).LAYOUTS
         assert [config.layout for config in configs] == list(layouts)
         assert [config.name for config in configs] == list(layouts)
     assert builder.DEFAULT_ON_BAD_FILE in ("fail", "skip")
@@ -137,9 +132,6 @@ def test_dummy_data_are_what_the_script_beside_them_invents(name, tmp_path):
             ).read_text()
 
 
-# The datasets
-
-
 @pytest.mark.parametrize("key", CONFIGS, ids="/".join)
 def test_no_subject_is_in_two_splits(datasets, key):
     splits = {}
@@ -152,7 +144,7 @@ def test_no_subject_is_in_two_splits(datasets, key):
 
 @pytest.mark.parametrize("key", CONFIGS, ids="/".join)
 def test_examples_are_the_reader_s_recordings_unchanged(datasets, key):
-    module = registry.get_corpus(key[0])
+    module = base.get_corpus(key[0])
     found = {f.name: f for f in module.find_files(dummy(key[0]), key[1])}
     examples = load_recordings(datasets[key].path, with_joints=True)
     names = [example["recording"] for example in examples]
@@ -168,7 +160,7 @@ def test_examples_are_the_reader_s_recordings_unchanged(datasets, key):
 
 @pytest.mark.parametrize("key", CONFIGS, ids="/".join)
 def test_metadata_say_where_the_dataset_is_from(datasets, key):
-    files = registry.get_corpus(key[0]).find_files(dummy(key[0]), key[1])
+    files = base.get_corpus(key[0]).find_files(dummy(key[0]), key[1])
     info = tfds.builder_from_directory(datasets[key].path).info
     expected = manifest.fingerprint(dummy(key[0]), files)
     assert info.metadata["fingerprint"] == expected
@@ -198,17 +190,12 @@ def test_one_recording_is_read_at_a_time(raw, tmp_path, monkeypatch):
         return read_file(raw_file, **options)
 
     monkeypatch.setattr(emopain, "read_file", counted)
-    builder = builder_module("emopain").Builder(
-        config="fame", data_dir=tmp_path
-    )
+    builder = emopain_dataset_builder.Builder(config="fame", data_dir=tmp_path)
     files = emopain.find_files(raw, "fame")
     examples = builder._generate_examples(raw, files)
     assert reads == []
     for number, (name, _) in enumerate(examples, start=1):
         assert reads[-1] == name and len(reads) == number
-
-
-# Subjects, splits, layouts
 
 
 def test_a_subject_in_two_splits_stops_the_build(tmp_path):
@@ -228,9 +215,7 @@ def test_a_test_split_is_built_where_the_owners_gave_one(tmp_path):
 
 
 def test_a_missing_layout_says_which_are_there(tmp_path):
-    builder = builder_module("emopain").Builder(
-        config="fame", data_dir=tmp_path
-    )
+    builder = emopain_dataset_builder.Builder(config="fame", data_dir=tmp_path)
     with pytest.raises(KerasPainError) as caught:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
@@ -250,9 +235,6 @@ def test_files_beside_the_split_folders_join_the_first_split(tmp_path):
     refused = [f["path"] for f in prepared.report if f["refused"]]
     assert refused == ["C9N.mat"]
     assert len(load_recordings(prepared.path)) == 4
-
-
-# Bad files
 
 
 def test_bad_files_end_the_build_or_are_left_out(raw, tmp_path, monkeypatch):
@@ -276,25 +258,20 @@ def test_on_bad_file_has_two_values(raw, tmp_path, monkeypatch, source):
     kwargs = {"on_bad_file": "ignore"} if source == "argument" else {}
     if source == "environment":
         monkeypatch.setenv(corpus_builder.ON_BAD_FILE_VARIABLE, "ignore")
-    with pytest.raises(KerasPainError, match="fail or skip, got 'ignore'"):
+    with pytest.raises(KerasPainError, match="fail, skip; got 'ignore'"):
         prepare_fame(raw, tmp_path, **kwargs)
 
 
 def test_a_config_can_carry_on_bad_file(raw, tmp_path):
     (raw / "randomised C" / "C1_N.mat").write_bytes(b"not a .mat file")
-    builder = builder_module("emopain").Builder(
-        config=builder_module("emopain").EmopainConfig(
-            name="fame_lenient", layout="fame", on_bad_file="skip"
-        ),
-        data_dir=tmp_path,
+    config = emopain_dataset_builder.EmopainConfig(
+        name="fame_lenient", layout="fame", on_bad_file="skip"
     )
+    builder = emopain_dataset_builder.Builder(config=config, data_dir=tmp_path)
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=raw)
     )
     assert builder.info.splits["full"].num_examples == 2
-
-
-# UI-PRMD's download
 
 
 class _DownloadManager:
@@ -342,9 +319,6 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch, fails):
     assert "--manual_dir" in str(caught.value)
     assert download.HOMEPAGE in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-# The command line
 
 
 def test_tfds_build_makes_every_config(tmp_path):

@@ -8,11 +8,12 @@ import pytest
 
 from keras_pain import cli
 from keras_pain.corpora import unbc_mcmaster as unbc
+from keras_pain.corpora.base import Findings, read_corpus
 from keras_pain.corpora.check import check_layout
-from keras_pain.corpora.faces import pspi
-from keras_pain.corpora.files import read_corpus
-from keras_pain.corpora.unbc_mcmaster.points import check_points
-from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.corpora.unbc_mcmaster.layout import CODED_UNITS
+from keras_pain.corpora.unbc_mcmaster.reader import check_points, pspi
+from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.simulate import simulate
 
 FRAMES = 6
 
@@ -21,7 +22,8 @@ FRAMES = 6
 def made(tmp_path_factory):
     """Two subjects, three sequences, 64 x 48 pixels; not to be changed."""
     out = tmp_path_factory.mktemp("unbc")
-    unbc.simulate(
+    simulate(
+        "unbc_mcmaster",
         *(out,),
         subjects=2,
         sequences=3,
@@ -76,9 +78,6 @@ def refusal(root, **options):
     return caught.value
 
 
-# What a sound sequence holds
-
-
 def test_recording_has_what_the_files_say(root):
     recording, findings = read(root)
     count = len(recording)
@@ -105,14 +104,14 @@ def test_recording_has_what_the_files_say(root):
     assert set(findings) == {"pspi"} and not recording.simulated
 
 
-def test_simulation_keeps_its_own_rules(made, tmp_path):
+def test_simulation_keeps_its_own_rules(made):
     recordings = [r for r, _ in read_corpus("unbc_mcmaster", made)]
     assert len(recordings) == 3
     assert len({r.subject_id for r in recordings}) == 2
     for recording in recordings:
         assert recording.simulated and recording.subject_id in unbc.SUBJECTS
         columns = recording.frame_labels["aus"].T
-        units = dict(zip(unbc.CODED_UNITS, columns, strict=True))
+        units = dict(zip(CODED_UNITS, columns, strict=True))
         np.testing.assert_array_equal(
             recording.frame_labels["pspi"], pspi(units)
         )
@@ -120,24 +119,13 @@ def test_simulation_keeps_its_own_rules(made, tmp_path):
             assert low <= recording.labels[scale] <= high
         points = recording.landmarks
         assert (points > 0).all() and (points < (64, 48)).all()
-    again = tmp_path / "again"
-    options = dict(subjects=2, sequences=3, frames=FRAMES, size=(48, 64))
-    paths = unbc.simulate(again, jobs=1, progress=False, **options)
-    for path in paths[::7]:
-        other = made / path.relative_to(again / "unbc_mcmaster")
-        assert path.read_bytes() == other.read_bytes()
-    with pytest.raises(ConfigurationError, match="other files"):
-        unbc.simulate(again, subjects=1, frames=4, progress=False)
 
 
 def test_reports_follow_pain_and_most_frames_show_none():
-    from keras_pain.corpora.unbc_mcmaster.performance import (
-        cast,
-        felt,
-        perform,
-        sequence_names,
-    )
+    from keras_pain.simulate import unbc_mcmaster as made
 
+    cast, felt, perform = made.draw_people, made.pains_of, made.motion_of
+    sequence_names = made.sequence_names
     scores, vas, peaks = [], [], []
     for person in cast(12, seed=0):
         names = sequence_names(person, 5)
@@ -153,16 +141,13 @@ def test_reports_follow_pain_and_most_frames_show_none():
 
 
 def test_full_scale_is_the_archives():
-    from keras_pain.corpora.unbc_mcmaster import simulator
+    from keras_pain.simulate import unbc_mcmaster
 
-    people = simulator.cast(25, 0)
+    people = unbc_mcmaster.draw_people(25, 0)
     assert tuple(person.name for person in people) == unbc.SUBJECTS
-    counts = simulator._counts(people, simulator.SEQUENCES["full"])
+    counts = unbc_mcmaster._counts(people, unbc_mcmaster.SEQUENCES["full"])
     assert sum(counts) == 200
     assert counts[unbc.SUBJECTS.index("059-fn059")] == 2
-
-
-# Folders
 
 
 def test_doubled_folders_other_case_and_strays_are_read_and_said(root):
@@ -249,14 +234,10 @@ def test_absent_label_trees_leave_labels_unknown(root):
     )
 
 
-# Pictures
-
-
 def test_frames_missing_in_the_middle_keep_their_labels(root):
     expected, _ = read(root)
     image(root, 2).unlink()
     recording, findings = read(root)
-    assert recording.frame_numbers.tolist()[:2] == [1, 3]
     assert len(recording.frames()) == len(expected) - 1
     np.testing.assert_array_equal(
         recording.landmarks, np.delete(expected.landmarks, 1, axis=0)
@@ -265,7 +246,7 @@ def test_frames_missing_in_the_middle_keep_their_labels(root):
     assert "frame: 2" in findings["labels_without_frame"].detail
 
 
-def test_grey_and_four_channel_pictures_become_rgb(root):
+def test_grey_four_channel_and_dark_pictures(root):
     first = cv2.imread(str(image(root, 1)))
     opaque = np.dstack([first, np.full(first.shape[:2], 200, np.uint8)])
     cv2.imwrite(str(image(root, 1)), opaque)
@@ -275,11 +256,13 @@ def test_grey_and_four_channel_pictures_become_rgb(root):
     np.testing.assert_array_equal(frames[0], first[..., ::-1])
     assert frames[1].shape == first.shape
     assert findings["channels"].action == "repaired"
-    rules = [f.detail for f in recording.findings if f.rule == "channels"]
-    assert len(rules) == 2 and "RGBA" in " ".join(rules)
-
-
-def test_dark_frames_are_noted_and_kept(root):
+    (raw_file,) = unbc.find_files(root)
+    details = [
+        finding.detail
+        for finding in unbc.read_file(raw_file)[1]
+        if finding.rule == "channels"
+    ]
+    assert len(details) == 2 and "RGBA" in " ".join(details)
     cv2.imwrite(str(image(root, 3)), np.full((48, 64, 3), 4, np.uint8))
     recording, findings = read(root)
     assert "1 of" in findings["dark_frames"].detail
@@ -326,9 +309,6 @@ def test_one_frame_or_none_is_refused(root):
     assert refusal(root).rule == "no_pictures"
 
 
-# Labels
-
-
 def test_pspi_that_the_action_units_contradict_is_reported(root):
     label(root, "Frame_Labels/FACS", 2).write_text(
         "  4.0000000e+00 3.0000000e+00 0 0\n 4.3000000e+01 1.0 0 0\n"
@@ -353,7 +333,7 @@ def test_action_units_in_two_or_four_columns(root):
     assert path.name in findings["wrong_count"].detail
 
 
-def test_empty_label_files_leave_labels_unknown(root):
+def test_empty_label_files_and_decimal_commas(root):
     label(root, "Frame_Labels/PSPI", 2).write_text("\n")
     next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_bytes(b"")
     recording, findings = read(root)
@@ -361,9 +341,6 @@ def test_empty_label_files_leave_labels_unknown(root):
     assert np.isfinite(recording.frame_labels["pspi"][0])
     assert np.isnan(recording.labels["vas"])
     assert findings["empty_label"].detail.startswith("2 label files")
-
-
-def test_decimal_commas_are_repaired_and_said(root):
     next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_text("3,0000000e+00")
     recording, findings = read(root)
     assert recording.labels["vas"] == 3
@@ -373,13 +350,9 @@ def test_decimal_commas_are_repaired_and_said(root):
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
-        ("1.0 2.0", "wrong_count"),
-        ("17", "label_range"),
-        ("-1", "label_range"),
-        ("high", "not_numbers"),
-        ("nan", "not_numbers"),
-        ("3,000,1", "not_numbers"),
-        ("\u00bd", "not_numbers"),
+        *(("1.0 2.0", "wrong_count"), ("17", "label_range")),
+        *(("-1", "label_range"), ("high", "not_numbers")),
+        *((text, "not_numbers") for text in ("nan", "3,000,1", "\u00bd")),
     ],
 )
 def test_labels_that_are_no_label_are_refused_by_name(root, text, rule):
@@ -394,17 +367,18 @@ def test_odd_labels_that_no_table_needs_are_unknown(root):
         next(root.glob(f"Sequence_Labels/{scale}/*/*.txt")).write_text(text)
     path = label(root, "AAM_landmarks", 3)
     path.write_text(path.read_text().replace("0", "O"))
-    recording, findings = read(root)
+    (raw_file,) = unbc.find_files(root)
+    recording, findings = unbc.read_file(raw_file)
     labels = recording.labels
     assert np.isfinite(labels["vas"])
     assert np.isnan([labels[scale] for scale in ("aff", "opr", "sen")]).all()
-    said = "; ".join(finding.detail for finding in recording.findings)
+    said = "; ".join(finding.detail for finding in findings)
     assert "AFF file: holds 16, not 0 to 15; unknown" in said
     assert "OPR file: holds 2 numbers, not one; unknown" in said
     assert "SEN file: line 1 is 'strong', no numbers; unknown" in said
     assert np.isnan(recording.landmarks[2]).all()
     assert np.isfinite(np.delete(recording.landmarks, 2, axis=0)).all()
-    assert "frames 3" in findings["landmark_count"].detail
+    assert "1 landmark files" in said and "frames 3" in said
     next(root.glob("Sequence_Labels/VAS/*/*.txt")).write_text("11")
     assert refusal(root).rule == "label_range"
 
@@ -445,11 +419,9 @@ def test_landmarks_off_the_picture_or_upside_down_are_noted(made):
         (points + 500, "landmarks_outside"),
         (points * (1, -1) + (0, 48), "landmarks_upside_down"),
     ):
-        _, findings = check_points(spoiled, (48, 64))
-        assert [finding.rule for finding in findings] == [rule]
-
-
-# The command
+        found = Findings()
+        check_points(found, spoiled, (48, 64))
+        assert [finding.rule for finding in found] == [rule]
 
 
 def test_simulate_and_check(tmp_path, capsys):

@@ -5,10 +5,10 @@ import pytest
 from fake_recordings import make_recording
 
 from keras_pain.data import labels
-from keras_pain.data.segments import activity_segments
 from keras_pain.data.windows import (
     CHANNEL_NAMES,
     activity_instances,
+    activity_segments,
     sliding_windows,
     whole_recordings,
 )
@@ -20,29 +20,21 @@ def runs(*pairs):
     return np.concatenate([np.full(n, v) for v, n in pairs])
 
 
-def test_flicker_joins_the_run_before_it():
-    activity = runs((1, 100), (0, 1), (1, 50), (3, 12), (2, 80))
-    starts, stops, values = activity_segments(activity)
-    assert values.tolist() == [1, 2]
-    assert starts.tolist() == [0, 163] and stops.tolist() == [163, 243]
-
-
-def test_flicker_at_the_start_joins_the_run_after_it():
-    starts, _, values = activity_segments(runs((5, 3), (1, 40)))
-    assert starts.tolist() == [0] and values.tolist() == [1]
-
-
-def test_flicker_zero_keeps_every_run():
-    _, _, values = activity_segments(
-        runs((1, 9), (0, 1), (1, 9)), max_flicker=0
-    )
-    assert values.tolist() == [1, 0, 1]
-
-
-def test_recording_of_flicker_only_is_one_segment():
-    starts, stops, values = activity_segments(runs((1, 5), (2, 6), (3, 2)))
-    assert (starts.tolist(), stops.tolist()) == ([0], [13])
-    assert values.tolist() == [2]
+@pytest.mark.parametrize(
+    "activity, most, starts, values",
+    [
+        # It joins the run before it, at the start the one after it.
+        ([(1, 100), (0, 1), (1, 50), (3, 12), (2, 80)], 12, [0, 163], [1, 2]),
+        ([(5, 3), (1, 40)], 12, [0], [1]),
+        ([(1, 9), (0, 1), (1, 9)], 0, [0, 9, 10], [1, 0, 1]),
+        ([(1, 5), (2, 6), (3, 2)], 12, [0], [2]),
+    ],
+)
+def test_flicker_joins_another_run(activity, most, starts, values):
+    activity = runs(*activity)
+    found = activity_segments(activity, max_flicker=most)
+    stops = [*starts[1:], len(activity)]
+    assert [array.tolist() for array in found] == [starts, stops, values]
 
 
 def reference_windows(recording, length, step, padding):
@@ -105,15 +97,12 @@ def test_channel_names_and_ids():
     assert len(set(windows.window_id)) == len(windows)
 
 
-def test_chosen_activities_only():
+def test_chosen_activities_and_known_labels_only():
     activity = runs((0, 300), (3, 300), (8, 300))
     windows = sliding_windows(
         [make_recording(activity=activity)], activities=[3]
     )
     assert set(windows.activity) == {3}
-
-
-def test_unknown_labels_are_left_out():
     protective = runs((0, 500), (-1, 500))
     windows = sliding_windows([make_recording(protective=protective)])
     assert windows.start.max() + 180 <= 500
@@ -171,7 +160,7 @@ def test_rules_that_need_raters_say_so():
     del recording["raters"]
     with pytest.raises(ConfigurationError, match="merged_majority"):
         sliding_windows([recording], label_rule="papers")
-    with pytest.raises(ConfigurationError, match="unknown"):
+    with pytest.raises(ConfigurationError, match="label rule must be"):
         sliding_windows([recording], label_rule="nonsense")
 
 
@@ -207,13 +196,17 @@ def test_all_windows_too_short_is_one_clear_line():
     assert len(sliding_windows([short])) == 2  # zero padded
 
 
-def test_settings_out_of_range():
-    with pytest.raises(ConfigurationError, match="positive"):
-        sliding_windows([make_recording()], step=0)
-    with pytest.raises(ConfigurationError, match="padding"):
-        sliding_windows([make_recording()], padding="mirror")
-    with pytest.raises(ConfigurationError, match="fit"):
-        activity_instances([make_recording()], fit="crop")
+@pytest.mark.parametrize(
+    "cut, setting",
+    [
+        (sliding_windows, {"step": 0}),
+        (sliding_windows, {"padding": "mirror"}),
+        (activity_instances, {"fit": "crop"}),
+    ],
+)
+def test_settings_out_of_range(cut, setting):
+    with pytest.raises(ConfigurationError, match=next(iter(setting))):
+        cut([make_recording()], **setting)
 
 
 def test_whole_recordings_carry_one_label():

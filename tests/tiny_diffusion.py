@@ -24,21 +24,22 @@ def save_tiny_pipeline(folder):
         merges=[],
         model_max_length=77,
     )
+    small = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_attention_heads": 2,
+    }
     text = transformers.CLIPTextConfig(
+        **small,
         vocab_size=len(words),
-        hidden_size=16,
-        intermediate_size=16,
-        num_attention_heads=2,
         num_hidden_layers=1,
         bos_token_id=len(words) - 2,
         eos_token_id=len(words) - 1,
         pad_token_id=len(words) - 1,
     )
     depth = transformers.DPTConfig(
-        hidden_size=16,
+        **small,
         num_hidden_layers=4,
-        num_attention_heads=2,
-        intermediate_size=16,
         image_size=32,
         patch_size=16,
         backbone_out_indices=[0, 1, 2, 3],

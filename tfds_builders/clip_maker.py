@@ -5,52 +5,62 @@ own process; finished clips are kept, and a build that was broken off goes on
 from them.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import pathlib
+import zipfile
 from typing import Any
 
 import cv2
 import numpy as np
 
-from keras_pain.corpora import manifest, registry
-from keras_pain.corpora.files import FileReport, Finding, RawFile
-from keras_pain.corpora.video import VideoRecording
+from keras_pain.corpora import manifest
+from keras_pain.corpora.base import (
+    LEAVE_OUT,
+    FileReport,
+    Finding,
+    RawFile,
+    get_corpus,
+)
 from keras_pain.errors import BadFileError, KerasPainError
-from keras_pain.signals.faces.clip import (
+from keras_pain.io import npz_bytes, sha256_of, write_file
+from keras_pain.signals.faces import (
+    FaceDetector,
     NoFaceError,
     face_clip,
     landmark_boxes,
+    to_crop,
 )
-from keras_pain.signals.faces.crop import to_crop
-from keras_pain.signals.faces.detect import FaceDetector
-from keras_pain.signals.landmarks.clip import landmark_clip
-from keras_pain.signals.landmarks.sources import open_source
-from tfds_builders import clip_cache
+from keras_pain.signals.landmarks import LandmarkSource, landmark_clip
 
 # Counts up whenever the same clip and settings give another example.
-_FORMAT = 2
-_LEAVE_OUT = "leave it out with --on_bad_file=skip"
+_FORMAT = 3
+# What NumPy raises at a damaged file.
+_DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+_CACHE_CURE = (
+    "free space or choose another --data_dir; finished clips that are there "
+    "will not be made again"
+)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(kw_only=True)
 class ClipSettings:
     """What an example is made of.
 
     Args:
         content: `"faces"`: the face, found and cut out; `"frames"`: whole
-            frames, squeezed into a square; `"landmarks"`: no pictures, 68
-            points.
+            frames, squeezed into a square; `"landmarks"`: 68 points alone.
         size: Pixels a side of a picture.
         margin: What is left around a face, in sides of its box.
         quality: Of the JPEG pictures, 1 to 100.
-        every: Look for the face in every so many frames.
-        num_frames: Keep so many frames from the first; clips that have fewer
-            are refused. None keeps all of any number.
+        every: Look for the face in every so many frames; its place in between
+            is interpolated.
+        num_frames: Keep so many frames from the first, refuse shorter clips;
+            None keeps all.
         landmarks: Where 68 points come from: `csv:FOLDER`, `tflite:FILE` or
             `dlib:FILE`; empty where they are not asked for.
     """
@@ -61,7 +71,7 @@ class ClipSettings:
     quality: int = 95
     every: int = 1
     num_frames: int | None = None
-    landmarks: str = ""
+    landmarks: str | None = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +96,7 @@ class ClipJob:
         settings = dataclasses.asdict(self.settings)
         facts = [
             *(_FORMAT, self.corpus, self.raw_file.name, settings),
+            self.raw_file.simulated,
             manifest.fingerprint(self.raw_file.path.parent, [self.raw_file]),
             # Labels may be in tables that many clips share.
             repr(sorted(self.raw_file.info.items())),
@@ -100,30 +111,72 @@ class ClipJob:
 def finished(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     """The example of a clip, made where no earlier build has made it.
 
-    Args:
-        job: The clip.
-
-    Returns:
-        The example, or None where the clip is refused; and its report.
+    Returns the example, None where the clip is refused, and its report.
     """
-    kept = clip_cache.load(job.path)
+    kept = load(job.path)
     if kept is None:
         kept = make(job)
-        clip_cache.save(job.path, *kept)
+        write_file(job.path, _packed(*kept), _CACHE_CURE)
     return kept
 
 
+def _packed(example, report):
+    """A finished clip as an .npz file; texts and numbers are in its notes."""
+    notes = {"report": report, "refused": example is None, "plain": {}}
+    arrays = {}
+    for name, value in (example or {}).items():
+        if name == "frames":
+            notes["sizes"] = [len(picture) for picture in value]
+            arrays["pictures"] = np.frombuffer(b"".join(value), np.uint8)
+        elif isinstance(value, np.ndarray):
+            arrays[f"array_{name}"] = value
+        else:
+            notes["plain"][name] = value
+    arrays["notes"] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
+    return npz_bytes(arrays)
+
+
+def load(
+    path: pathlib.Path,
+) -> tuple[dict[str, Any] | None, dict[str, Any]] | None:
+    """Example and report of a finished clip; None where it is damaged."""
+    with contextlib.suppress(*_DAMAGED), np.load(path) as arrays:
+        notes = json.loads(arrays["notes"].tobytes())
+        example = notes["plain"] | {
+            name.removeprefix("array_"): arrays[name]
+            for name in arrays.files
+            if name.startswith("array_")
+        }
+        if "sizes" in notes:
+            ends = np.cumsum(notes["sizes"])
+            pictures = np.split(arrays["pictures"], ends[:-1])
+            example["frames"] = [part.tobytes() for part in pictures]
+        return None if notes["refused"] else example, notes["report"]
+    return None
+
+
+def load_report(path: pathlib.Path) -> dict[str, Any] | None:
+    """The report of a finished clip, without its pictures."""
+    with contextlib.suppress(*_DAMAGED), np.load(path) as arrays:
+        return json.loads(arrays["notes"].tobytes())["report"]
+    return None
+
+
+def remove(paths: list[pathlib.Path]) -> None:
+    """Deletes finished clips, and the three folders above that are empty."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+    for level in range(3):
+        for folder in {path.parents[level] for path in paths}:
+            with contextlib.suppress(OSError):  # other clips are there
+                folder.rmdir()
+
+
 def make(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Makes the example of a clip.
-
-    Args:
-        job: The clip.
-
-    Returns:
-        As for `finished`.
-    """
+    """Makes the example and the report of a clip, see `finished`."""
     raw_file = job.raw_file
-    corpus = registry.get_corpus(job.corpus)
+    corpus = get_corpus(job.corpus)
     counts: dict[str, int] = {}
     try:
         recording, findings = corpus.read_file(raw_file)
@@ -138,9 +191,7 @@ def make(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     return example, report | {"faces": counts}
 
 
-def _example(
-    raw_file: RawFile, recording: VideoRecording, settings: ClipSettings
-) -> tuple[dict[str, Any], dict[str, int], list[Finding]]:
+def _example(raw_file, recording, settings):
     frames = recording.frames()
     keep, findings = _frames_to_keep(raw_file, len(frames), settings)
     frames = frames[:keep]
@@ -152,12 +203,15 @@ def _example(
         **{k: v[:keep] for k, v in recording.frame_labels.items()},
     }
     if settings.content == "frames":
-        pictures, counts = [_squeezed(f, settings.size) for f in frames], {}
+        shape, counts = (settings.size, settings.size), {}
+        pictures = [
+            cv2.resize(frame, shape, interpolation=cv2.INTER_AREA)
+            for frame in frames
+        ]
         found = np.ones(keep, bool)
         example |= {"found": found, "source": np.zeros(keep, np.uint8)}
     else:
-        landmarks = recording.landmarks
-        fallback = None
+        landmarks, fallback = recording.landmarks, None
         if landmarks is not None:
             landmarks = landmarks[:keep]
             fallback = landmark_boxes(landmarks)
@@ -185,20 +239,18 @@ def _example(
     return example, counts, findings
 
 
-def _frames_to_keep(raw_file, count: int, settings: ClipSettings):
+def _frames_to_keep(raw_file, count, settings):
     wanted = settings.num_frames
     if wanted is None or count == wanted:
         return count, []
     if count < wanted:
         problem = f"has {count} frames, fewer than {wanted}"
-        raise BadFileError(
-            raw_file.path, problem, _LEAVE_OUT, rule="too_few_frames"
-        )
+        raise BadFileError(raw_file.path, problem, LEAVE_OUT, "too_few_frames")
     detail = f"{count} frames; the first {wanted} are kept"
     return wanted, [Finding("frames_cut", "repaired", detail)]
 
 
-def _face(raw_file, frames, fallback, settings: ClipSettings):
+def _face(raw_file, frames, fallback, settings):
     try:
         return face_clip(
             frames,
@@ -210,11 +262,11 @@ def _face(raw_file, frames, fallback, settings: ClipSettings):
         )
     except NoFaceError as error:
         raise BadFileError(
-            raw_file.path, error.problem, _LEAVE_OUT, rule="no_face"
+            raw_file.path, error.problem, LEAVE_OUT, rule="no_face"
         ) from error
 
 
-def _points(raw_file, frames, clip, settings: ClipSettings) -> dict[str, Any]:
+def _points(raw_file, frames, clip, settings):
     boxes = None if clip is None else clip.boxes
     try:
         points = landmark_clip(
@@ -224,51 +276,33 @@ def _points(raw_file, frames, clip, settings: ClipSettings) -> dict[str, Any]:
         raise
     except KerasPainError as error:
         raise BadFileError(
-            raw_file.path, str(error), _LEAVE_OUT, rule="no_landmarks"
+            raw_file.path, str(error), LEAVE_OUT, rule="no_landmarks"
         ) from error
     source = np.where(points.found, 0, 1).astype(np.uint8)
-    return {
-        "landmarks": points.points,
-        "found": points.found,
-        "source": source,
-    }
+    return {"landmarks": points.points, "found": points.found, "source": source}
 
 
 @functools.cache  # one for each process
-def _detector() -> FaceDetector:
+def _detector():
     return FaceDetector()
 
 
 @functools.cache
 def _source(text: str):
-    return open_source(text)
+    return LandmarkSource(text)
 
 
-def _landmarks_fingerprint(text: str, name: str) -> str:
+def _landmarks_fingerprint(text, name):
     """What the points depend on beside the clip: a file, or a model."""
-    if not text:
-        return ""
     kind, _, path = text.partition(":")
     file = pathlib.Path(path, f"{name}.csv") if kind == "csv" else path
-    return _digest(os.fspath(file))
-
-
-def _digest(path: str) -> str:
     try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:  # its reader says what is missing
+        return sha256_of(file)
+    except OSError:  # there is none, or its reader says what is missing
         return ""
 
 
-def _squeezed(frame: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA)
-
-
-def _jpeg(picture: np.ndarray, quality: int) -> bytes:
-    _, coded = cv2.imencode(
-        ".jpg",
-        cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-        [cv2.IMWRITE_JPEG_QUALITY, quality],
-    )
-    return coded.tobytes()
+def _jpeg(picture, quality):
+    picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", picture, options)[1].tobytes()

@@ -7,7 +7,8 @@ protocol, not to a dataset. One recording is held in memory at a time.
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator
+import types
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +16,11 @@ import rich.console
 import rich.table
 import tensorflow_datasets as tfds
 
-from keras_pain.corpora import files as corpus_files
-from keras_pain.corpora import manifest, registry
-from keras_pain.corpora.recording import Recording
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.corpora import base, manifest
+from keras_pain.errors import (
+    KerasPainError,
+    check_choice,
+)
 
 ON_BAD_FILE_VARIABLE = "KERAS_PAIN_ON_BAD_FILE"
 # Order of the owners' splits; recordings of a release that has none are
@@ -42,27 +44,19 @@ class CorpusConfig(tfds.core.BuilderConfig):
     on_bad_file: str | None = None
 
 
-def signal(*shape: int) -> tfds.features.Tensor:
-    """A feature of T frames, stored as raw bytes (lists are ten times slower).
+def _frames(shape, dtype, encoding):
+    shape = (None, *shape)
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding)
 
-    Args:
-        *shape: Shape of one frame.
-    """
-    return tfds.features.Tensor(
-        shape=(None, *shape), dtype=np.float32, encoding="bytes"
-    )
+
+def signal(*shape: int) -> tfds.features.Tensor:
+    """Frames of a shape, stored as raw bytes (lists are ten times slower)."""
+    return _frames(shape, np.float32, "bytes")
 
 
 def labels(dtype: type, *shape: int) -> tfds.features.Tensor:
-    """Labels of T frames; they hardly change, so that zlib shrinks them.
-
-    Args:
-        dtype: An integer type.
-        *shape: Shape of one frame.
-    """
-    return tfds.features.Tensor(
-        shape=(None, *shape), dtype=dtype, encoding="zlib"
-    )
+    """Labels of frames; they hardly change, so that zlib shrinks them."""
+    return _frames(shape, dtype, "zlib")
 
 
 class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -71,33 +65,29 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     A subclass names its `CORPUS` and gives `_info`, `_example` and, where the
     raw files may come from elsewhere than the manual directory, `_raw_folder`.
 
-    `on_bad_file`, set on an instance, comes before its config's.
+    `on_bad_file` and `given`, set on an instance, come before its config's.
     """
 
     CORPUS: ClassVar[str]
     DEFAULT_ON_BAD_FILE: ClassVar[str] = "fail"
     on_bad_file: str | None = None
+    given: Mapping[str, str | None] = types.MappingProxyType({})
 
     @classmethod
     def config_for(cls, root: str | os.PathLike, layout: str | None) -> str:
-        """Name of the config that a user means.
+        """Name of the config that a user means by a layout, or by None.
 
-        Args:
-            root: Folder of the raw files.
-            layout: What the user asked for; None leaves it to us.
-
-        Raises:
-            ConfigurationError: There is none of this name.
-            KerasPainError: The folder holds no layout, or several.
+        Raises ConfigurationError where there is none of this name, and
+        KerasPainError where the folder holds no layout, or several.
         """
-        corpus = registry.get_corpus(cls.CORPUS)
-        return corpus_files.resolve_layout(corpus, root, layout)
+        corpus = base.get_corpus(cls.CORPUS)
+        return base.resolve_layout(corpus, root, layout)
 
-    def _example(self, recording: Recording) -> dict[str, Any]:
+    def _example(self, recording):
         """The features of a recording."""
         raise NotImplementedError
 
-    def _raw_folder(self, dl_manager: tfds.download.DownloadManager) -> str:
+    def _raw_folder(self, dl_manager):
         """Folder of the raw files."""
         return os.fspath(dl_manager.manual_dir)
 
@@ -105,13 +95,11 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """What the user said about reading the files, as texts."""
         return {}
 
-    def _read_options(self) -> dict[str, Any]:
+    def _read_options(self):
         """`options` as arguments of the corpus' `read_file`."""
         return dict(self.options())
 
-    def _make_info(
-        self, features: dict[str, Any], homepage: str
-    ) -> tfds.core.DatasetInfo:
+    def _make_info(self, features, homepage):
         """The dataset's info, with metadata that the build fills in."""
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
@@ -127,11 +115,9 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ),
         )
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+    def _split_generators(self, dl_manager):
         root = self._raw_folder(dl_manager)
-        found = self._find_files(root)
+        found = self.find_raw_files(root)
         groups = group_by_split(found)
         check_subjects(root, groups)
         # An earlier build with this instance may have failed half way.
@@ -147,28 +133,17 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             for split, files in groups.items()
         }
 
-    def find_raw_files(
-        self, root: str | os.PathLike
-    ) -> list[corpus_files.RawFile]:
+    def find_raw_files(self, root: str | os.PathLike) -> list[base.RawFile]:
         """The raw files that this config would be built from.
 
-        Args:
-            root: Folder that the user gave.
-
-        Raises:
-            KerasPainError: There are none.
+        Raises KerasPainError where there are none.
         """
-        return self._find_files(root)
-
-    def _find_files(self, root: str) -> list[corpus_files.RawFile]:
-        corpus = registry.get_corpus(self.CORPUS)
+        corpus = base.get_corpus(self.CORPUS)
         return corpus.find_files(root, self.builder_config.layout)
 
-    def _generate_examples(
-        self, root: str, files: list[corpus_files.RawFile]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, root, files):
         metadata = self.info.metadata
-        for recording, report in corpus_files.read_corpus(
+        for recording, report in base.read_corpus(
             self.CORPUS,
             root,
             self.builder_config.layout,
@@ -190,46 +165,34 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             or os.environ.get(ON_BAD_FILE_VARIABLE)
             or self.DEFAULT_ON_BAD_FILE
         )
-        if choice not in corpus_files.ON_BAD_FILE:
-            raise ConfigurationError(
-                f"on_bad_file ({ON_BAD_FILE_VARIABLE} in the environment) must "
-                f"be fail or skip, got {choice!r}"
-            )
+        name = f"on_bad_file ({ON_BAD_FILE_VARIABLE} in the environment)"
+        check_choice(name, choice, base.ON_BAD_FILE)
         return choice
 
-    def _download_and_prepare(self, *args, **kwargs) -> None:
+    def _download_and_prepare(self, *args, **kwargs):
         # The step of TFDS that runs only where there is something to build.
         super()._download_and_prepare(*args, **kwargs)
         print_summary(self.info.full_name, self.info.metadata)
 
 
-def group_by_split(
-    files: list[corpus_files.RawFile],
-) -> dict[str, list[corpus_files.RawFile]]:
-    """Files by TFDS split, in the order of `SPLITS`.
+def group_by_split(files: list[base.RawFile]) -> dict[str, list[base.RawFile]]:
+    """Files of one layout by TFDS split, in the order of `SPLITS`.
 
-    Args:
-        files: Files of one layout. One that lies beside the split folders,
-            which its corpus refuses, goes to the first split, to be reported
-            there.
+    One that lies beside the split folders, which its corpus refuses, goes to
+    the first split, to be reported there.
     """
     named = [split for split in SPLITS if any(f.split == split for f in files)]
     groups = {split: [] for split in named or SPLITS[:1]}
     for file in files:
-        groups[file.split if file.split in groups else next(iter(groups))] += [
-            file
-        ]
+        split = file.split if file.split in groups else next(iter(groups))
+        groups[split].append(file)
     return groups
 
 
-def check_subjects(
-    root: str, groups: dict[str, list[corpus_files.RawFile]]
-) -> None:
+def check_subjects(root: str, groups: dict[str, list[base.RawFile]]) -> None:
     """Raises KerasPainError where a participant is in two splits.
 
-    Args:
-        root: Folder of the raw files, for the message.
-        groups: Files by split; those refused by name do not count.
+    Files that are refused by name do not count.
     """
     split_of: dict[str, str] = {}
     for split, files in groups.items():
@@ -247,12 +210,7 @@ def check_subjects(
 
 
 def print_summary(name: str, metadata: dict[str, Any]) -> None:
-    """Prints how many files were read, and what was done to them.
-
-    Args:
-        name: Name of the dataset.
-        metadata: `report`, `simulated` and `fingerprint` of the dataset.
-    """
+    """Prints how many files were read, and what was done to them."""
     report = metadata["report"]
     rules: dict[tuple[str, str], list[str]] = {}
     for file in report:

@@ -18,11 +18,10 @@ import rich.console
 import rich.progress
 import tensorflow_datasets as tfds
 
-from keras_pain.corpora import registry
-from keras_pain.corpora.files import RawFile
+from keras_pain.corpora.base import RawFile, get_corpus
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from tfds_builders import clip_cache
-from tfds_builders.clip_maker import ClipJob, ClipSettings, finished
+from tfds_builders import clip_maker
+from tfds_builders.clip_maker import ClipJob, ClipSettings
 from tfds_builders.corpus_builder import (
     CorpusBuilder,
     CorpusConfig,
@@ -35,28 +34,14 @@ _CACHE = "keras_pain_clips"
 
 
 @dataclasses.dataclass(kw_only=True)
-class FaceConfig(CorpusConfig):
+class FaceConfig(CorpusConfig, ClipSettings):
     """How clips are turned into examples.
 
     Args:
         layout: Layout of the raw files; empty finds out which one is there.
-        content: `"faces"`, `"frames"` or `"landmarks"`.
-        size: Pixels a side of a picture.
-        margin: What is left around a face on each side, in sides of its box.
-        quality: Of the JPEG pictures, 1 to 100.
-        every: Look for the face in every so many frames; its place in between
-            is interpolated.
-        num_frames: Keep the first so many frames and refuse shorter clips;
-            None keeps all.
     """
 
     layout: str = ""
-    content: str = "faces"
-    size: int = 224
-    margin: float = 0.1
-    quality: int = 95
-    every: int = 1
-    num_frames: int | None = None
 
     def __post_init__(self):
         if not (
@@ -74,11 +59,7 @@ class FaceConfig(CorpusConfig):
 
 
 def size_configs(what: str) -> list[FaceConfig]:
-    """A config for each size of crop; the first is the default.
-
-    Args:
-        what: What a clip is, for the description.
-    """
+    """A config for each size of crop; `what` describes a clip."""
     return [
         FaceConfig(
             name=f"c{size}",
@@ -92,8 +73,7 @@ def size_configs(what: str) -> list[FaceConfig]:
 class FaceBuilder(CorpusBuilder, skip_registration=True):
     """Builds one corpus of face video.
 
-    A subclass names its `CORPUS`, `HOMEPAGE` and `LABELS`, those of a whole
-    clip; `more_features` may add to them.
+    A subclass names its `CORPUS`, `HOMEPAGE` and a clip's `LABELS`.
     """
 
     # A build of a day does not end because one clip of thousands has no face.
@@ -118,7 +98,7 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
         """Features that only this corpus has."""
         return {}
 
-    def _info(self) -> tfds.core.DatasetInfo:
+    def _info(self):
         config = self.builder_config
         features = {
             "name": tfds.features.Text(),
@@ -137,8 +117,7 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
         else:
             features["frames"] = tfds.features.Sequence(
                 tfds.features.Image(
-                    shape=(config.size, config.size, 3),
-                    encoding_format="jpeg",
+                    shape=(config.size, config.size, 3), encoding_format="jpeg"
                 )
             )
         if config.content == "faces":
@@ -146,27 +125,21 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
         return self._make_info(features, homepage=self.HOMEPAGE)
 
     def settings(self, root: str | os.PathLike) -> ClipSettings:
-        """How clips are turned into examples.
-
-        Args:
-            root: Folder of the raw files.
-        """
+        """How clips in the folder `root` are turned into examples."""
         names = [field.name for field in dataclasses.fields(ClipSettings)]
         config = self.builder_config
-        return ClipSettings(
-            **{n: getattr(config, n) for n in names if hasattr(config, n)}
-        )
+        return ClipSettings(**{name: getattr(config, name) for name in names})
 
     def options(self) -> dict[str, str]:
         names = ("content", "size", "margin", "quality", "every", "num_frames")
         return {name: str(getattr(self.builder_config, name)) for name in names}
 
-    def _find_files(self, root: str | os.PathLike) -> list[RawFile]:
-        corpus = registry.get_corpus(self.CORPUS)
+    def find_raw_files(self, root: str | os.PathLike) -> list[RawFile]:
+        corpus = get_corpus(self.CORPUS)
         layout = self.builder_config.layout or corpus.detect_layout(root)
         return corpus.find_files(root, layout)
 
-    def _jobs(self, root, files: Sequence[RawFile]) -> list[ClipJob]:
+    def _jobs(self, root, files):
         cache = pathlib.Path(self._data_dir_root, _CACHE, self.CORPUS)
         settings = self.settings(root)
         return [
@@ -190,7 +163,7 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
             | beam.FlatMap(examples_of, names=names, fail=fail)
         )
 
-    def _one_by_one(self, jobs, names, fail) -> Iterator[tuple[str, dict]]:
+    def _one_by_one(self, jobs, names, fail):
         for job in rich.progress.track(
             jobs,
             description=f"{self.info.full_name}",
@@ -200,7 +173,7 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
             yield from examples_of(job, names, fail)
         self._finish_reports()  # TFDS cannot write a split without examples
 
-    def _download_and_prepare(self, dl_manager, download_config) -> None:
+    def _download_and_prepare(self, dl_manager, download_config):
         self._all_jobs: list[ClipJob] = []
         self._with_beam = bool(
             download_config.beam_options or download_config.beam_runner
@@ -214,24 +187,20 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
             raise
         except Exception as error:
             # Beam hides what a worker raised in pages of its own.
-            self._raise_refusal(error)
+            refused = [r for r in self._reports() if r["refused"]]
+            fail = self.resolved_on_bad_file() == "fail"
+            if refused and (fail or len(refused) == len(self._all_jobs)):
+                raise _refusal(self._all_jobs, refused[0]) from error
             raise
         self._finish_reports()
-        clip_cache.remove([job.path for job in self._all_jobs])
+        clip_maker.remove([job.path for job in self._all_jobs])
         print_summary(self.info.full_name, self.info.metadata)
 
-    def _reports(self) -> list[dict[str, Any]]:
-        reports = [clip_cache.load_report(job.path) for job in self._all_jobs]
+    def _reports(self):
+        reports = [clip_maker.load_report(job.path) for job in self._all_jobs]
         return [dict(report) for report in reports if report]
 
-    def _raise_refusal(self, error: Exception) -> None:
-        reports = self._reports()
-        refused = [report for report in reports if report["refused"]]
-        fail = self.resolved_on_bad_file() == "fail"
-        if refused and (fail or len(refused) == len(self._all_jobs)):
-            _refuse(self._all_jobs, refused[0], error)
-
-    def _finish_reports(self) -> None:
+    def _finish_reports(self):
         """Gathers what workers found, which may run on other machines."""
         reports = self._reports()
         rates = [r.pop("frame_rate", None) for r in reports]
@@ -241,44 +210,36 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
             frame_rate=next((rate for rate in rates if rate), None),
         )
         if reports and all(report["refused"] for report in reports):
-            first = _problem(reports[0])
+            detail = _refused_finding(reports[0])["detail"]
             raise KerasPainError(
                 f"{self.info.full_name}: all {len(reports)} clips were "
-                f"refused, the first, {reports[0]['path']}, because {first}"
+                f"refused, the first, {reports[0]['path']}, because {detail}"
             )
 
 
 def examples_of(
     job: ClipJob, names: Sequence[str], fail: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The examples of one clip, at most one.
+    """The examples of one clip, at most one, with the features `names`.
 
-    Args:
-        job: The clip.
-        names: Features to keep.
-        fail: Raise BadFileError where the clip is refused; else it is left
-            out.
+    A clip that is refused raises BadFileError if `fail`, else is left out.
     """
-    example, report = finished(job)
+    example, report = clip_maker.finished(job)
     if example is not None:
         yield example["name"], {name: example[name] for name in names}
     elif fail:
-        _refuse([job], report)
+        raise _refusal([job], report)
 
 
-def _problem(report: dict[str, Any]) -> str:
+def _refused_finding(report):
     [finding] = [f for f in report["findings"] if f["action"] == "refused"]
-    return finding["detail"]
+    return finding
 
 
-def _refuse(
-    jobs: Sequence[ClipJob], report: dict[str, Any], cause=None
-) -> None:
-    [path] = [
-        job.raw_file.path
-        for job in jobs
-        if job.raw_file.relative == report["path"]
-    ]
-    [finding] = [f for f in report["findings"] if f["action"] == "refused"]
+def _refusal(jobs, report):
+    """The error that refused one of the clips, made anew from its report."""
+    files = (job.raw_file for job in jobs)
+    path = next(f.path for f in files if f.relative == report["path"])
+    finding = _refused_finding(report)
     problem, _, cure = finding["detail"].rpartition("; ")
-    raise BadFileError(path, problem, cure, rule=finding["rule"]) from cause
+    return BadFileError(path, problem, cure, rule=finding["rule"])

@@ -207,7 +207,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) == 3 and arguments[0] == "compare":
         return compare(*map(pathlib.Path, arguments[1:]))
     print(__doc__)
-    return 2
+    return 0 if arguments in (["-h"], ["--help"]) else 2
 
 
 if __name__ == "__main__":

@@ -7,241 +7,158 @@ the dataset and with every result.
 
 import csv
 import hashlib
+import io
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from keras_pain.corpora.files import RawFile
-from keras_pain.corpora.folders import files_below, is_leaving
+from keras_pain.corpora.base import (
+    RawFile,
+    StrPath,
+    files_below,
+    is_leaving,
+    reading,
+)
 from keras_pain.errors import KerasPainError
+from keras_pain.io import sha256_of, write_file
 
+Files = Sequence[RawFile | os.PathLike]
 MANIFEST = "keras_pain_manifest.csv"
 _HEADER = ("path", "size", "sha256")
-_Entry = tuple[str, int, str]
 
 
-def manifest_path(
-    root: str | os.PathLike, files: Sequence[RawFile | os.PathLike] = ()
-) -> pathlib.Path:
-    """Where the manifest of these files lies.
+def manifest_path(root: StrPath, files: Files = ()) -> pathlib.Path:
+    """Where the manifest of these files in the folder `root` lies.
 
-    Args:
-        root: Folder that the user gave.
-        files: Files found in it. Where they say in which folder their layout
-            begins, the manifest lies there, and its paths are relative to it:
-            a layout keeps its fingerprint, whether the user names its folder
-            or the parent.
+    Of a corpus' raw files it lies where their layout begins, and its paths are
+    relative to that: a layout keeps its fingerprint, whether the user names
+    its folder or the parent.
     """
-    return _base(root, files) / MANIFEST
+    roots = (file.root for file in files if isinstance(file, RawFile))
+    return next(roots, pathlib.Path(root).expanduser()) / MANIFEST
 
 
-def fingerprint(
-    root: str | os.PathLike, files: Sequence[RawFile | os.PathLike]
-) -> str:
-    """One hash for all files: their relative paths, sizes and contents.
-
-    Args:
-        root: Folder that the user gave.
-        files: The files.
-
-    Returns:
-        SHA-256, 64 hexadecimal digits.
-    """
-    return _digest(_entries(root, files))
+def fingerprint(root: StrPath, files: Files) -> str:
+    """One SHA-256 for all files: their relative paths, sizes and contents."""
+    return _digest(_entries(*_listed(root, files)))
 
 
-def content_hash(path: str | os.PathLike, ending: str) -> str:
-    """One hash of what a file or a folder holds, whatever its own name.
+def content_hash(path: StrPath, ending: str) -> str:
+    """One SHA-256 of what a file or a folder holds, whatever its own name.
 
-    Args:
-        path: The file or folder.
-        ending: Of the files that count in a folder, e.g. `".csv"`.
-
-    Returns:
-        SHA-256, 64 hexadecimal digits.
-
-    Raises:
-        KerasPainError: A file cannot be read.
+    Only files with the ending count in a folder, e.g. `".csv"`. Raises
+    KerasPainError where one cannot be read.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         return fingerprint(path, sorted(path.rglob(f"*{ending}")))
-    return _asked(path, _sha256_of)
+    return _asked(sha256_of, path)
 
 
-def write_manifest(
-    root: str | os.PathLike, files: Sequence[RawFile | os.PathLike]
-) -> pathlib.Path:
-    """Writes `keras_pain_manifest.csv` beside the raw files.
+def write_manifest(root: StrPath, files: Files) -> str:
+    """Writes `keras_pain_manifest.csv` beside the files.
 
-    Args:
-        root: Folder that the user gave.
-        files: The files.
-
-    Returns:
-        Path of the manifest.
-
-    Raises:
-        KerasPainError: The folder cannot be written to.
+    Returns their fingerprint; raises KerasPainError where the folder cannot
+    be written to.
     """
-    path = manifest_path(root, files)
-    entries = _entries(root, files)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(_HEADER)
-            writer.writerows(entries)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise KerasPainError(
-            f"{path}: the manifest cannot be written ({error.strerror}); make "
-            "the folder writable or leave out --write_manifest"
-        ) from error
-    return path
+    entries = _entries(*_listed(root, files))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_HEADER, *entries])
+    cure = "make the folder writable or leave out --write_manifest"
+    write_file(manifest_path(root, files), text.getvalue().encode(), cure)
+    return _digest(entries)
 
 
-def verify_manifest(
-    root: str | os.PathLike, files: Sequence[RawFile | os.PathLike]
-) -> str | None:
+def verify_manifest(root: StrPath, files: Files) -> str | None:
     """Compares the files with the manifest beside them, if there is one.
 
-    Args:
-        root: Folder that the user gave.
-        files: The files found now.
-
-    Returns:
-        The files' fingerprint, or None where no manifest was written.
-
-    Raises:
-        KerasPainError: A file differs, is missing or is not listed (the first
-            one, by path, is named), or the manifest cannot be read.
+    Returns their fingerprint, or None where no manifest was written. Raises
+    KerasPainError where a file differs, is missing or is not listed (the first
+    one, by path, is named), or the manifest cannot be read.
     """
     path = manifest_path(root, files)
     if not path.exists():
         return None
-    expected = {entry[0]: entry for entry in _read(path)}
-    base = _base(root, files)
-    parts = {_relative(base, file): _parts(file) for file in files}
-    entries = []
+    base, parts = _listed(root, files)
+    expected = {name: facts for name, *facts in _read(path)}
     for name in sorted(expected.keys() | parts.keys()):
         if name not in parts:
-            _differs(path, base / name, "is in the manifest but not on disk")
-        if name not in expected:
-            _differs(path, base / name, "is on disk but not in the manifest")
-        size = _size(parts[name])
-        if size != expected[name][1]:
-            problem = f"has {size} bytes, not {expected[name][1]}"
-            _differs(path, base / name, problem)
-        entry = (name, size, _sha256(base, parts[name]))
-        if entry != expected[name]:
-            _differs(path, base / name, "has other contents than it had")
-        entries.append(entry)
-    return _digest(entries)
+            problem = "is in the manifest but not on disk"
+        elif name not in expected:
+            problem = "is on disk but not in the manifest"
+        # The size comes first: it costs nothing.
+        elif (size := _size(parts[name])) != expected[name][0]:
+            problem = f"has {size} bytes, not {expected[name][0]}"
+        elif _sha256(base, parts[name]) != expected[name][1]:
+            problem = "has other contents than it had"
+        else:
+            continue
+        raise KerasPainError(
+            f"{base / name}: {problem} (manifest {path.name}); restore the "
+            "file, or accept the change with "
+            "`keras-pain check --write_manifest`"
+        )
+    return _digest((name, *expected[name]) for name in sorted(expected))
 
 
-def recorded_fingerprint(path: str | os.PathLike) -> str:
-    """The fingerprint that a manifest records, without reading the files.
-
-    Args:
-        path: Path of the manifest.
-
-    Raises:
-        KerasPainError: It is no manifest.
-    """
-    return _digest(sorted(_read(pathlib.Path(path))))
-
-
-def _differs(manifest: pathlib.Path, file: pathlib.Path, problem: str):
-    raise KerasPainError(
-        f"{file}: {problem} (manifest {manifest.name}); restore the file, or "
-        "accept the change with `keras-pain check --write_manifest`"
-    )
-
-
-def _base(root, files) -> pathlib.Path:
+def _listed(root, files):
+    """Folder of the manifest; and by path below it what counts for a file."""
+    base, listed = manifest_path(root, files).parent, {}
     for file in files:
-        if isinstance(file, RawFile) and file.root is not None:
-            return file.root
-    return pathlib.Path(root).expanduser()
+        path, parts = file, ()
+        if isinstance(file, RawFile):
+            path, parts = file.path, file.parts
+        path = pathlib.Path(path)
+        if path.is_dir() and not parts:
+            # Nothing counts for an empty one; the corpus says what is wrong.
+            parts = [p for p in files_below(path) if not is_leaving(p, path)]
+        elif not parts:
+            parts = [path]
+        listed[path.relative_to(base).as_posix()] = sorted(parts)
+    return base, listed
 
 
-def _parts(file: RawFile | os.PathLike) -> list[pathlib.Path]:
-    """The files whose bytes count for one entry."""
-    path = _path(file)
-    parts = file.parts if isinstance(file, RawFile) else ()
-    if not parts and path.is_dir():
-        parts = [p for p in files_below(path) if not is_leaving(p, path)]
-    # Nothing counts for an empty folder; the corpus says what is wrong there.
-    return sorted(parts) or ([] if path.is_dir() else [path])
+def _entries(base, listed):
+    return [
+        (name, _size(parts), _sha256(base, parts))
+        for name, parts in sorted(listed.items())
+    ]
 
 
-def _path(file: RawFile | os.PathLike) -> pathlib.Path:
-    return file.path if isinstance(file, RawFile) else pathlib.Path(file)
-
-
-def _relative(base: pathlib.Path, file: RawFile | os.PathLike) -> str:
-    return _path(file).relative_to(base).as_posix()
-
-
-def _entries(root, files) -> list[_Entry]:
-    base = _base(root, files)
-    return sorted(
-        (_relative(base, file), _size(parts), _sha256(base, parts))
-        for file, parts in ((file, _parts(file)) for file in files)
-    )
-
-
-def _digest(entries: Iterable[_Entry]) -> str:
+def _digest(entries):
     lines = (f"{name}\t{size}\t{digest}\n" for name, size, digest in entries)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _size(paths: list[pathlib.Path]) -> int:
-    return sum(_asked(path, _size_of) for path in paths)
+def _size(paths):
+    return sum(_asked(os.path.getsize, path) for path in paths)
 
 
-def _sha256(base: pathlib.Path, paths: list[pathlib.Path]) -> str:
+def _sha256(base, paths):
     """Hash of a file; of several files, that of a list of their hashes."""
     if len(paths) == 1:
-        return _asked(paths[0], _sha256_of)
+        return _asked(sha256_of, paths[0])
     return _digest(
-        (path.relative_to(base).as_posix(), size, digest)
+        (
+            path.relative_to(base).as_posix(),
+            _size([path]),
+            _sha256(base, [path]),
+        )
         for path in paths
-        for size, digest in [(_size([path]), _asked(path, _sha256_of))]
     )
 
 
-def _size_of(path: pathlib.Path) -> int:
-    return path.stat().st_size
-
-
-def _sha256_of(path: pathlib.Path) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _asked(path: pathlib.Path, question: Callable[[pathlib.Path], Any]) -> Any:
-    try:
+def _asked(question, path):
+    with reading(path, "restore it, or check its link and permissions"):
         return question(path)
-    except OSError as error:
-        raise KerasPainError(
-            f"{path}: cannot be read ({error.strerror}); restore it, or check "
-            "its link and permissions"
-        ) from error
 
 
-def _read(path: pathlib.Path) -> list[_Entry]:
-    try:
+def _read(path):
+    cure = "write it anew with `keras-pain check --write_manifest`"
+    faults = (OSError, ValueError, csv.Error)
+    with reading(path, cure, (faults, "is no manifest ({})", "bad_manifest")):
         with open(path, newline="", encoding="utf-8") as stream:
             rows = list(csv.reader(stream))
         if not rows or tuple(rows[0]) != _HEADER:
             raise ValueError("its header is not path,size,sha256")
         return [(name, int(size), digest) for name, size, digest in rows[1:]]
-    except (OSError, ValueError, csv.Error) as error:
-        raise KerasPainError(
-            f"{path}: is no manifest ({error}); write it anew with "
-            "`keras-pain check --write_manifest`"
-        ) from error

@@ -1,30 +1,72 @@
-"""The canonical recording: what every movement reader returns.
+"""What every reader returns: one person in one trial, not cut into windows.
 
-One participant x one trial, unwindowed. Windows, scaling and augmentation are
-choices of a protocol and belong to `keras_pain.data`.
+Windows, scaling and augmentation are choices of a protocol and belong to
+`keras_pain.data`.
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-NUM_ANGLES = 13
-NUM_SEMG = 4
 NUM_BEHAVIOURS = 7
 UNKNOWN = -1
+# Single-row flicker of the activity label breaks segments. Users of the data
+# merged runs of up to 12 rows (0.2 s), far shorter than any exercise.
+MAX_FLICKER = 12
+# Arrays of a `Recording`: type, shape of a frame, value where there is none.
+_ARRAYS = {
+    **dict.fromkeys(("angles", "energies"), (np.float32, (13,), 0)),
+    "semg": (np.float32, (4,), 0),
+    **dict.fromkeys(("protective", "pain_level"), (np.int8, (), UNKNOWN)),
+    **dict.fromkeys(("activity", "activity_instance"), (np.int32, (), 0)),
+    "raters": (np.uint8, (0, NUM_BEHAVIOURS), 0),
+    "joints": (np.float32, (0, 3), 0),
+}
 
 
-@dataclasses.dataclass
-class Recording:
-    """One movement recording of T frames.
+@dataclasses.dataclass(kw_only=True)
+class _Recording:
+    """What recordings of movement and of video have in common.
 
     Args:
         name: Name of the recording, unique in its corpus, e.g. `"P33_D"`.
         subject_id: Participant, e.g. `"P33"`.
-        group: `"patient"` or `"healthy"`.
+        group: `"patient"`, `"healthy"` or `""`.
         difficulty: `"N"` (normal), `"D"` (difficult) or `""`.
         split: The owners' split: `"train"`, `"validation"`, `"test"`, or
             `""` where the release has none.
+        frame_rate: Frames per second; None where the corpus does not say.
+        simulated: Whether the raw file was written by a simulator.
+    """
+
+    name: str
+    subject_id: str
+    group: str
+    difficulty: str = ""
+    split: str = ""
+    frame_rate: float | None = None
+    simulated: bool = False
+
+    def summary(self):
+        """What a `FileReport` says about the recording."""
+        count, rate = len(self), self.frame_rate
+        return {
+            "frames": count,
+            "seconds": round(count / rate, 3) if rate else 0.0,
+            "simulated": self.simulated,
+        }
+
+
+@dataclasses.dataclass(kw_only=True)
+class Recording(_Recording):
+    """One movement recording of T frames.
+
+    Arrays get the type that is said here; None stands for what the release
+    does not have.
+
+    Args:
         angles: `(T, 13)` float32, included joint angles in degrees.
         energies: `(T, 13)` float32, squared angle differences in
             degrees^2 / frame^2; the first row is zero.
@@ -41,26 +83,98 @@ class Recording:
             R is 0 where the release has none.
         joints: `(T, J, 3)` float32, joint positions in cm, Y up; J is 0 where
             the release has none.
-        frame_rate: Frames per second.
-        simulated: Whether the raw file was written by a simulator.
     """
 
-    name: str
-    subject_id: str
-    group: str
-    difficulty: str
-    split: str
     angles: np.ndarray
     energies: np.ndarray
-    semg: np.ndarray
-    protective: np.ndarray
-    pain_level: np.ndarray
     activity: np.ndarray
-    activity_instance: np.ndarray
-    raters: np.ndarray
-    joints: np.ndarray
-    frame_rate: float = 60.0
-    simulated: bool = False
+    semg: np.ndarray | None = None
+    protective: np.ndarray | None = None
+    pain_level: np.ndarray | None = None
+    activity_instance: np.ndarray | None = None
+    raters: np.ndarray | None = None
+    joints: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name, (dtype, shape, missing) in _ARRAYS.items():
+            values = getattr(self, name)
+            if values is None:
+                values = np.full((len(self.angles), *shape), missing)
+            setattr(self, name, np.ascontiguousarray(values, dtype))
 
     def __len__(self) -> int:
         return len(self.angles)
+
+    def summary(self) -> dict[str, Any]:
+        known = self.protective[self.protective >= 0]
+        share = float(np.mean(known)) if len(known) else None
+        return super().summary() | {"protective": share}
+
+
+@dataclasses.dataclass(kw_only=True)
+class VideoRecording(_Recording):
+    """One video of T frames of one person, with all its labels.
+
+    Pictures stay on disk until `frames()` is called, so that a whole corpus
+    can be listed and checked.
+
+    Args:
+        num_frames: T.
+        frames: Decodes all T pictures, uint8 `(H, W, 3)` RGB each; raises
+            BadFileError where one cannot be.
+        labels: Labels of the whole video, NaN where one is missing: UNBC
+            `vas`, `opr`, `aff`, `sen`; BioVid `level`; PEMF `pain`, `kind`,
+            `intensity`.
+        frame_labels: Labels of each frame, `(T, ...)`: UNBC `pspi`, `(T,)`
+            float32, and `aus`, `(T, n)` float32.
+        landmarks: `(T, 66, 2)` float32, x and y in pixels, NaN where a frame
+            has none; None where the corpus has none.
+    """
+
+    num_frames: int
+    frames: Callable[[], list[np.ndarray]]
+    labels: dict[str, float]
+    frame_labels: dict[str, np.ndarray] = dataclasses.field(
+        default_factory=dict
+    )
+    landmarks: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def summary(self) -> dict[str, Any]:
+        items = self.labels.items()
+        known = {name: float(v) for name, v in items if np.isfinite(v)}
+        return super().summary() | {"labels": known}
+
+
+def activity_segments(
+    activity: np.ndarray, *, max_flicker: int = MAX_FLICKER
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Splits `(T,)` activities of frames where they change.
+
+    Runs of at most `max_flicker` frames join the run before them (at the
+    start: the run after them); zero keeps every run. T is at least 1.
+
+    Returns:
+        `(starts, stops, values)`, three `(S,)` arrays; segments are half-open,
+        in order, and cover all T frames.
+    """
+    activity = np.asarray(activity)
+    starts, stops = _runs(activity)
+    lengths = stops - starts
+    kept = lengths > max_flicker
+    if not kept.any():
+        kept[np.argmax(lengths)] = True
+    # Each short run takes the value of the last kept run before it.
+    source = np.where(kept, np.arange(len(starts)), np.argmax(kept))
+    source = np.maximum.accumulate(source)
+    merged = np.repeat(activity[starts][source], lengths)
+    starts, stops = _runs(merged)
+    return starts, stops, merged[starts]
+
+
+def _runs(values):
+    """Starts and stops of runs of equal values."""
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    return np.append(0, changes), np.append(changes, len(values))

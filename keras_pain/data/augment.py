@@ -1,31 +1,123 @@
-"""Augmented copies of training windows: jitter, random discarding, balancing.
+"""Scaled windows and augmented copies: jitter, random discarding, balancing.
 
-Source: ISWC 2019 section 3 and BANet section IV.A (kinds and levels); ALANet
-section IV.B (the same levels, class-balanced). For use on scaled training
-windows only.
+None of the movement papers states its normalisation. Default: z-score a
+channel over the real frames of the training windows. It comes before zero
+padding counts as zero, so that padding stays distinguishable, and before
+jitter, whose levels (0.05-0.15) only make sense on scaled data: on degrees
+they vanish, on sEMG of 0.02 they drown the signal.
+
+Source of the copies: ISWC 2019 section 3 and BANet section IV.A (kinds and
+levels); ALANet section IV.B (the same levels, class-balanced).
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
-from keras_pain.data.windows import WindowSet
-from keras_pain.errors import ConfigurationError
+from keras_pain.data.windows import WindowSet, arrays_of, joined
+from keras_pain.errors import check_choice
 
 LEVELS = (0.05, 0.10, 0.15)
-AUGMENTATIONS = ("none", "balanced", "all_copies")
+NUM_COPIES = 2 * len(LEVELS)  # of one window: jitter and discarding
+
+_CHUNK = 2048  # windows a step: bounds the copy of the real frames
 
 
-@dataclasses.dataclass(frozen=True)
-class Copy:
-    """One way to make an augmented copy: `kind` is jitter or discard."""
+def fit_scaler(samples: WindowSet) -> StandardScaler:
+    """Mean and standard deviation of each channel over real frames.
 
-    kind: str
-    level: float
+    A channel that never changes (sEMG that was not recorded) is centred and
+    left unscaled.
+    """
+    scaler = StandardScaler()
+    for begin in range(0, len(samples), _CHUNK):
+        part = samples.take(slice(begin, begin + _CHUNK))
+        scaler.partial_fit(part.x[part.mask].astype(np.float64))
+    return scaler
 
 
-COPIES = tuple(Copy(k, v) for k in ("jitter", "discard") for v in LEVELS)
+def apply_scaler(scaler: StandardScaler, samples: WindowSet) -> WindowSet:
+    """Scaled copy of the windows; padded frames stay zero."""
+    mean = scaler.mean_.astype(np.float32)
+    scale = scaler.scale_.astype(np.float32)
+    x = (samples.x - mean) / scale
+    x *= samples.mask[:, :, None]
+    return dataclasses.replace(samples, x=x)
+
+
+def augmented(
+    samples: WindowSet, kind: str, seed: int | Sequence[int]
+) -> WindowSet:
+    """Windows with the copies that a data path adds, originals first.
+
+    The kind is `"none"`; `"balanced"` (ALANet, section IV.B); `"all_copies"`:
+    every window seven times, with L-SFAN's way of cropping. Others raise
+    ConfigurationError.
+    """
+    check_choice("augmentation", kind, ("none", "balanced", "all_copies"))
+    if kind == "none":
+        return samples
+    if kind == "all_copies":
+        times = [1 + NUM_COPIES] * samples.num_classes
+        return augment(samples, times, seed, crop)
+    counts = np.bincount(samples.y, minlength=samples.num_classes)
+    return augment(samples, balanced_multiplicity(counts), seed, discard)
+
+
+def augment(
+    samples: WindowSet,
+    multiplicity: Sequence[int],
+    seed: int | Sequence[int],
+    discarding: Callable,
+) -> WindowSet:
+    """Originals and, for each class, `multiplicity - 1` distinct copies.
+
+    Which copies a class with fewer than six gets is unsaid. Each window draws
+    its own here: giving all of a class the same kind would mark the class by
+    its augmentation.
+
+    For `multiplicity` see `balanced_multiplicity`; `discarding` is `crop` or
+    `discard`. Originals come first, then the copies kind by kind; padding
+    stays zero.
+    """
+    rng = np.random.default_rng(seed)
+    wanted = np.asarray(multiplicity)[samples.y] - 1
+    # Rank of each kind of copy in a random order of the window's own.
+    order = rng.random((len(samples), NUM_COPIES)).argsort(axis=1)
+    takes = order < wanted[:, None]
+    parts = [samples]
+    kinds = itertools.product((jitter, discarding), LEVELS)
+    for (change, level), taken in zip(kinds, takes.T, strict=True):
+        if taken.any():
+            part = samples.take(taken)
+            x = change(part.x, level, rng)
+            x *= part.mask[:, :, None]
+            parts.append(dataclasses.replace(part, x=x))
+    whole = joined([dict(arrays_of(part)) for part in parts], "no windows")
+    return dataclasses.replace(samples, **whole)
+
+
+def balanced_multiplicity(counts: Sequence[int]) -> list[int]:
+    """How many times each class, 1 to 7, appears after ALANet's balancing.
+
+    The paper prints only totals; they decode exactly as: every minority class
+    appears 1 + 6 times, the majority the smallest whole number of times that
+    reaches the largest minority total. 5,334 / 1,106 gives 2 and 7 (10,668 and
+    7,742 windows), 226 / 92 / 80 gives 3, 7 and 7 (678, 644 and 560).
+
+    `counts` are the training windows of each class, 0 where it is absent.
+    """
+    full, majority = 1 + NUM_COPIES, np.argmax(counts)
+    largest = np.delete(counts, majority).max(initial=0)
+    if not largest:
+        return [1] * len(counts)
+    result = np.full(len(counts), full)
+    wanted = -(-full * largest // counts[majority])
+    result[majority] = np.clip(wanted, 1, full)
+    return result.tolist()
 
 
 def jitter(x: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
@@ -39,28 +131,23 @@ def jitter(x: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
 def discard(
     x: np.ndarray, probability: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Sets random frames x random body parts of each window to zero.
+    """Sets random frames x random body parts of `(n, T, C)` windows to zero.
 
     A body part is an angle with its energy, or one sEMG probe. Whether a part
     is a joint or a channel, and whether the level is a probability or a count,
     differs between the released programs; ALANet's words are "randomly setting
     the data of some frames and some body parts to 0 with selection
     probability", so each frame and each part is drawn with that probability,
-    and their crossings are zeroed.
-
-    Args:
-        x: `(n, T, C)`, channels in the order of `CHANNEL_NAMES`.
-        probability: Chance of a frame, and of a part.
-        rng: Source of randomness.
-
-    Returns:
-        `(n, T, C)` copy.
+    and their crossings are zeroed. Channels are in the order of
+    `CHANNEL_NAMES`; a copy is returned.
     """
     count, frames, channels = x.shape
-    part_of = _part_of_channel(channels)
-    chosen_frames = rng.random((count, frames)) < probability
-    parts = rng.random((count, part_of.max() + 1)) < probability
-    hit = chosen_frames[:, :, None] & parts[:, None, part_of]
+    part = np.arange(channels)  # of each channel
+    if channels in (26, 30):  # 13 angles, their energies, and 4 of sEMG
+        part[13:] -= 13
+    hit = rng.random((count, frames)) < probability
+    parts = rng.random((count, part.max() + 1)) < probability
+    hit = hit[:, :, None] & parts[:, None, part]
     return np.where(hit, np.float32(0), x)
 
 
@@ -71,15 +158,7 @@ def crop(
 
     int(p T) distinct frames and int(p C) distinct channels are drawn, and
     their crossings are zeroed: 9 x 1, 18 x 3 and 27 x 4 of 180 x 30 at the
-    three levels.
-
-    Args:
-        x: `(n, T, C)`.
-        probability: Share p of frames and of channels.
-        rng: Source of randomness.
-
-    Returns:
-        `(n, T, C)` copy.
+    three levels p. Arguments are those of `discard`.
     """
 
     def drawn(size):
@@ -88,117 +167,3 @@ def crop(
 
     hit = drawn(x.shape[1])[:, :, None] & drawn(x.shape[2])[:, None, :]
     return np.where(hit, np.float32(0), x)
-
-
-def balanced_multiplicity(
-    counts: Sequence[int], num_copies: int = len(COPIES)
-) -> list[int]:
-    """How many times each class appears after ALANet's balancing.
-
-    The paper prints only totals; they decode exactly as: every minority class
-    appears 1 + 6 times, the majority the smallest whole number of times that
-    reaches the largest minority total. 5,334 / 1,106 gives 2 and 7 (10,668 and
-    7,742 windows), 226 / 92 / 80 gives 3, 7 and 7 (678, 644 and 560).
-
-    Args:
-        counts: Training windows of each class; an absent class may be 0.
-        num_copies: Copies that exist besides the original.
-
-    Returns:
-        One multiplicity a class, between 1 and `1 + num_copies`.
-    """
-    counts = np.asarray(counts, dtype=np.int64)
-    full = 1 + num_copies
-    majority = int(counts.argmax())
-    minority = np.delete(counts, majority)
-    if not minority.size or not minority.max():
-        return [1] * len(counts)
-    result = np.full(len(counts), full)
-    wanted = -(-full * int(minority.max()) // int(counts[majority]))
-    result[majority] = min(max(wanted, 1), full)
-    return result.tolist()
-
-
-def augmented(
-    windows: WindowSet, kind: str, seed: int | Sequence[int]
-) -> WindowSet:
-    """Windows with the copies that a data path adds.
-
-    Args:
-        windows: Training windows.
-        kind: `"none"`; `"balanced"` (ALANet, section IV.B); `"all_copies"`:
-            every window seven times, with L-SFAN's way of cropping.
-        seed: Seed of what is random.
-
-    Returns:
-        Originals first.
-
-    Raises:
-        ConfigurationError: The kind is unknown.
-    """
-    if kind == "none":
-        return windows
-    if kind == "all_copies":
-        times = [1 + len(COPIES)] * windows.num_classes
-        return augment(windows, times, seed, discarding=crop)
-    if kind != "balanced":
-        raise ConfigurationError(
-            f"augmentation must be one of {', '.join(AUGMENTATIONS)}, got "
-            f"{kind!r}"
-        )
-    counts = np.bincount(windows.y, minlength=windows.num_classes)
-    return augment(windows, balanced_multiplicity(counts), seed)
-
-
-def augment(
-    windows: WindowSet,
-    multiplicity: Sequence[int],
-    seed: int | Sequence[int],
-    discarding: Callable | None = None,
-) -> WindowSet:
-    """Originals and, for each class, `multiplicity - 1` distinct copies.
-
-    Which copies a class with fewer than six gets is unsaid. Each window draws
-    its own here: giving all of a class the same kind would mark the class by
-    its augmentation.
-
-    Args:
-        windows: Scaled training windows.
-        multiplicity: One number a class, see `balanced_multiplicity`.
-        seed: Seed; the same one gives the same windows.
-        discarding: `crop`, or None for `discard`.
-
-    Returns:
-        Originals first, then the copies kind by kind; padding stays zero.
-    """
-    rng = np.random.default_rng(seed)
-    wanted = np.asarray(multiplicity)[windows.y] - 1
-    # Rank of each copy kind in a random order of the window's own.
-    order = rng.random((len(windows), len(COPIES))).argsort(axis=1)
-    takes = order < wanted[:, None]
-    sets = [windows]
-    for number, copy in enumerate(COPIES):
-        part = windows.take(takes[:, number])
-        if not len(part):
-            continue
-        change = jitter if copy.kind == "jitter" else discarding or discard
-        x = change(part.x, copy.level, rng)
-        x *= part.mask[:, :, None]
-        sets.append(dataclasses.replace(part, x=x))
-    return concatenate(sets)
-
-
-def concatenate(sets: Sequence[WindowSet]) -> WindowSet:
-    """Joins window sets of the same channels and classes."""
-    names = ("x", "y", "length", "subject", "recording", "start", "activity")
-    joined = {k: np.concatenate([getattr(s, k) for s in sets]) for k in names}
-    return dataclasses.replace(sets[0], **joined)
-
-
-def _part_of_channel(channels: int) -> np.ndarray:
-    """Body part of each channel: angle and energy of a joint share one."""
-    if channels == 26:
-        return np.tile(np.arange(13), 2)
-    if channels == 30:
-        return np.concatenate([np.tile(np.arange(13), 2), np.arange(13, 17)])
-    return np.arange(channels)

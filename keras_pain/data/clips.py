@@ -1,22 +1,227 @@
-"""Face clips and single frames as labelled samples, without their pictures."""
+"""Face clips and single frames as labelled samples, and their pictures.
+
+TFRecords are read in order, whole clips at a time; training wants a few frames
+of clips in random order. So the JPEG bytes of a dataset are laid end to end in
+one file, once, and read from there by number through a memory map.
+"""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+import json
+import math
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from keras_pain.data.frames import FrameStore
-from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.signals.faces.track import INTERPOLATED
+from keras_pain.data import prepare
+from keras_pain.data.windows import SampleSet, joined
+from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
+from keras_pain.io import write_folder
+from keras_pain.signals.faces import INTERPOLATED
 
-UNITS = ("subject", "clip")
-LEVELS = ("clip", "frame")
-# Names of generated pictures begin so, see `keras_pain.data.generated`.
+_FOLDER = "pictures"
+# Decoded pictures of a dataset are kept in memory up to this many bytes.
+DECODED_BYTES = 2 * 2**30
+_DECODE_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipInfo:
+    """What is known of a clip beside its pictures.
+
+    `labels` are numbers of the whole clip, e.g. `vas`; `frame_labels` arrays
+    of one entry a frame, e.g. `pspi`, `found`, and `landmarks`
+    `(frames, points, 2)` where there are any.
+    """
+
+    name: str
+    subject_id: str
+    labels: Mapping[str, float]
+    frame_labels: Mapping[str, np.ndarray]
+
+
+class FrameStore:
+    """All frames of a dataset, clip after clip.
+
+    Args:
+        path: Folder of the dataset's version.
+        clips: `ClipInfo` of each clip, in order.
+        spans: `(F, 2)` int64, where each frame's bytes begin and end.
+        data: `(bytes,)` uint8, usually a memory map.
+    """
+
+    def __init__(self, path, clips, spans, data):
+        self.path = pathlib.Path(path)
+        self.clips = tuple(clips)
+        self._spans = spans
+        self._data = data
+        lengths = [len(clip.frame_labels["found"]) for clip in self.clips]
+        self.first = np.cumsum([0, *lengths]).astype(np.int64)
+        self._decoded = {}
+
+    def __reduce__(self):  # another process maps the file itself
+        return open_frames, (self.path,)
+
+    @property
+    def num_frames(self) -> np.ndarray:
+        """`(clips,)` frames of each clip."""
+        return np.diff(self.first)
+
+    @property
+    def numbered(self) -> Iterator[tuple[ClipInfo, np.ndarray]]:
+        """Each clip and the numbers of its frames."""
+        numbers = np.arange(self.first[-1])
+        return zip(
+            self.clips, np.split(numbers, self.first[1:-1]), strict=False
+        )
+
+    def coded(self, frames: np.ndarray) -> np.ndarray:
+        """JPEG bytes of frames by number, `(n,)` objects."""
+        flat = np.asarray(frames, np.int64).ravel()
+        spans = self._spans[flat].tolist()
+        codes = [self._data[begin:end].tobytes() for begin, end in spans]
+        return np.array(codes, dtype=object)
+
+    def decoded(self, size: int, limit: int = DECODED_BYTES):
+        """All frames, `(F, size, size, 3)` uint8; None if over `limit` bytes.
+
+        They are decoded once and kept, as a tensor in main memory: gathering
+        from it does not wait for Python.
+        """
+        shape = (int(self.first[-1]), size, size, 3)
+        if math.prod(shape) > limit:
+            return None
+        if size not in self._decoded:
+            import tensorflow as tf
+
+            pixels, done = np.empty(shape, np.uint8), 0
+            for batch in decoded_frames(self, np.arange(shape[0]), size):
+                pixels[done : done + len(batch)] = batch
+                done += len(batch)
+            with tf.device("CPU"):
+                self._decoded[size] = tf.constant(pixels)
+        return self._decoded[size]
+
+
+def open_frames(path: str | os.PathLike) -> FrameStore:
+    """The frames of a dataset that `prepare_dataset` built, by clip name.
+
+    The first call lays them out in `pictures/` beside the TFRecords. `path` is
+    the folder of a version, `PreparedDataset.path`. Raises KerasPainError
+    where there is no such dataset, or no room for the file.
+    """
+    folder = pathlib.Path(path) / _FOLDER
+    if not folder.exists():
+        prepare.check_built(path)
+        write_folder(
+            folder,
+            lambda target: _write(target, path),
+            is_complete=folder.exists,  # another process was faster
+            cure="free space there",
+        )
+    try:
+        notes = json.loads((folder / "clips.json").read_text())
+        arrays = dict(np.load(folder / "arrays.npz"))
+        data = np.memmap(folder / "frames.bin", np.uint8, "r")
+    except (OSError, ValueError, KeyError) as error:
+        raise KerasPainError(
+            f"{folder}: cannot be read ({error}); delete this folder, it is "
+            "written anew from the dataset"
+        ) from error
+    spans, clips, end = arrays.pop("spans"), [], 0
+    for note in notes:
+        start, end = end, end + note.pop("frames")
+        per_frame = {
+            name.removeprefix("frame_"): values[start:end]
+            for name, values in arrays.items()
+        }
+        clips.append(ClipInfo(**note, frame_labels=per_frame))
+    return FrameStore(path, clips, spans, data)
+
+
+def _write(folder, path):
+    """Pictures as they come, one clip in memory at a time; notes by name."""
+    clips, end = [], 0
+    with open(folder / "frames.bin", "wb") as file:
+        for _, _, example in prepare.read_examples(path, coded=["frames"]):
+            sizes = [file.write(frame) for frame in example.pop("frames")]
+            ends = end + np.cumsum(sizes, dtype=np.int64)
+            end = int(ends[-1])
+            note = {
+                name: example.pop(name).decode()
+                for name in ("name", "subject_id")
+            }
+            note |= {"frames": len(sizes), "labels": {}}
+            per_frame = {"spans": np.stack([ends - sizes, ends], 1)}
+            for name, value in example.items():
+                if np.ndim(value) and len(value) == len(sizes):
+                    per_frame[f"frame_{name}"] = value
+                elif np.ndim(value) == 0 and not isinstance(value, bytes):
+                    note["labels"][name] = float(value)
+            clips.append((note, per_frame))
+    clips.sort(key=lambda clip: clip[0]["name"])
+    notes, per_frame = zip(*clips, strict=True)
+    # A clip may have as many frames as some other list has entries.
+    names = sorted(set.intersection(*map(set, per_frame)))
+    arrays = {k: np.concatenate([of[k] for of in per_frame]) for k in names}
+    np.savez(folder / "arrays.npz", **arrays)
+    (folder / "clips.json").write_text(json.dumps(notes))
+
+
+def decoded_frames(
+    frames: FrameStore, numbers: np.ndarray, size: int
+) -> Iterator[np.ndarray]:
+    """Frames by number, decoded in parallel, in batches of uint8."""
+    import tensorflow as tf
+
+    dataset = (
+        tf.data.Dataset.from_tensor_slices(numbers.astype(np.int64))
+        .batch(_DECODE_BATCH)
+        .map(lambda number: coded_pictures(frames, number))
+        .unbatch()
+        .map(
+            lambda code: decoded_picture(code, size),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(_DECODE_BATCH)
+        .prefetch(1)
+    )
+    return dataset.as_numpy_iterator()
+
+
+def coded_pictures(frames: FrameStore, numbers):
+    """JPEG bytes of `(n,)` frames inside a tf.data pipeline."""
+    import tensorflow as tf
+
+    codes = tf.numpy_function(
+        frames.coded, [numbers], tf.string, stateful=False
+    )
+    return tf.ensure_shape(codes, (None,))
+
+
+def decoded_picture(code, size: int):
+    """`(size, size, 3)` uint8 of JPEG bytes inside a tf.data pipeline."""
+    import tensorflow as tf
+
+    picture = tf.io.decode_jpeg(code, channels=3)
+
+    def resized():
+        area = tf.image.resize(picture, (size, size), "area")
+        return tf.cast(tf.round(area), tf.uint8)
+
+    same = tf.reduce_all(tf.equal(tf.shape(picture)[:2], size))
+    picture = tf.cond(same, lambda: picture, resized)
+    return tf.ensure_shape(picture, (size, size, 3))
+
+
+# Names of generated pictures begin so, see `keras_pain.augment.training`.
 GENERATED = "generated/"
 
 
 @dataclasses.dataclass
-class ClipSet:
+class ClipSet(SampleSet):
     """n labelled samples of T frames each, by the numbers of their frames.
 
     Args:
@@ -43,14 +248,6 @@ class ClipSet:
     size: int
     class_names: tuple[str, ...] = ()
 
-    def __len__(self) -> int:
-        return len(self.y)
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes; 0 where intensities are predicted."""
-        return len(self.class_names)
-
     @property
     def generated(self) -> np.ndarray:
         """`(n,)` bool, true of generated pictures."""
@@ -63,26 +260,14 @@ class ClipSet:
         return (self.num_frames, *picture) if self.num_frames else picture
 
     @property
-    def window_id(self) -> np.ndarray:
-        """`(n,)` text `clip:frame`, the frame counted in its clip."""
-        clip = np.searchsorted(self.frames.first, self.first, "right") - 1
-        number = (self.first - self.frames.first[clip]).astype(str)
-        separator = np.full(len(self), ":")
-        return np.strings.add(
-            np.strings.add(self.recording.astype(str), separator), number
-        )
+    def clip(self) -> np.ndarray:
+        """`(n,)` number of each sample's clip in `frames`."""
+        return np.searchsorted(self.frames.first, self.first, "right") - 1
 
-    def take(self, index: np.ndarray) -> "ClipSet":
-        """The samples at `index` (positions or a boolean mask)."""
-        names = (
-            "first", "count", "y", "subject", "person", "recording",
-        )  # fmt: skip
-        picked = {name: getattr(self, name)[index] for name in names}
-        return dataclasses.replace(self, **picked)
-
-    def of_subjects(self, subjects: Iterable[str]) -> "ClipSet":
-        """The samples of the given subjects, in their order here."""
-        return self.take(np.isin(self.subject, list(subjects)))
+    @property
+    def start(self) -> np.ndarray:
+        """`(n,)` each sample's first frame, counted in its clip."""
+        return self.first - self.frames.first[self.clip]
 
 
 def cut_clips(
@@ -99,12 +284,12 @@ def cut_clips(
     where: Mapping[str, Sequence] | None = None,
     without: Sequence[str] = (),
 ) -> ClipSet:
-    """Labelled samples of a dataset of faces.
+    """Labelled samples of a dataset of faces, in order of clip and time.
 
     Args:
         frames: From `open_frames`.
         label: Key of the label: of the clip, or, on the level of frames, of
-            each frame.
+            each frame. Samples without it are left out.
         num_frames: Frames that a network sees of a clip.
         size: Pixels a side.
         level: `"clip"`: one sample a clip; `"frame"`: one a frame.
@@ -117,19 +302,13 @@ def cut_clips(
         where: Values that labels of clips must have, by key.
         without: Participants who are left out.
 
-    Returns:
-        Samples in order of clip and time; those without a label are left out.
-
     Raises:
         ConfigurationError: A setting is out of range, or no clip has such a
             label.
         KerasPainError: No sample is left.
     """
-    if level not in LEVELS or unit not in UNITS:
-        raise ConfigurationError(
-            f"level must be one of {', '.join(LEVELS)} and unit one of "
-            f"{', '.join(UNITS)}; got {level!r}, {unit!r}"
-        )
+    check_choice("level", level, ("clip", "frame"))
+    check_choice("unit", unit, ("subject", "clip"))
     if min(num_frames, size, every) < 1:
         raise ConfigurationError(
             "num_frames, size and every must be positive, got "
@@ -148,46 +327,124 @@ def cut_clips(
             f"{frames.path}: no {level} has a label {label!r}; there are "
             f"{', '.join(sorted(known)) or 'none'}"
         )
-    columns = {k: [] for k in ("first", "count", "y", "person", "recording")}
-    starts = frames.first.tolist()
-    for clip, start, stop in zip(
-        frames.clips, starts, starts[1:], strict=False
-    ):
+    parts = []
+    for clip, number in frames.numbered:
         wanted = all(clip.labels[k] in v for k, v in (where or {}).items())
         if not wanted or clip.subject_id in without:
             continue
+        y = np.atleast_1d(np.float64(getattr(clip, of_level)[label]))
+        length = 1
         if level == "clip":
-            number = np.array([start])
-            y = np.array([clip.labels[label]])
+            number, length = number[:1], len(number)
         else:
-            number = np.arange(start, stop, every)
-            y = np.asarray(clip.frame_labels[label], np.float64)[::every]
+            number, y = number[::every], y[::every]
             if faces_only:
                 source = np.asarray(clip.frame_labels["source"])[::every]
-                seen = source != INTERPOLATED
-                number, y = number[seen], y[seen]
+                y = np.where(source == INTERPOLATED, np.nan, y)
         keep = np.isfinite(y)
-        number, y = number[keep], y[keep]
-        columns["first"].append(number)
-        columns["count"].append(
-            np.full(len(number), stop - start if level == "clip" else 1)
-        )
-        columns["y"].append(y)
-        columns["person"].append(np.full(len(number), clip.subject_id))
-        columns["recording"].append(np.full(len(number), clip.name))
-    joined = {k: np.concatenate(v) for k, v in columns.items() if v}
-    if not joined or not len(joined["y"]):
-        raise KerasPainError(
-            f"{frames.path}: no {level} is left that has a label {label!r}"
-        )
+        columns = {"count": length, "person": clip.subject_id}
+        columns["recording"] = clip.name
+        columns = {k: np.full(keep.sum(), v) for k, v in columns.items()}
+        parts.append({"first": number[keep], "y": y[keep], **columns})
+    arrays = joined(
+        parts, f"{frames.path}: no {level} is left that has a label {label!r}"
+    )
     kind = np.int64 if class_names else np.float32
-    joined["y"] = joined["y"].astype(kind)
-    of_unit = joined["person"] if unit == "subject" else joined["recording"]
+    arrays["y"] = arrays["y"].astype(kind)
     return ClipSet(
         frames=frames,
-        subject=of_unit,
+        subject=arrays["person" if unit == "subject" else "recording"],
         num_frames=num_frames if level == "clip" else 0,
         size=size,
         class_names=tuple(class_names),
-        **joined,
+        **arrays,
     )
+
+
+LANDMARKS = "landmarks"
+
+
+class LandmarkedFrames(FrameStore):
+    """Frames of a dataset whose clips carry landmarks as well.
+
+    A clip that the other dataset lacks is left out, so that methods of
+    pictures and of landmarks are compared on the same clips.
+
+    `points` are `(T, 68, 2)` landmarks of each clip, by its name, in the order
+    of its frames. Raises KerasPainError where no clip has any, or another
+    number of them than of frames.
+    """
+
+    def __init__(self, frames: FrameStore, points: Mapping[str, np.ndarray]):
+        clips, kept = [], []
+        for clip, numbers in frames.numbered:
+            if clip.name not in points:
+                continue
+            of_clip = np.asarray(points[clip.name], np.float32)
+            if len(of_clip) != len(numbers):
+                raise KerasPainError(
+                    f"{clip.name}: {len(of_clip)} frames with landmarks, but "
+                    f"{len(numbers)} pictures; build both datasets from the "
+                    "same files"
+                )
+            labels = {**clip.frame_labels, LANDMARKS: of_clip}
+            clips.append(dataclasses.replace(clip, frame_labels=labels))
+            kept.append(numbers)
+        if not clips:
+            raise KerasPainError(
+                f"{frames.path}: none of its {len(frames.clips)} clips has "
+                "landmarks; take them from the same files"
+            )
+        self._parts = frames, dict(points)
+        self._kept = np.concatenate(kept)
+        super().__init__(frames.path, clips, None, None)
+
+    def __reduce__(self):
+        return LandmarkedFrames, self._parts
+
+    def coded(self, frames: np.ndarray) -> np.ndarray:
+        flat = np.asarray(frames, np.int64).ravel()
+        return self._parts[0].coded(self._kept[flat])
+
+
+def landmarks_of(frames: FrameStore) -> np.ndarray:
+    """Landmarks of all frames, `(F, 68, 2)` float32, x and y in pixels.
+
+    Raises KerasPainError where a clip has none.
+    """
+    for clip in frames.clips:
+        if LANDMARKS not in clip.frame_labels:
+            raise KerasPainError(
+                f"{clip.name}: has no landmarks, which this method is fed; "
+                "build the dataset's config `landmarks` as well"
+            )
+    points = [clip.frame_labels[LANDMARKS] for clip in frames.clips]
+    return np.concatenate(points).astype(np.float32)
+
+
+def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Landmarks of a dataset without pictures: `(T, 68, 2)` by clip name.
+
+    `path` is the folder of a version, `PreparedDataset.path`. Raises
+    KerasPainError where there is no such dataset.
+    """
+    points = {
+        example["name"].decode(): example[LANDMARKS]
+        for _, _, example in prepare.read_examples(path)
+    }
+    return dict(sorted(points.items()))
+
+
+def digest(frames: FrameStore, *, pictures: bool = True) -> str:
+    """SHA-256 over what the clips hold; other contents, another text.
+
+    Of their coded pictures, or else of their names and landmarks.
+    """
+    sha = hashlib.sha256()
+    for clip, numbers in frames.numbered:
+        sha.update(clip.name.encode() + b"\0")
+        if pictures:
+            sha.update(b"".join(frames.coded(numbers)))
+        elif LANDMARKS in clip.frame_labels:
+            sha.update(np.float32(clip.frame_labels[LANDMARKS]).tobytes())
+    return sha.hexdigest()

@@ -1,27 +1,32 @@
-"""tf.data batches from arrays in memory, shuffled anew by a seed every epoch.
+"""tf.data batches of windows and of face clips, shuffled by a seed every epoch.
 
 `fit`'s own shuffle is not used: on TensorFlow, Keras 3.15 repeats one
 permutation in every epoch once `set_random_seed` was called.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import tensorflow as tf
+
+from keras_pain.data.clips import (
+    DECODED_BYTES,
+    ClipSet,
+    coded_pictures,
+    decoded_picture,
+)
+from keras_pain.errors import ConfigurationError, check_choice
 
 
 def training_batches(
     arrays: Sequence[np.ndarray], batch_size: int, seed: int
 ) -> tf.data.Dataset:
-    """Endless shuffled batches; epoch e uses a permutation of (seed, e).
+    """Endless shuffled batches of arrays of equal first dimension n.
 
-    Args:
-        arrays: Arrays of equal first dimension n, e.g. `(x, y)`.
-        batch_size: Samples a batch; the last one of an epoch may be smaller.
-        seed: Non-negative seed.
-
-    Returns:
-        Dataset of tuples; pass `steps_per_epoch=num_steps(n, batch_size)`.
+    Epoch e uses a permutation of (seed, e); its last batch may be smaller.
+    Pass `steps_per_epoch=num_steps(n, batch_size)`.
     """
     count = len(arrays[0])
     steps = num_steps(count, batch_size)
@@ -58,3 +63,277 @@ def evaluation_batches(
 def num_steps(count: int, batch_size: int) -> int:
     """Batches in one epoch of `count` samples."""
     return -(-count // batch_size)
+
+
+SAMPLING = ("uniform", "centre", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class Jitter:
+    """How training clips are varied; all frames of a clip alike.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        shift: Largest shift to each side, as a share of the picture's; edges
+            are repeated.
+        sampling: How training frames are drawn, one of `SAMPLING`.
+    """
+
+    flip: float = 0.5
+    shift: float = 0.04
+    sampling: str = "random"
+
+    def __post_init__(self):
+        check_choice("sampling", self.sampling, SAMPLING)
+        if not (0 <= self.flip <= 1 and 0 <= self.shift < 1):
+            raise ConfigurationError(
+                "flip must be from 0 to 1 and shift from 0 to below 1, got "
+                f"{self.flip}, {self.shift}"
+            )
+
+
+STILL = Jitter(flip=0.0, shift=0.0, sampling="uniform")
+
+
+def frame_numbers(
+    clips: ClipSet, index: np.ndarray, sampling: str, rng=None
+) -> np.ndarray:
+    """Which frames of the clips at `(b,)` positions a network sees.
+
+    `(b, T)` int64 numbers in order of time: `"uniform"`, the middles of T
+    equal parts of the clip; `"random"`, one frame of each part, drawn by
+    `rng`; `"centre"`, T frames in a row around its middle. A shorter clip
+    repeats frames. Another `sampling` raises ConfigurationError.
+    """
+    check_choice("sampling", sampling, SAMPLING)
+    wanted = max(clips.num_frames, 1)
+    first, count = clips.first[index, None], clips.count[index, None]
+    steps = np.arange(wanted)[None, :]
+    if sampling == "centre":
+        start = (count - wanted) // 2
+        inside = np.clip(start + steps, 0, count - 1)
+    else:
+        place = np.full((1, 1), 0.5)
+        if sampling == "random":
+            place = rng.random((len(first), wanted))
+        inside = ((steps + place) * count / wanted).astype(np.int64)
+    return first + np.minimum(inside, count - 1)
+
+
+def training_clips(
+    clips: ClipSet,
+    targets: np.ndarray,
+    batch_size: int,
+    seed: int,
+    jitter: Jitter = Jitter(),
+    weights: np.ndarray | None = None,
+    limit: int = DECODED_BYTES,
+    steps: int | None = None,
+    chances: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """Endless shuffled batches; epoch e uses draws of (seed, e).
+
+    Batches of an epoch are as even as can be: a last one of two clips would
+    spoil the statistics of batch normalisation just before validation.
+
+    Args:
+        clips: n training clips.
+        targets: `(n, ...)` float32.
+        batch_size: Clips a batch, at most.
+        seed: Non-negative seed.
+        jitter: How they are varied.
+        weights: `(n,)` float32 or None.
+        limit: See `FrameStore.decoded`.
+        steps: Batches an epoch, from 1 to n; None: as few as can be.
+        chances: `(n,)`, with sum 1: an epoch is n draws with these chances;
+            None: each clip once.
+
+    Returns:
+        Dataset of (pictures 0..255 float32, targets[, weights]).
+    """
+    steps = steps or num_steps(len(clips), batch_size)
+
+    def batches():
+        epoch = 0
+        while True:
+            rng = np.random.default_rng([seed, epoch])
+            order = rng.permutation(len(clips))
+            if chances is not None:
+                order = rng.choice(len(clips), len(clips), p=chances)
+            for index in np.array_split(order, steps):
+                yield index, *_draws(clips, index, jitter, rng)
+            epoch += 1
+
+    return _pipeline(clips, targets, batches, weights, limit)
+
+
+def evaluation_clips(
+    clips: ClipSet, targets: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
+    """One pass in order, unvaried; see `training_clips`."""
+    steps = num_steps(len(clips), batch_size)
+
+    def batches():
+        for step in range(steps):
+            index = np.arange(len(clips))[step * batch_size :][:batch_size]
+            yield index, *_draws(clips, index, STILL, np.random.default_rng(0))
+
+    return _pipeline(clips, targets, batches).apply(
+        tf.data.experimental.assert_cardinality(steps)
+    )
+
+
+def _draws(clips, index, jitter, rng):
+    """Frame numbers and, for each clip, the rows and columns to take."""
+    numbers = frame_numbers(clips, index, jitter.sampling, rng)
+    size = clips.size
+    reach = round(jitter.shift * size)
+    shift = rng.integers(-reach, reach + 1, (2, len(index), 1))
+    rows, columns = np.clip(np.arange(size) + shift, 0, size - 1)
+    flipped = rng.random(len(index)) < jitter.flip
+    columns[flipped] = columns[flipped, ::-1]
+    return numbers, rows.astype(np.int32), columns.astype(np.int32)
+
+
+def _pipeline(clips, targets, batches, weights=None, limit=DECODED_BYTES):
+    frames, size = clips.frames, clips.size
+    pixels = frames.decoded(size, limit)
+    wanted = [targets] if weights is None else [targets, weights]
+    wanted = [np.asarray(array, np.float32) for array in wanted]
+    index = tf.TensorSpec((None,), tf.int64)
+    plane = tf.TensorSpec((None, size), tf.int32)
+    numbers = tf.TensorSpec((None, max(clips.num_frames, 1)), tf.int64)
+    drawn = tf.data.Dataset.from_generator(
+        batches, output_signature=(index, numbers, plane, plane)
+    )
+
+    def pictures(index, numbers, rows, columns):
+        if pixels is not None:
+            x = tf.gather(pixels, numbers)
+        else:
+            x = tf.map_fn(
+                lambda code: decoded_picture(code, size),
+                coded_pictures(frames, tf.reshape(numbers, [-1])),
+                fn_output_signature=tf.uint8,
+                parallel_iterations=32,
+            )
+            shape = tf.concat([tf.shape(numbers), [size, size, 3]], 0)
+            x = tf.reshape(x, shape)
+        x = tf.gather(x, rows, axis=2, batch_dims=1)
+        x = tf.gather(x, columns, axis=3, batch_dims=1)
+        x = tf.ensure_shape(x, (None, numbers.shape[1], size, size, 3))
+        if not clips.num_frames:
+            x = x[:, 0]
+        x = tf.cast(x, tf.float32)
+        return x, *(tf.gather(tf.constant(array), index) for array in wanted)
+
+    return drawn.map(
+        pictures, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    ).prefetch(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class CopyJitter:
+    """How much a copy of a clip differs. Numbers are the released code's.
+
+    The released ConvNeXt-LSTM code (Ridouan et al., arXiv 2501.06787) trains
+    on every clip and on one such copy of it, all frames alike. It varies
+    pictures that are standardised already, so that a brightness of 0.4 is a
+    tenth of what it says, and saturation and hue are of colours that do not
+    exist; `standardised` of `varied_copy` does that, too.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        brightness: Most that is added, of a white of 1.
+        contrast: Lowest and highest factor (unsaid: the facts at hand name
+            the operation only; moderate values).
+        saturation: The same (unsaid, likewise).
+        hue: Largest turn to each side, of a circle of 1.
+        affine: Probability of a shift and rotation.
+        shift: Largest shift to each side, as a share of the picture.
+        rotation: Largest angle to each side, degrees.
+        zoom: Smallest part of a side that is cut out and enlarged.
+        cutout: Probability that a rectangle is blanked.
+        area: Its smallest and largest share of the picture.
+    """
+
+    flip: float = 0.5
+    brightness: float = 0.4
+    contrast: tuple[float, float] = (0.7, 1.3)
+    saturation: tuple[float, float] = (0.7, 1.3)
+    hue: float = 0.1
+    affine: float = 0.7
+    shift: float = 0.2
+    rotation: float = 15.0
+    zoom: float = 0.8
+    cutout: float = 0.5
+    area: tuple[float, float] = (0.02, 0.4)
+
+
+def varied_copy(
+    clip: np.ndarray,
+    rng: np.random.Generator,
+    jitter: CopyJitter = CopyJitter(),
+    standardised: tuple[tuple, tuple] | None = None,
+) -> np.ndarray:
+    """A varied copy of a clip.
+
+    Args:
+        clip: `(T, size, size, 3)` uint8 RGB.
+        rng: Draws what happens; equally often, whatever happens.
+        jitter: How much may happen.
+        standardised: Mean and standard deviation a channel, of pictures from
+            0 to 1: the copy is varied after these are taken out, and they are
+            put back. None varies the pictures themselves.
+
+    Returns:
+        `(T, size, size, 3)` float32, from 0 to 255; with `standardised` also
+        beyond.
+    """
+    x = clip.astype(np.float32) / 255
+    if standardised is not None:
+        mean, std = np.float32(standardised)
+        x = (x - mean) / std
+    x = x + rng.uniform(0, jitter.brightness)
+    x = tf.image.adjust_contrast(x, rng.uniform(*jitter.contrast))
+    x = tf.image.adjust_saturation(x, rng.uniform(*jitter.saturation))
+    x = tf.image.adjust_hue(x, rng.uniform(-jitter.hue, jitter.hue)).numpy()
+    x = _moved(x, rng, jitter)
+    if standardised is not None:
+        return (x * std + mean) * 255
+    return np.clip(x, 0, 1) * 255
+
+
+def _moved(x, rng, jitter):
+    size = x.shape[1]
+    flipped, moves, blanks = rng.random(3)
+    shift = rng.uniform(-jitter.shift, jitter.shift, 2) * size
+    angle = rng.uniform(-jitter.rotation, jitter.rotation)
+    zoom = rng.uniform(jitter.zoom, 1.0)
+    corner = rng.uniform(0, 1 - zoom, 2) * size
+    share, shape = rng.uniform(*jitter.area), rng.uniform(-0.7, 0.7)
+    place = rng.random(2)
+    if flipped < jitter.flip:
+        x = x[:, :, ::-1]
+    matrix = np.eye(3)
+    if moves < jitter.affine:
+        middle = (size - 1) / 2
+        matrix[:2] = cv2.getRotationMatrix2D((middle, middle), angle, 1.0)
+        matrix[:2, 2] += shift
+    # Then the cut-out part of the picture fills all of it.
+    enlarge = np.diag([1 / zoom, 1 / zoom, 1.0])
+    enlarge[:2, 2] = -corner / zoom
+    matrix = (enlarge @ matrix)[:2]
+    edges = {"borderMode": cv2.BORDER_REPLICATE}
+    x = [
+        cv2.warpAffine(np.ascontiguousarray(f), matrix, (size, size), **edges)
+        for f in x
+    ]
+    x = np.stack(x)
+    if blanks < jitter.cutout:
+        sides = size * np.sqrt(share * np.exp([shape, -shape]))
+        height, width = np.clip(sides.round(), 1, size).astype(int)
+        top = int(place[0] * (size - height + 1))
+        left = int(place[1] * (size - width + 1))
+        x[:, top : top + height, left : left + width] = 0
+    return x

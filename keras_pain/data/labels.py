@@ -5,11 +5,11 @@ rule. All rules work on cumulative sums, so that a window costs the same
 whatever its length.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 
 # A behaviour counts for a frame when this many raters marked it, and for a
 # window when this share of its frames counts (ISWC 2019; BANet; V4).
@@ -38,10 +38,7 @@ def window_labels(
         ConfigurationError: The rule is unknown, or needs single raters where
             the release has only merged labels.
     """
-    if rule not in LABEL_RULES:
-        raise ConfigurationError(
-            f"label rule {rule!r} is unknown; use one of {sorted(LABEL_RULES)}"
-        )
+    check_choice("label rule", rule, LABEL_RULES)
     return LABEL_RULES[rule](recording, starts, stops)
 
 
@@ -63,49 +60,7 @@ def papers(recording, starts, stops) -> np.ndarray:
     Source: ACM HEALTH 2021 (arXiv 1902.08990v4), text and Fig. 6.
     """
     marked = _behaviours(recording).any(axis=2)  # (T, R)
-    share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
-    return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
-
-
-def papers_per_frame(recording, starts, stops) -> np.ndarray:
-    """At least 50 % of frames that were each marked by at least 2 raters.
-
-    Source: ISWC 2019; BANet, section IV.A. Stricter than `papers`: the same
-    two raters need not overlap there.
-    """
-    frame = _behaviours(recording).any(axis=2).sum(1) >= MIN_RATERS
-    return _half_of_frames(frame, starts, stops)
-
-
-def lsfan_as_coded(recording, starts, stops) -> np.ndarray:
-    """The label that the released L-SFAN label parser computes.
-
-    Both of its defects: `lsfan_shifted` and `lsfan_same_behaviour`.
-    """
-    frame = _same_behaviour(_shifted(recording))
-    return _half_of_frames(frame, starts, stops)
-
-
-def lsfan_shifted(recording, starts, stops) -> np.ndarray:
-    """`papers_per_frame` on the columns that the L-SFAN parser reads.
-
-    They are shifted by one, so that behaviour k is read from column k + 1, and
-    the seventh is read from the next rater's first column; for the last rater
-    that is the flag of the first one-leg stand. Healthy people are not set
-    apart, as the columns are all that the parser looks at.
-    """
-    frame = _shifted(recording).any(axis=2).sum(1) >= MIN_RATERS
-    return _half_of_frames(frame, starts, stops)
-
-
-def lsfan_same_behaviour(recording, starts, stops) -> np.ndarray:
-    """The L-SFAN parser's agreement rule on the right columns.
-
-    Two raters must agree on the same behaviour; one rater alone counts for the
-    first behaviour when the value is 2.
-    """
-    frame = _same_behaviour(_behaviours(recording))
-    return _half_of_frames(frame, starts, stops)
+    return _by_enough_raters(marked, starts, stops)
 
 
 def lsfan_parser(recording, starts, stops) -> np.ndarray:
@@ -116,18 +71,54 @@ def lsfan_parser(recording, starts, stops) -> np.ndarray:
     sum to more than one.
     """
     columns = _ratings(recording)
-    _, raters, kinds = columns.shape
-    columns = columns.reshape(len(columns), -1)
-    marked = np.stack(
-        [columns[:, r : r + kinds].sum(axis=1) > 1 for r in range(raters)],
-        axis=1,
-    )
+    frames, raters, kinds = columns.shape
+    columns = columns.reshape(frames, -1)
+    marked = [columns[:, r : r + kinds].sum(axis=1) > 1 for r in range(raters)]
+    return _by_enough_raters(np.stack(marked, axis=1), starts, stops)
+
+
+def _by_enough_raters(marked, starts, stops):
+    """Of `(T, R)` frames that each rater marked."""
     share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
     return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
 
 
-def _shifted(recording) -> np.ndarray:
-    """`(T, R, 7)` ratings as read one column too late."""
+def _half_of_frames(ratings, counted):
+    """The rule by which half of a window's frames must count."""
+
+    def rule(recording, starts, stops):
+        frame = counted(ratings(recording))
+        share = _window_sums(frame, starts, stops) / (stops - starts)
+        return (share >= MIN_SHARE).astype(np.int64)
+
+    return rule
+
+
+def _ratings(recording):
+    """`(T, R, 7)` single ratings of a recording that has them."""
+    ratings = np.asarray(recording.get("raters", np.zeros((0, 0, 7))))
+    if ratings.ndim != 3 or ratings.shape[1] < MIN_RATERS:
+        raise ConfigurationError(
+            f"recording {recording.get('recording', '?')}: this label rule "
+            "needs single raters, which this release does not have; use "
+            "label_rule='merged_majority'"
+        )
+    return ratings
+
+
+def _behaviours(recording):
+    """Ratings as the papers count them: healthy means non-protective."""
+    return _ratings(recording) * (recording.get("group") != "healthy")
+
+
+def _shifted(recording):
+    """Ratings as the L-SFAN label parser reads them, one column too late.
+
+    Behaviour k is read from column k + 1, and the seventh from the next
+    rater's first column; for the last rater that is the flag of the first
+    one-leg stand. Healthy people are not set apart, as the columns are all
+    that the parser looks at.
+    """
     ratings = _ratings(recording)
     next_column = np.asarray(recording["activity_instance"]) == 1
     columns = ratings.reshape(len(ratings), -1)
@@ -135,25 +126,33 @@ def _shifted(recording) -> np.ndarray:
     return shifted.reshape(ratings.shape)
 
 
-def _same_behaviour(ratings) -> np.ndarray:
-    """`(T,)` frames that the L-SFAN label parser counts."""
+def _by_two(ratings):
+    """`(T,)` frames that were each marked by enough raters."""
+    return ratings.any(axis=2).sum(1) >= MIN_RATERS
+
+
+def _same_behaviour(ratings):
+    """`(T,)` frames that count by the L-SFAN label parser's agreement rule.
+
+    Two raters must agree on the same behaviour; one rater alone counts for the
+    first behaviour when the value is 2.
+    """
     agreed = (ratings > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
     alone = (ratings[:, :, 0] >= 2).any(axis=1)
     return agreed.any(axis=1) | alone
 
 
-def _half_of_frames(frame, starts, stops) -> np.ndarray:
-    share = _window_sums(frame, starts, stops) / (stops - starts)
-    return (share >= MIN_SHARE).astype(np.int64)
-
-
-LABEL_RULES: dict[str, Callable] = {
+LABEL_RULES = {
     "merged_majority": merged_majority,
     "papers": papers,
-    "papers_per_frame": papers_per_frame,
-    "lsfan_as_coded": lsfan_as_coded,
-    "lsfan_shifted": lsfan_shifted,
-    "lsfan_same_behaviour": lsfan_same_behaviour,
+    # ISWC 2019; BANet, section IV.A. Stricter than `papers`: the same two
+    # raters need not overlap there.
+    "papers_per_frame": _half_of_frames(_behaviours, _by_two),
+    # What the released L-SFAN label parser computes, and each of its two
+    # defects alone.
+    "lsfan_as_coded": _half_of_frames(_shifted, _same_behaviour),
+    "lsfan_shifted": _half_of_frames(_shifted, _by_two),
+    "lsfan_same_behaviour": _half_of_frames(_behaviours, _same_behaviour),
     "lsfan_parser": lsfan_parser,
 }
 
@@ -167,25 +166,7 @@ def pain_levels(recording, starts, stops) -> np.ndarray:
     return np.where(votes.sum(1) > 0, votes.argmax(1), -1)
 
 
-def _behaviours(recording) -> np.ndarray:
-    """Ratings as the papers count them: healthy means non-protective."""
-    ratings = _ratings(recording)
-    return ratings * (recording.get("group") != "healthy")
-
-
-def _ratings(recording) -> np.ndarray:
-    """`(T, R, 7)` single ratings of a recording that has them."""
-    ratings = np.asarray(recording.get("raters", np.zeros((0, 0, 7))))
-    if ratings.ndim != 3 or ratings.shape[1] < MIN_RATERS:
-        raise ConfigurationError(
-            f"recording {recording.get('recording', '?')}: this label rule "
-            "needs single raters, which this release does not have; use "
-            "label_rule='merged_majority'"
-        )
-    return ratings
-
-
-def _window_sums(frames: np.ndarray, starts, stops) -> np.ndarray:
+def _window_sums(frames, starts, stops):
     """Sum of `frames` over [start, stop) of each window."""
     total = np.cumsum(frames, axis=0, dtype=np.int64)
     total = np.concatenate([np.zeros_like(total[:1]), total])

@@ -9,20 +9,18 @@ import pathlib
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 
-from keras_pain.corpora import files as corpus_files
-from keras_pain.corpora import manifest, registry
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.corpora import base, manifest
+from keras_pain.errors import KerasPainError, check_choice
 
 # A folder that a killed build left behind is removed once nobody has written
 # to it for so many seconds: another process may be building.
 _STALE = 3600
-_BIG_FEATURES = ("joints", "raters")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +53,17 @@ class PreparedDataset:
 def prepare_dataset(
     corpus: str,
     *,
-    manual_dir: str | os.PathLike,
-    data_dir: str | os.PathLike,
+    manual_dir: base.StrPath,
+    data_dir: base.StrPath,
     layout: str | None = None,
     on_bad_file: str | None = None,
     fingerprint: str | None = None,
+    given: Mapping[str, str | None] | None = None,
 ) -> PreparedDataset:
     """Builds the dataset of a folder of raw files, unless it is there already.
 
     Args:
-        corpus: A name of `keras_pain.corpora.registry.CORPORA`.
+        corpus: A name of `keras_pain.corpora.base.CORPORA`.
         manual_dir: Folder of the raw files.
         data_dir: Folder of TFDS datasets.
         layout: Layout of the raw files, and with it the builder's config;
@@ -77,6 +76,8 @@ def prepare_dataset(
             face.
         fingerprint: SHA-256 over the raw files, where the caller has asked for
             it already; None takes it, and verifies a manifest.
+        given: Options of a builder, e.g. `landmarks`; they come before its
+            config's and the environment's.
 
     Returns:
         Where the dataset is, and what it was built from.
@@ -86,23 +87,43 @@ def prepare_dataset(
         KerasPainError: No raw files; they differ from their manifest; or
             `data_dir` holds a dataset built from other files.
     """
-    if on_bad_file not in (None, *corpus_files.ON_BAD_FILE):
-        raise ConfigurationError(
-            f"on_bad_file must be fail or skip, got {on_bad_file!r}"
-        )
-    registry.get_corpus(corpus)  # says which there are
-    builder = _make_builder(corpus, manual_dir, layout, data_dir)
+    if on_bad_file is not None:
+        check_choice("on_bad_file", on_bad_file, base.ON_BAD_FILE)
+    base.get_corpus(corpus)  # says which there are
+    tfds = _import_tfds()
+    module = importlib.import_module(
+        f"tfds_builders.{corpus}.{corpus}_dataset_builder"
+    )
+    config = module.Builder.config_for(manual_dir, layout)
+    builder = module.Builder(config=config, data_dir=os.fspath(data_dir))
     builder.on_bad_file = on_bad_file
+    builder.given = dict(given or {})
     files = builder.find_raw_files(manual_dir)
     fingerprint = fingerprint or identify(manual_dir, files)
     path = pathlib.Path(builder.data_path)
     reused = path.exists()
     if reused:
-        _check_reusable(builder, path, fingerprint)
-        _say(f"{path}: reused, it was built from the same files")
+        if problem := _not_reusable(builder, path, fingerprint):
+            raise KerasPainError(f"{path}: {problem}")
+        print(
+            f"{path}: reused, it was built from the same files", file=sys.stderr
+        )
     else:
-        _remove_stale_builds(path)
-        _build(builder, manual_dir)
+        for folder in path.parent.glob(f"incomplete.*_{path.name}"):
+            newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
+            if time.time() - newest > _STALE:
+                shutil.rmtree(folder, ignore_errors=True)
+        settings = tfds.download.DownloadConfig(
+            manual_dir=os.fspath(manual_dir)
+        )
+        try:
+            with _quiet():
+                builder.download_and_prepare(download_config=settings)
+        except OSError as error:
+            raise KerasPainError(
+                f"{path}: the dataset cannot be built ({error}); free space "
+                "there or pass another --data_dir"
+            ) from error
     metadata = builder.info.metadata
     return PreparedDataset(
         path=path,
@@ -115,17 +136,10 @@ def prepare_dataset(
     )
 
 
-def identify(
-    manual_dir: str | os.PathLike, files: Sequence[corpus_files.RawFile]
-) -> str:
+def identify(manual_dir: base.StrPath, files: Sequence[base.RawFile]) -> str:
     """SHA-256 over raw files, which takes minutes where they are videos.
 
-    Args:
-        manual_dir: Folder of the raw files.
-        files: The files.
-
-    Raises:
-        KerasPainError: They differ from their manifest.
+    Raises KerasPainError where they differ from their manifest.
     """
     return manifest.verify_manifest(manual_dir, files) or manifest.fingerprint(
         manual_dir, files
@@ -133,55 +147,65 @@ def identify(
 
 
 def load_recordings(
-    path: str | os.PathLike, with_joints: bool = False, with_raters: bool = True
+    path: base.StrPath, with_joints: bool = False
 ) -> list[dict[str, Any]]:
     """Reads a dataset of whole recordings into memory.
 
-    Args:
-        path: Folder of a version, `PreparedDataset.path`.
-        with_joints: Whether to read the joint positions, which are two thirds
-            of the data.
-        with_raters: Whether to read the raters' labels, where there are any.
+    `path` is the folder of a version, `PreparedDataset.path`; joint positions
+    are two thirds of the data. Raises KerasPainError where there is no dataset.
 
     Returns:
         One dict a recording, sorted by split (in the owners' order) and name:
         a NumPy array for every signal and per-frame label, `str` for texts and
         classes (`group`, `label`), `int` for numbers. `split` is the TFDS
         split: `"full"` where the release has none.
-
-    Raises:
-        KerasPainError: There is no dataset in this folder.
     """
-    tfds = _import_tfds()
-    if not (pathlib.Path(path) / "dataset_info.json").exists():
-        raise KerasPainError(
-            f"{path}: is no TFDS dataset; build one with `tfds build`"
-        )
-    builder = tfds.builder_from_directory(path)
-    features = builder.info.features
-    left_out = {
-        name
-        for name, wanted in zip(
-            _BIG_FEATURES, (with_joints, with_raters), strict=True
-        )
-        if not wanted
-    }
-    decoders = tfds.decode.PartialDecoding(
-        {name: True for name in features if name not in left_out}
-    )
-    recordings = []
-    for split in builder.info.splits:
-        with _quiet():
-            examples = builder.as_dataset(split=split, decoders=decoders)
-        of_split = [
-            _plain(example, features) | {"split": split}
-            for example in examples.as_numpy_iterator()
-        ]
-        recordings += sorted(of_split, key=lambda r: r["recording"])
+    left_out = () if with_joints else ("joints",)
+    recordings = [
+        _plain(example, features) | {"split": split}
+        for split, features, example in read_examples(path, left_out=left_out)
+    ]
+    splits = list(dict.fromkeys(r["split"] for r in recordings))
+    recordings.sort(key=lambda r: (splits.index(r["split"]), r["recording"]))
     return recordings
 
 
-def _plain(example: dict[str, Any], features) -> dict[str, Any]:
+def read_examples(
+    path: base.StrPath,
+    *,
+    left_out: Collection[str] = (),
+    coded: Collection[str] = (),
+) -> Iterator[tuple[str, Mapping, dict[str, Any]]]:
+    """Examples of a dataset: name of the split, features, NumPy values.
+
+    Features in `left_out` are not read; pictures in `coded` stay coded. Raises
+    KerasPainError where there is no dataset in this folder.
+    """
+    check_built(path)
+    tfds = _import_tfds()
+    builder = tfds.builder_from_directory(path)
+    features = builder.info.features
+    decoders = {name: tfds.decode.SkipDecoding() for name in coded}
+    if left_out:
+        decoders = tfds.decode.PartialDecoding(
+            {name: True for name in features if name not in left_out}
+        )
+    for split in builder.info.splits:
+        with _quiet():
+            examples = builder.as_dataset(split=split, decoders=decoders)
+        for example in examples.as_numpy_iterator():
+            yield split, features, example
+
+
+def check_built(path: base.StrPath) -> None:
+    """Raises KerasPainError where a folder holds no TFDS dataset."""
+    if not pathlib.Path(path, "dataset_info.json").exists():
+        raise KerasPainError(
+            f"{path}: is no TFDS dataset; build one with `tfds build`"
+        )
+
+
+def _plain(example, features):
     """TFDS' bytes and class numbers as strings."""
     plain = {}
     for name, value in example.items():
@@ -219,67 +243,33 @@ def _quiet():
         logging.set_verbosity(verbosity)
 
 
-def _make_builder(corpus, manual_dir, layout, data_dir):
-    _import_tfds()
-    module = importlib.import_module(
-        f"tfds_builders.{corpus}.{corpus}_dataset_builder"
+def _not_reusable(builder, path, fingerprint):
+    """Why the dataset that is there is not the one asked for, if so."""
+    other = (
+        ": pass another --data_dir, or rebuild it with `tfds build --overwrite`"
     )
-    config = module.Builder.config_for(manual_dir, layout)
-    return module.Builder(config=config, data_dir=os.fspath(data_dir))
-
-
-def _build(builder, manual_dir) -> None:
-    tfds = _import_tfds()
-    config = tfds.download.DownloadConfig(manual_dir=os.fspath(manual_dir))
-    try:
-        with _quiet():
-            builder.download_and_prepare(download_config=config)
-    except OSError as error:
-        raise KerasPainError(
-            f"{builder.data_path}: the dataset cannot be built ({error}); "
-            "free space there or pass another --data_dir"
-        ) from error
-
-
-def _check_reusable(builder, path: pathlib.Path, fingerprint: str) -> None:
     if not (path / "dataset_info.json").exists():
-        raise KerasPainError(
-            f"{path}: is no finished dataset; remove this folder or pass "
-            "another --data_dir"
+        return (
+            "is no finished dataset; remove this folder or pass another "
+            "--data_dir"
         )
     metadata = builder.info.metadata
     if metadata.get("fingerprint") != fingerprint:
-        raise KerasPainError(
-            f"{path}: was built from other files: pass another --data_dir, or "
-            "rebuild it with `tfds build --overwrite`"
-        )
+        return f"was built from other files{other}"
     then, now = metadata.get("options") or {}, builder.options()
     if then != now:
-        other = ", ".join(
+        changes = ", ".join(
             f"{name} {str(then.get(name))[:12]} instead of "
             f"{str(now.get(name))[:12]}"
             for name in sorted({*then, *now})
             if then.get(name) != now.get(name)
         )
-        raise KerasPainError(
-            f"{path}: was built with other options ({other}): pass another "
-            "--data_dir, or rebuild it with `tfds build --overwrite`"
-        )
+        return f"was built with other options ({changes}){other}"
     refused = [file for file in metadata["report"] if file["refused"]]
     if refused and builder.resolved_on_bad_file() == "fail":
-        raise KerasPainError(
-            f"{path}: was built without {len(refused)} refused files, the "
-            f"first of them {refused[0]['path']}; pass --on_bad_file=skip to "
-            "use it, or another --data_dir"
+        return (
+            f"was built without {len(refused)} refused files, the first of "
+            f"them {refused[0]['path']}; pass --on_bad_file=skip to use it, "
+            "or another --data_dir"
         )
-
-
-def _remove_stale_builds(path: pathlib.Path) -> None:
-    for folder in path.parent.glob(f"incomplete.*_{path.name}"):
-        newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
-        if time.time() - newest > _STALE:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    return None

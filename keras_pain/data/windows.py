@@ -1,17 +1,22 @@
 """Recordings to windows: index arithmetic and one gather, no loop over windows.
 
-Window of 180 frames (3 s at 60 Hz), step 45 (75 % overlap): ISWC 2019, section
-3; ALANet section IV.A takes the overlap from there.
+Window of 180 frames (3 s at 60 Hz), step 45 (75 % overlap), cut inside one
+activity at a time: ISWC 2019, section 3; ALANet section IV.A takes the overlap
+from there, and does not say how it segments; its window counts only fit
+segments of one exercise, transitions included, so that is the default here.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
+from keras_pain.corpora.emopain.layout import ACTIVITIES
+from keras_pain.corpora.recording import MAX_FLICKER, activity_segments
 from keras_pain.data import labels as label_rules
-from keras_pain.data.segments import MAX_FLICKER, activity_segments
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
 SEMG_NAMES = ("lower_right", "lower_left", "upper_right", "upper_left")
@@ -21,12 +26,58 @@ CHANNEL_NAMES = (
     *(f"semg_{name}" for name in SEMG_NAMES),
 )
 PROTECTIVE_CLASSES = ("non-protective", "protective")
-SEGMENTS = ("type", "instance", "whole")
 PAIN_CLASSES = ("healthy", "low pain", "high pain")
 
 
+class SampleSet:
+    """What windows and face clips share: dataclasses of arrays.
+
+    Arrays have one entry a sample; `y`, `subject`, `recording` and `start`,
+    the first frame in the recording, are among them.
+    """
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes; 0 where intensities are predicted."""
+        return len(self.class_names)
+
+    @property
+    def window_id(self) -> np.ndarray:
+        """`(n,)` text `recording:start`, unique before augmentation."""
+        recording = np.strings.add(self.recording.astype(str), ":")
+        return np.strings.add(recording, self.start.astype(str))
+
+    def take(self, index: np.ndarray) -> Self:
+        """The samples at `index` (positions or a boolean mask)."""
+        picked = {name: array[index] for name, array in arrays_of(self)}
+        return dataclasses.replace(self, **picked)
+
+    def of_subjects(self, subjects: Iterable[str]) -> Self:
+        """The samples of the given subjects, in their order here."""
+        return self.take(np.isin(self.subject, list(subjects)))
+
+
+def arrays_of(samples: SampleSet) -> list[tuple[str, np.ndarray]]:
+    """Names and arrays of the fields that have one entry a sample."""
+    fields = vars(samples).items()
+    return [(k, v) for k, v in fields if isinstance(v, np.ndarray)]
+
+
+def joined(parts: Sequence[Mapping], problem: str) -> dict[str, np.ndarray]:
+    """Arrays of several parts behind each other, by name.
+
+    Raises KerasPainError, with the text `problem`, where there is no sample.
+    """
+    if not any(len(part["y"]) for part in parts):
+        raise KerasPainError(problem)
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+
 @dataclasses.dataclass
-class WindowSet:
+class WindowSet(SampleSet):
     """n labelled windows of T frames and C channels.
 
     Args:
@@ -51,36 +102,10 @@ class WindowSet:
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...] = CHANNEL_NAMES
 
-    def __len__(self) -> int:
-        return len(self.y)
-
-    @property
-    def num_classes(self) -> int:
-        return len(self.class_names)
-
     @property
     def mask(self) -> np.ndarray:
         """`(n, T)` bool, true on real frames."""
         return np.arange(self.x.shape[1]) < self.length[:, None]
-
-    @property
-    def window_id(self) -> np.ndarray:
-        """`(n,)` text `recording:start`, unique before augmentation."""
-        separator = np.full(len(self), ":")
-        number = self.start.astype(str)
-        return np.strings.add(
-            np.strings.add(self.recording.astype(str), separator), number
-        )
-
-    def take(self, index: np.ndarray) -> "WindowSet":
-        """The windows at `index` (positions or a boolean mask)."""
-        names = ("x", "y", "length", "subject", "recording", "start")
-        picked = {k: getattr(self, k)[index] for k in (*names, "activity")}
-        return dataclasses.replace(self, **picked)
-
-    def of_subjects(self, subjects: Iterable[str]) -> "WindowSet":
-        """The windows of the given participants, in their order here."""
-        return self.take(np.isin(self.subject, list(subjects)))
 
 
 def sliding_windows(
@@ -117,33 +142,26 @@ def sliding_windows(
         class_names: One name a class.
 
     Returns:
-        Windows in order of recording and time; those whose label is unknown
-        are left out.
+        Windows with a known label, in order of recording and time.
 
     Raises:
         ConfigurationError: A setting is out of range.
         KerasPainError: No window is left.
     """
-    if length < 1 or step < 1:
+    if min(length, step) < 1:
         raise ConfigurationError(
             f"window length and step must be positive, got {length}, {step}"
         )
-    if padding not in ("zero", "none"):
-        raise ConfigurationError(
-            f"padding must be 'zero' or 'none', got {padding!r}"
-        )
-    if segments not in SEGMENTS or unfinished not in ("keep", "drop"):
-        raise ConfigurationError(
-            f"segments must be one of {', '.join(SEGMENTS)}, and unfinished "
-            f"keep or drop; got {segments!r}, {unfinished!r}"
-        )
-    parts = []
-    for recording in recordings:
+    check_choice("padding", padding, ("zero", "none"))
+    check_choice("segments", segments, ("type", "instance", "whole"))
+    check_choice("unfinished", unfinished, ("keep", "drop"))
+
+    def cut(recording, frames):
         begins, ends, types = _segments(
             recording, max_flicker, activities, segments
         )
         if unfinished == "drop":
-            whole = ends < len(recording["angles"])
+            whole = ends < len(frames)
             begins, ends, types = begins[whole], ends[whole], types[whole]
         size = ends - begins
         over = np.maximum(size - length, 0)
@@ -151,23 +169,20 @@ def sliding_windows(
             count = -(-over // step) + 1
         else:
             count = np.where(size >= length, over // step + 1, 0)
-        starts = np.repeat(begins, count) + step * _ranges(count)
+        # 0, 1, ... in each segment.
+        before = np.cumsum(count) - count
+        number = np.arange(count.sum()) - np.repeat(before, count)
+        starts = np.repeat(begins, count) + step * number
         stops = np.minimum(starts + length, np.repeat(ends, count))
         if label is None:
             y = label_rules.window_labels(label_rule, recording, starts, stops)
         else:
             y = np.full(len(starts), class_names.index(recording[label]))
-        offsets = np.arange(length)
-        x = _gather(_frames(recording), starts[:, None] + offsets)
-        x *= (offsets < (stops - starts)[:, None])[:, :, None]
-        parts.append(
-            _part(recording, x, y, starts, stops, np.repeat(types, count))
-        )
-    return _join(
-        parts,
-        tuple(class_names),
-        f"windows of {length} frames (padding={padding!r})",
-    )
+        x = _padded(frames, starts, stops, length)
+        return x, y, starts, stops, np.repeat(types, count)
+
+    wanted = f"windows of {length} frames (padding={padding!r})"
+    return _windows(recordings, cut, class_names, wanted)
 
 
 def activity_instances(
@@ -184,7 +199,8 @@ def activity_instances(
     nor ALANet says how many frames a sample has.
 
     Args:
-        recordings: Recordings as the builders yield them.
+        recordings: Recordings as the builders yield them; those without a
+            reported pain level are left out.
         length: Frames a sample; unsaid: Task 3's, as ALANet names no other.
         fit: `"resample"` (unsaid; default as it keeps the whole movement)
             brings every segment to `length` frames by linear interpolation;
@@ -193,33 +209,25 @@ def activity_instances(
         activities: Activity types to use; unsaid: the eight exercises, as an
             instance is of an exercise.
 
-    Returns:
-        Samples in order of recording and time; recordings without a reported
-        pain level are left out.
-
     Raises:
         ConfigurationError: `fit` is unknown.
         KerasPainError: No sample is left.
     """
-    if fit not in ("resample", "pad"):
-        raise ConfigurationError(
-            f"fit must be 'resample' or 'pad', got {fit!r}"
-        )
-    parts = []
-    for recording in recordings:
+    check_choice("fit", fit, ("resample", "pad"))
+
+    def cut(recording, frames):
         begins, ends, types = _segments(recording, max_flicker, activities)
-        label = label_rules.pain_levels(recording, begins, ends)
-        frames = _frames(recording)
+        y = label_rules.pain_levels(recording, begins, ends)
+        stops = begins + length
         if fit == "resample":
-            x = _resample(frames, begins, ends, length)
-            stops = begins + length
+            x = _resampled(frames, begins, ends, length)
         else:
-            offsets = np.arange(length)
-            stops = np.minimum(begins + length, ends)
-            x = _gather(frames, begins[:, None] + offsets)
-            x *= (offsets < (stops - begins)[:, None])[:, :, None]
-        parts.append(_part(recording, x, label, begins, stops, types))
-    return _join(parts, PAIN_CLASSES, "activity instances with a pain level")
+            stops = np.minimum(stops, ends)
+            x = _padded(frames, begins, stops, length)
+        return x, y, begins, stops, types
+
+    wanted = "activity instances with a pain level"
+    return _windows(recordings, cut, PAIN_CLASSES, wanted)
 
 
 def whole_recordings(
@@ -229,32 +237,23 @@ def whole_recordings(
     class_names: Sequence[str],
     length: int = 180,
 ) -> WindowSet:
-    """One sample a recording that carries one label, e.g. an exercise done.
+    """One sample a recording, `activity` zero, e.g. an exercise done.
 
-    Args:
-        recordings: Recordings with a class name under the key `label`.
-        label: The key.
-        class_names: One name a class.
-        length: Frames a sample; recordings are brought to it by linear
-            interpolation.
-
-    Returns:
-        One sample a recording; `activity` is zero.
-
-    Raises:
-        KerasPainError: There is no recording.
+    Recordings have a class name under the key `label`, and are brought to
+    `length` frames by linear interpolation. Raises KerasPainError where there
+    is none.
     """
-    parts = []
-    for recording in recordings:
-        frames = _frames(recording)
-        begin, end = np.array([0]), np.array([len(frames)])
-        x = _resample(frames, begin, end, length)
+
+    def cut(recording, frames):
+        begins, ends, types = _segments(recording, kind="whole")
+        x = _resampled(frames, begins, ends, length)
         y = np.array([class_names.index(recording[label])])
-        parts.append(_part(recording, x, y, begin, begin + length, np.zeros(1)))
-    return _join(parts, tuple(class_names), "samples")
+        return x, y, begins, begins + length, types
+
+    return _windows(recordings, cut, class_names, "samples")
 
 
-def _segments(recording, max_flicker, activities, kind="type"):
+def _segments(recording, max_flicker=0, activities=None, kind="type"):
     if kind == "whole":
         # Of one activity, which such recordings need not number.
         end = np.array([len(recording["angles"])])
@@ -271,19 +270,19 @@ def _segments(recording, max_flicker, activities, kind="type"):
     return begins[chosen], ends[chosen], types[chosen]
 
 
-def _frames(recording) -> np.ndarray:
-    """`(T, C)` float32: angles, energies and, where recorded, sEMG."""
-    parts = [recording["angles"], recording["energies"]]
-    if "semg" in recording:
-        parts.append(recording["semg"])
-    return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _gather(frames: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _gather(frames, index):
     return frames[np.minimum(index, len(frames) - 1)]
 
 
-def _resample(frames, begins, ends, length: int) -> np.ndarray:
+def _padded(frames, starts, stops, length):
+    """`(n, length, C)`: spans of at most `length` frames, then zeros."""
+    offsets = np.arange(length)
+    x = _gather(frames, starts[:, None] + offsets)
+    x *= (offsets < (stops - starts)[:, None])[:, :, None]
+    return x
+
+
+def _resampled(frames, begins, ends, length):
     """`(n, length, C)`: each span brought to `length` frames."""
     grid = np.linspace(0.0, 1.0, length)
     position = begins[:, None] + (ends - 1 - begins)[:, None] * grid
@@ -294,35 +293,99 @@ def _resample(frames, begins, ends, length: int) -> np.ndarray:
     return x
 
 
-def _ranges(counts: np.ndarray) -> np.ndarray:
-    """0..counts[0]-1, 0..counts[1]-1, ... in one array."""
-    total = np.cumsum(counts)
-    return np.arange(total[-1] if len(total) else 0) - np.repeat(
-        total - counts, counts
+def _windows(recordings, cut, class_names, wanted):
+    """All windows with a known label that `cut` gives of each recording."""
+    parts = []
+    for recording in recordings:
+        signals = [
+            recording[name]
+            for name in ("angles", "energies", "semg")
+            if name in recording
+        ]
+        frames = np.concatenate(signals, axis=1).astype(np.float32)
+        x, y, starts, stops, activity = cut(recording, frames)
+        known = y >= 0
+        part = {
+            "x": x[known].astype(np.float32),
+            "y": y[known].astype(np.int64),
+            "length": (stops - starts)[known].astype(np.int32),
+            "start": starts[known].astype(np.int64),
+            "activity": activity[known].astype(np.int32),
+        }
+        count = len(part["y"])
+        part["subject"] = np.full(count, recording["subject_id"])
+        part["recording"] = np.full(count, recording["recording"])
+        parts.append(part)
+    columns = joined(
+        parts,
+        f"none of the {len(parts)} recordings gave {wanted}: check that this "
+        "release has the labels (`keras-pain check`), and that recordings are "
+        "long enough",
+    )
+    channels = CHANNEL_NAMES[: columns["x"].shape[2]]
+    return WindowSet(
+        **columns, class_names=tuple(class_names), channel_names=channels
     )
 
 
-def _part(recording, x, label, starts, stops, activity) -> dict:
-    known = label >= 0
-    count = int(known.sum())
-    return {
-        "x": x[known].astype(np.float32),
-        "y": label[known].astype(np.int64),
-        "length": (stops - starts)[known].astype(np.int32),
-        "subject": np.full(count, recording["subject_id"]),
-        "recording": np.full(count, recording["recording"]),
-        "start": starts[known].astype(np.int64),
-        "activity": activity[known].astype(np.int32),
-    }
+# L-SFAN uses 21 of the 24 activity columns: not these three, which are no
+# movements, and no frame outside of the columns.
+LSFAN_ACTIVITIES = tuple(
+    number
+    for number, name in enumerate(ACTIVITIES)
+    if name not in ("other", "sitting_still", "standing_still", "walking")
+)
+# As the released L-SFAN code cuts the full release (layout `fame`): inside each
+# of 21 activity columns, tail dropped; it calls its parser without padding, and
+# takes the flags as they are. Channels stay in the order of the suite; L-SFAN's
+# own order is a matter of its method, see `arranged`.
+lsfan_windows = functools.partial(
+    sliding_windows,
+    padding="none",
+    label_rule="papers_per_frame",
+    max_flicker=0,
+    activities=LSFAN_ACTIVITIES,
+    segments="instance",
+)
+
+# Settings of a cut are JSON values, which a fold's configuration holds, so that
+# windows can be cut anew from nothing but a finished run.
+CUTS = {
+    "sliding_windows": sliding_windows,
+    "activity_instances": activity_instances,
+    "whole_recordings": whole_recordings,
+    "lsfan_windows": lsfan_windows,
+}
 
 
-def _join(parts: list[dict], class_names, wanted: str) -> WindowSet:
-    if not sum(len(part["y"]) for part in parts):
-        raise KerasPainError(
-            f"none of the {len(parts)} recordings gave {wanted}: check that "
-            "this release has the labels (`keras-pain check`), and that "
-            "recordings are long enough"
-        )
-    columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-    channels = CHANNEL_NAMES[: columns["x"].shape[2]]
-    return WindowSet(**columns, class_names=class_names, channel_names=channels)
+def cut_windows(recordings: Sequence[Mapping], settings: Mapping) -> WindowSet:
+    """Cuts recordings into windows, see the functions in `CUTS`.
+
+    `settings` are a key of `CUTS`, under `cut`, and that function's arguments.
+    Raises ConfigurationError where `cut` is unknown or a setting is out of
+    range, KerasPainError where no window is left.
+    """
+    settings = dict(settings)
+    name = settings.pop("cut", None)
+    check_choice("cut", name, CUTS)
+    return CUTS[name](recordings, **settings)
+
+
+def arranged(windows: WindowSet, order: str) -> WindowSet:
+    """The windows with their channels, and names of these, in another order.
+
+    `"canonical"` is that of `CHANNEL_NAMES` and leaves them as they are;
+    `"semg_first"` puts sEMG before angles and energies, as the files of the
+    released L-SFAN code have them. Others raise ConfigurationError.
+    """
+    check_choice("channel order", order, ("canonical", "semg_first"))
+    names = windows.channel_names
+    others = [not name.startswith("semg_") for name in names]
+    if order == "canonical" or all(others):
+        return windows
+    index = np.argsort(others, kind="stable")
+    return dataclasses.replace(
+        windows,
+        x=np.ascontiguousarray(windows.x[:, :, index]),
+        channel_names=tuple(names[i] for i in index),
+    )

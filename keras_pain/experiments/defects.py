@@ -1,118 +1,138 @@
 """Known evaluation defects, each a named switch of a protocol.
 
-A defect is a few lines that plug into a run: it changes the windows' settings,
-who is who, what the scaler sees, what is tested, how a network starts, or how
-predictions are scored. `leak_free` has none of them on. The first group leaks
-or flatters whatever the model; the second is what the released L-SFAN code
-does on top. Those of the released AACSFNet code are in `aacsfnet_defects`.
+A defect plugs into one place of a run: it changes the windows' settings, who
+is who, what the scaler sees, what is tested, how a network starts, or how
+predictions are scored. `leak_free` has none of them on. `LEAKS` leak or
+flatter whatever the model; the others are what released code does on top.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from sklearn.metrics import f1_score
 
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.metrics import compute_metrics
-from keras_pain.experiments.pemf_defects import PEMF_SWITCHES
-from keras_pain.experiments.protocols import Fold
-from keras_pain.experiments.regression import compute_regression
+from keras_pain.experiments.metrics import compute_metrics, compute_regression
 
 Samples = WindowSet | ClipSet
 TEST_BATCH = 32  # released AACSFNet code
 
-_BANET_CODE = "released BANet code"
-_LSFAN_CODE = "released L-SFAN code"
-
 
 @dataclasses.dataclass(frozen=True)
 class Defect:
-    """One switch. Fields that are left out change nothing.
+    """One switch.
 
     Args:
         name: Its key in `DEFECTS`.
         says: What happens, in one line, for headers.
         source: Where it was seen.
-        settings: From the windows' settings to those with the defect.
-        windows: `(windows, seed)` to windows whose subjects or labels are
-            changed.
-        folds: From all folds to those that are run.
-        fold: From a fold's people to those with the defect.
-        train: From training samples to those with the defect.
-        scaler_sees_everyone: The scaler is fitted on all windows.
-        augments_first: Copies are made before scaling.
-        tests_copies: Augmented copies of test windows are tested as well.
-        continues: Networks start from the weights of the fold before.
-        arguments: Arguments of model builders, by method; of networks of
-            faces also their `recipe`.
-        probabilities: `(y_true, probabilities)` to those that are scored.
-        scored: `(y_true, y_pred, batch_size)` of a fold to the intensities
-            that are scored.
-        metrics: From the metrics to those that are printed.
+        changes: By place in a run, what returns the changed value there:
+            of `settings` of windows; `samples`, given the run's seed; all
+            `folds`; the people of a `fold`; the samples in `train`;
+            `arguments` of a method, given its name (`recipe` names the entry
+            of the model registry whose recipe is taken); `probabilities`,
+            given the truth; `intensities`, a pair of truth and prediction,
+            given the batch size; `metrics`. None at `data` and `start`:
+            `folds.prepare_fold` and the runner ask for these by name.
     """
 
     name: str
     says: str
     source: str
-    settings: Callable[[Mapping], dict] | None = None
-    windows: Callable[[Samples, int], Samples] | None = None
-    folds: Callable[[Sequence[Fold]], list[Fold]] | None = None
-    fold: Callable[[Fold], Fold] | None = None
-    train: Callable[[Samples], Samples] | None = None
-    scaler_sees_everyone: bool = False
-    augments_first: bool = False
-    tests_copies: bool = False
-    continues: bool = False
-    arguments: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
-    probabilities: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
-    scored: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None
-    metrics: Callable[[dict], dict] | None = None
+    changes: Mapping[str, Callable | None]
 
     @property
     def only_scoring(self) -> bool:
         """Whether the networks are those of the protocol without it."""
-        scoring = (self.probabilities, self.scored, self.metrics)
-        return any(change is not None for change in scoring)
+        scoring = {"probabilities", "intensities", "metrics"}
+        return not scoring.isdisjoint(self.changes)
 
 
-def _choose_on_test(fold: Fold) -> Fold:
-    return dataclasses.replace(fold, validation=fold.test)
+def resolve_defects(names: Sequence[str]) -> tuple[Defect, ...]:
+    """Defects by name; ConfigurationError where there is no such defect."""
+    for name in names:
+        if name not in DEFECTS:
+            raise ConfigurationError(
+                f"no defect is called {name!r}; there are {', '.join(DEFECTS)}"
+            )
+    return tuple(DEFECTS[name] for name in names)
 
 
-def _random_groups(windows: WindowSet, seed: int) -> WindowSet:
+def apply_defects(names: Sequence[str], place: str, value, *context):
+    """The value with what these defects change at a place of a run."""
+    for defect in resolve_defects(names):
+        if place in defect.changes:
+            value = defect.changes[place](value, *context)
+    return value
+
+
+def settings_with(defects: Sequence[str], settings: Mapping) -> dict:
+    """The windows' settings under these defects."""
+    return dict(apply_defects(defects, "settings", settings))
+
+
+def scored_intensities(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    defects: Sequence[str] = (),
+    batch_size: int = TEST_BATCH,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is scored of one fold's `(n,)` intensities under these defects."""
+    return apply_defects(defects, "intensities", (y_true, y_pred), batch_size)
+
+
+def score(
+    y_true: np.ndarray,
+    predicted: np.ndarray,
+    num_classes: int,
+    defects: Sequence[str] = (),
+    batch_size: int = TEST_BATCH,
+) -> dict:
+    """`compute_metrics` or `compute_regression` under these defects.
+
+    Of `(n,)` classes and `(n, num_classes)` probabilities, or, where
+    `num_classes` is 0, of `(n,)` intensities, of which `batch_size` are tested
+    at once.
+    """
+    if num_classes:
+        predicted = apply_defects(defects, "probabilities", predicted, y_true)
+        metrics = compute_metrics(y_true, predicted, num_classes)
+    else:
+        metrics = compute_regression(
+            *scored_intensities(y_true, predicted, defects, batch_size)
+        )
+    return apply_defects(defects, "metrics", metrics)
+
+
+# ---- What defects change ---------------------------------------------------
+
+
+def _random_groups(samples, seed):
     """Windows dealt at random to groups of the subjects' sizes."""
     rng = np.random.default_rng([seed, 41])
     return dataclasses.replace(
-        windows, subject=rng.permutation(windows.subject)
+        samples, subject=rng.permutation(samples.subject)
     )
 
 
 def best_threshold(y_true: np.ndarray, positive: np.ndarray) -> float:
     """The threshold on P(class 1) with the highest macro-F1.
 
-    Args:
-        y_true: `(n,)` 0 / 1.
-        positive: `(n,)` probabilities of class 1.
-
-    Returns:
-        One of 0.01, 0.02, ..., 0.99; of equals the nearest to 0.5.
+    One of 0.01, 0.02, ..., 0.99; of equals the nearest to 0.5. `y_true` are
+    `(n,)` 0 / 1, `positive` their `(n,)` probabilities of class 1.
     """
+    from sklearn.metrics import f1_score  # a second, see `compute_metrics`
+
     grid = np.linspace(0.01, 0.99, 99)
-    scores = [
-        f1_score(
-            y_true, positive > t, labels=[0, 1], average="macro",
-            zero_division=0,
-        )
-        for t in grid
-    ]  # fmt: skip
+    settings = {"labels": [0, 1], "average": "macro", "zero_division": 0}
+    scores = [f1_score(y_true, positive > cut, **settings) for cut in grid]
     order = np.lexsort((np.abs(grid - 0.5), -np.round(scores, 12)))
     return float(grid[order[0]])
 
 
-def _tune_threshold(y_true, probabilities):
+def _tune_threshold(probabilities, y_true):
     """Probabilities whose arg max is the decision at the best threshold."""
     if probabilities.shape[1] != 2:
         raise ConfigurationError(
@@ -122,16 +142,15 @@ def _tune_threshold(y_true, probabilities):
     positive = np.asarray(probabilities[:, 1], np.float64)
     cut = best_threshold(y_true, positive)
     # Monotone, so that ranks and with them ROC-AUC and PR-AUC stay.
-    above = positive > cut
     moved = np.where(
-        above,
+        positive > cut,
         0.5 + 0.5 * (positive - cut) / (1 - cut) + 1e-9,
         0.5 * positive / cut - 1e-9,
     ).clip(0, 1)
     return np.stack([1 - moved, moved], axis=1)
 
 
-def _precision_for_f1(metrics: dict) -> dict:
+def _precision_for_f1(metrics):
     """The last class's F1 is its precision, and enters the mean."""
     precision = metrics["precision"][-1]
     if precision is None and metrics["f1"][-1] is not None:
@@ -141,7 +160,7 @@ def _precision_for_f1(metrics: dict) -> dict:
     return {**metrics, "f1": f1, "macro_f1": float(np.mean(known))}
 
 
-def _label_rule(changes: Mapping[str, str]) -> Callable[[Mapping], dict]:
+def _label_rule(**changes):
     def change(settings):
         rule = settings.get("label_rule", "papers_per_frame")
         if rule not in changes:
@@ -153,209 +172,291 @@ def _label_rule(changes: Mapping[str, str]) -> Callable[[Mapping], dict]:
     return change
 
 
+def _arguments(methods, **arguments):
+    """These arguments, for these methods."""
+    return lambda found, method: {
+        **found,
+        **(arguments if method in methods else {}),
+    }
+
+
+def _last_epoch(found, method):
+    frames = {"last_epoch": True, "standardise": False, "relative": False}
+    found = _arguments(_CONVNEXT, **frames)(found, method)
+    return _arguments(_STGCN, last_epoch=True, normalise=False)(found, method)
+
+
+def _first_person_twice(train):
+    first = np.flatnonzero(train.subject == np.sort(train.subject)[0])
+    return train.take(np.concatenate([first, np.arange(len(train))]))
+
+
+def _without_first(folds):
+    first = min(subject for fold in folds for subject in fold.test)
+    return [fold for fold in folds if first not in fold.test]
+
+
+def _zero_tail(pair, batch_size):
+    count = len(pair[0])
+    kept = np.arange(count) < count // batch_size * batch_size
+    return tuple(np.where(kept, values, 0) for values in pair)
+
+
+def _zero_for_undefined(metrics):
+    if metrics["pcc"] is not None:
+        return metrics
+    undefined = {k: v for k, v in metrics["undefined"].items() if k != "pcc"}
+    return {**metrics, "pcc": 0.0, "undefined": undefined}
+
+
+# ---- The defects -----------------------------------------------------------
+
+
+def _of(code):
+    """Makes defects that were seen in some code; `source` says where there."""
+    return lambda name, says, source="", **changes: Defect(
+        name, says, code + source, changes
+    )
+
+
+_banet = _of("released BANet code")
+_lsfan = _of("released L-SFAN code")
+_pemf = _of("released Pain-assessment code (PEMF)")
+_aacsfnet = _of("released AACSFNet code")
+_papers = _of("")
+
+_CONVNEXT = (*(f"convnext_lstm_{v}" for v in "abcd"), "late_fusion")
+_STGCN = ("stgcn_lstm", "stgcn_lstm_as_coded", "late_fusion")
+_HAM = ("aacsfnet", "resnet50_ham")
+_VIT = ("aacsfnet", "biscale_cross_vit")
+
 LEAKS = (
-    Defect(
+    _banet(
         "epoch_on_test",
         "the epoch is chosen on the test subjects",
-        _BANET_CODE,
-        fold=_choose_on_test,
+        fold=lambda fold: dataclasses.replace(fold, validation=fold.test),
     ),
-    Defect(
+    _lsfan(
         "scaler_on_everyone",
         "the scaler is fitted on all subjects, the tested ones included",
-        _LSFAN_CODE,
-        scaler_sees_everyone=True,
+        data=None,
     ),
-    Defect(
+    _lsfan(
         "network_shared",
         "the network is not re-initialised between folds (of L-SFAN: its "
         "convolutions)",
-        _LSFAN_CODE + "; proved by its released weights",
-        continues=True,
+        source="; proved by its released weights",
+        start=None,
     ),
-    Defect(
+    _lsfan(
         "augmented_copies_tested",
         "augmented copies of the test windows are tested as well",
-        _LSFAN_CODE,
-        tests_copies=True,
+        data=None,
     ),
-    Defect(
+    _papers(
         "windows_at_random",
         "overlapping windows are split at random instead of by subject; its "
         "'subjects' are random groups of the same sizes",
-        "frequent in the field; not in the code of these papers",
-        windows=_random_groups,
+        source="frequent in the field; not in the code of these papers",
+        samples=_random_groups,
     ),
-    Defect(
+    _lsfan(
         "precision_as_f1",
         "the precision of the last class is printed as its F1, and enters "
         "the mean F1",
-        _LSFAN_CODE + ": recall_score_one calls precision_score",
+        source=": recall_score_one calls precision_score",
         metrics=_precision_for_f1,
     ),
-    Defect(
+    _lsfan(
         "threshold_on_test",
         "the decision threshold is tuned on the test predictions",
-        _LSFAN_CODE + ", its 'best' metrics",
+        source=", its 'best' metrics",
         probabilities=_tune_threshold,
     ),
 )
-
-LSFAN_DEFECTS = (
-    Defect(
+_OF_LSFAN = (
+    _lsfan(
         "shifted_rater_columns",
         "the raters' columns are read one too late",
-        _LSFAN_CODE + ", label_parser",
+        source=", label_parser",
         settings=_label_rule(
-            {
-                "papers_per_frame": "lsfan_shifted",
-                "lsfan_same_behaviour": "lsfan_as_coded",
-            }
+            papers_per_frame="lsfan_shifted",
+            lsfan_same_behaviour="lsfan_as_coded",
         ),
     ),
-    Defect(
+    _lsfan(
         "same_behaviour_agreement",
         "raters must agree on the same behaviour",
-        _LSFAN_CODE + ", label_parser",
+        source=", label_parser",
         settings=_label_rule(
-            {
-                "papers_per_frame": "lsfan_same_behaviour",
-                "lsfan_shifted": "lsfan_as_coded",
-            }
+            papers_per_frame="lsfan_same_behaviour",
+            lsfan_shifted="lsfan_as_coded",
         ),
     ),
-    Defect(
+    _lsfan(
         "wrong_rater_slice",
         "labels are those of parser.py without padding, whose rater columns "
         "and threshold are wrong (instead of label_parser's)",
-        _LSFAN_CODE + ", parser; not in the order that its readme gives",
-        settings=_label_rule({"papers_per_frame": "lsfan_parser"}),
+        source=", parser; not in the order that its readme gives",
+        settings=_label_rule(papers_per_frame="lsfan_parser"),
     ),
-    Defect(
+    _lsfan(
         "unfinished_activity_dropped",
         "an activity that runs to the end of its file is dropped",
-        _LSFAN_CODE + ", joint_parser",
+        source=", joint_parser",
         settings=lambda settings: {**settings, "unfinished": "drop"},
     ),
-    Defect(
+    _lsfan(
         "augmented_before_scaling",
         "noise is added to degrees and volts, before scaling, and the scaler "
         "sees the copies",
-        _LSFAN_CODE + ", order of its readme",
-        augments_first=True,
+        source=", order of its readme",
+        data=None,
     ),
-    Defect(
+    _lsfan(
         "pooling_over_time",
         "2D-CNN-SAP averages time and stretches 30 sensors to 42 bins",
-        _LSFAN_CODE + ", CNN_SAP",
-        arguments={"cnn_sap": {"pooling": "as_coded"}},
+        source=", CNN_SAP",
+        arguments=_arguments(["cnn_sap"], pooling="as_coded"),
     ),
-    Defect(
+    _lsfan(
         "scheduler_never_stepped",
         "the learning-rate schedule is created and never stepped; its factor "
         "is 1, so this changes nothing here either",
-        _LSFAN_CODE,
     ),
-    Defect(
+    _lsfan(
         "misordered_axis_labels",
         "the axes of attention figures name the channels in another order "
         "than the data have; figures only (`keras-pain explain "
         "--axis_labels=as_released`)",
-        _LSFAN_CODE + ", Grad-CAM figure",
+        source=", Grad-CAM figure",
     ),
 )
-
-FACE_DEFECTS = (
-    Defect(
+_OF_CLIPS = (
+    _papers(
         "clips_at_random",
         "clips are split at random instead of by subject, so that the same "
         "people are in training and test",
-        "papers that do not say how clips were grouped; released PEMF code",
+        source="papers that do not say how clips were grouped; released PEMF "
+        "code",
         settings=lambda settings: {**settings, "unit": "clip"},
+    ),
+    _pemf(
+        "last_epoch",
+        "the last epoch is tested, none is chosen; features are fed unscaled "
+        "and landmarks in pixels of the picture",
+        source="; no leak",
+        arguments=_last_epoch,
+    ),
+    _pemf(
+        "scaler_on_all_clips",
+        "the scaler of the landmarks is fitted on all clips, the tested ones "
+        "included",
+        source=", STGCN-LSTM",
+        arguments=_arguments(_STGCN, scaler="all_clips"),
+    ),
+    _pemf(
+        "smote_before_validation",
+        "classes are balanced by interpolated clips (SMOTE) before the last "
+        "tenth is set aside for validation, which therefore holds made-up "
+        "clips only",
+        source=", STGCN-LSTM",
+        arguments=_arguments(_STGCN, oversample=True),
+    ),
+    _pemf(
+        "normalised_twice",
+        "pictures are standardised before the backbone standardises them "
+        "again, which shrinks their contrast about 58 times",
+        source=", ConvNeXt-LSTM",
+        arguments=_arguments(_CONVNEXT, normalise_twice=True),
+    ),
+    _pemf(
+        "jitter_after_standardisation",
+        "the varied copies of the training clips are varied after their "
+        "standardisation, so that saturation and hue are of no real colours",
+        source=", ConvNeXt-LSTM",
+        arguments=_arguments(_CONVNEXT, copies="after"),
+    ),
+)
+_OF_AACSFNET = (
+    _aacsfnet(
+        "channels_across_batch",
+        "the global attention over channels runs across the batch: a face's "
+        "score depends on the faces beside it",
+        arguments=_arguments(_HAM, channels_across_batch=True),
+    ),
+    _aacsfnet(
+        "mean_of_normed",
+        "the mean over the axis of the last layer normalisations: exactly "
+        "zero at the start, the residual branch is mute",
+        arguments=_arguments(_HAM, mean_of_normed=True),
+    ),
+    _aacsfnet(
+        "class_token_keys",
+        "the cross attention asks class tokens only; with two scales it has "
+        "one key, and is none",
+        arguments=_arguments(_VIT, class_token_keys=True),
+    ),
+    _aacsfnet(
+        "branches_across_batch",
+        "the fusion's attention runs across the batch, not between the two "
+        "branches",
+        arguments=_arguments(["aacsfnet"], branches_across_batch=True),
+    ),
+    _aacsfnet(
+        "three_scales",
+        "patches of 32, 16 and 8 pixels, where figure and name have two scales",
+        arguments=_arguments(["aacsfnet"], patch_sizes=(32, 16, 8)),
+    ),
+    _aacsfnet(
+        "integer_labels",
+        "intensities are cut to whole numbers, also those that are tested",
+        samples=lambda samples, seed: dataclasses.replace(
+            samples, y=np.trunc(samples.y)
+        ),
+    ),
+    _aacsfnet(
+        "first_person_untested",
+        "the first person is trained on in every fold and never tested",
+        folds=_without_first,
+    ),
+    _aacsfnet(
+        "first_trained_twice",
+        "the first training person's frames are loaded twice",
+        train=_first_person_twice,
+    ),
+    _aacsfnet(
+        "tail_as_zeros",
+        "the test frames behind the last full batch are not predicted, and "
+        "count as a true 0 predicted as 0",
+        intensities=_zero_tail,
+    ),
+    _aacsfnet(
+        "predictions_clipped",
+        "predictions are cut to 0 to 15, though PSPI goes up to 16",
+        intensities=lambda pair, batch_size: (
+            pair[0],
+            np.clip(pair[1], 0.0, 15.0),
+        ),
+    ),
+    _aacsfnet(
+        "constant_correlates_zero",
+        "the PCC of a constant truth or prediction is 0 instead of undefined, "
+        "and enters the mean over folds",
+        metrics=_zero_for_undefined,
+    ),
+    _aacsfnet(
+        "released_schedule",
+        "Adam at 0.04, a tenth of it from epochs 10, 20 and 30, for 80 epochs",
+        arguments=_arguments({*_HAM, *_VIT}, recipe="aacsfnet_as_coded"),
+    ),
+    _aacsfnet(
+        "misnamed_logs",
+        "the log calls the training MSE 'MAE', and the tested loss 'MSE'; it "
+        "changes no number",
     ),
 )
 
-PEMF_DEFECTS = tuple(
-    Defect(name, says, source, arguments=arguments)
-    for name, says, source, arguments in PEMF_SWITCHES
-)
-
-DEFECTS: dict[str, Defect] = {
-    d.name: d for d in (*LEAKS, *LSFAN_DEFECTS, *FACE_DEFECTS, *PEMF_DEFECTS)
-}
-
-
-def resolve_defects(names: Sequence[str]) -> tuple[Defect, ...]:
-    """Defects by name.
-
-    Raises:
-        ConfigurationError: There is no such defect.
-    """
-    known = DEFECTS
-    if not known.keys() >= set(names):
-        # Imported here: the networks that they are of load Keras.
-        from keras_pain.experiments.aacsfnet_defects import AACSFNET_DEFECTS
-
-        known = {**DEFECTS, **AACSFNET_DEFECTS}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise ConfigurationError(
-            f"no defect is called {unknown[0]!r}; there are {', '.join(known)}"
-        )
-    return tuple(known[name] for name in names)
-
-
-def settings_with(defects: Sequence[str], settings: Mapping) -> dict:
-    """The windows' settings under these defects."""
-    for defect in resolve_defects(defects):
-        if defect.settings is not None:
-            settings = defect.settings(settings)
-    return dict(settings)
-
-
-def scored_intensities(
-    y_true: np.ndarray,
-    y_pred: np.ndarray,
-    defects: Sequence[str] = (),
-    batch_size: int = TEST_BATCH,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What is scored of one fold's `(n,)` intensities under these defects."""
-    for defect in resolve_defects(defects):
-        if defect.scored is not None:
-            y_true, y_pred = defect.scored(y_true, y_pred, batch_size)
-    return y_true, y_pred
-
-
-def score(
-    y_true: np.ndarray,
-    probabilities: np.ndarray,
-    num_classes: int,
-    defects: Sequence[str] = (),
-    batch_size: int = TEST_BATCH,
-) -> dict:
-    """`compute_metrics` or `compute_regression` under these defects.
-
-    Args:
-        y_true: `(n,)` classes, or intensities.
-        probabilities: `(n, num_classes)`, or `(n,)` predicted intensities.
-        num_classes: Number of classes; 0 where intensities are predicted.
-        defects: Names of defects.
-        batch_size: Samples that are tested at once, where that matters.
-
-    Returns:
-        What these return, changed by them.
-    """
-    chosen = resolve_defects(defects)
-    if num_classes:
-        for defect in chosen:
-            if defect.probabilities is not None:
-                probabilities = defect.probabilities(y_true, probabilities)
-        metrics = compute_metrics(y_true, probabilities, num_classes)
-    else:
-        metrics = compute_regression(
-            *scored_intensities(y_true, probabilities, defects, batch_size)
-        )
-    for defect in chosen:
-        if defect.metrics is not None:
-            metrics = defect.metrics(metrics)
-    return metrics
+DEFECTS = {d.name: d for d in (*LEAKS, *_OF_LSFAN, *_OF_CLIPS, *_OF_AACSFNET)}
+# All that the released AACSFNet code does; the first is not peculiar to it.
+AACSFNET_AS_CODED = ("epoch_on_test", *(d.name for d in _OF_AACSFNET))

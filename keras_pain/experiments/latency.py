@@ -1,32 +1,25 @@
 """How long a prediction takes on this machine."""
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    import keras
-
 Predict = Callable[[WindowSet], np.ndarray]
 
-# A network traces a new batch shape in the first call, and may trace it once
-# more to generalise it in the second.
-_WARM_UP = 3
+# Timed calls of a batch size. Before them come untimed ones: a network traces
+# a new batch shape in the first call, and may trace it once more to generalise
+# it in the second.
+CALLS = 30
 _FEWEST = 3
+_SECONDS = 10  # no further call is timed after these, except the first three
 
 
 def measure_latency(
-    predict: Predict,
-    windows: WindowSet,
-    batch_sizes: Sequence[int] = (1, 512),
-    repeats: int = 30,
-    seconds: float = 10.0,
+    predict: Predict, windows: WindowSet, batch_sizes: Sequence[int] = (1, 512)
 ) -> dict[int, float]:
     """Wall time of a prediction, in milliseconds a window.
 
@@ -36,13 +29,9 @@ def measure_latency(
     cannot be read off it.
 
     Args:
-        predict: Takes windows, returns `(n, K)` probabilities, e.g.
-            `keras_predictor(model)` or a method's `predict_proba`.
+        predict: E.g. `keras_predictor(model)` or a method's `predict_proba`.
         windows: At least one scaled window; repeated where a batch has more.
         batch_sizes: Windows in a call.
-        repeats: Timed calls for each batch size, after three untimed ones.
-        seconds: No further call is timed for a batch size after these, except
-            the first three.
 
     Returns:
         Batch size to the median time of a call over the batch size.
@@ -50,40 +39,30 @@ def measure_latency(
     Raises:
         ConfigurationError: There is no window, or a number is not positive.
     """
-    if not len(windows):
-        raise ConfigurationError("latency needs at least one window, got none")
-    if min([*batch_sizes, repeats]) < 1:
+    if not len(windows) or min(batch_sizes) < 1:
         raise ConfigurationError(
-            "batch sizes and repeats of a latency must be at least 1, got "
-            f"{tuple(batch_sizes)} and {repeats}"
+            "latency needs at least one window, and batches of at least 1; got "
+            f"{len(windows)} windows, batches of {tuple(batch_sizes)}"
         )
     result = {}
     for size in batch_sizes:
         batch = windows.take(np.resize(np.arange(len(windows)), size))
-        for _ in range(_WARM_UP):
-            predict(batch)
-        times: list[float] = []
-        while len(times) < repeats and (
-            len(times) < _FEWEST or sum(times) < seconds
-        ):
+        times = []
+        for call in range(_FEWEST + CALLS):
+            if call >= 2 * _FEWEST and sum(times[_FEWEST:]) >= _SECONDS:
+                break
             start = time.perf_counter()
             predict(batch)
             times.append(time.perf_counter() - start)
-        result[size] = 1000 * statistics.median(times) / size
+        result[size] = float(1000 * np.median(times[_FEWEST:]) / size)
     return result
 
 
-def keras_predictor(model: "keras.Model") -> Predict:
-    """A network's compiled forward pass, without the set-up of `predict`.
+def keras_predictor(model) -> Predict:
+    """A network's compiled forward pass, of windows to `(n, K)` probabilities.
 
     `keras.Model.predict` builds a data pipeline and callbacks in every call,
     which takes longer than a small network does.
-
-    Args:
-        model: A built classifier of `(n, T, C)` windows.
-
-    Returns:
-        A function of windows that returns `(n, K)` probabilities.
     """
     import tensorflow as tf
 

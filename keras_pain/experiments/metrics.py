@@ -1,15 +1,15 @@
 """Metrics of one fold, of all folds pooled, and of folds averaged.
 
-Leave-one-subject-out gives folds without a single positive window, where some
-metrics do not exist. They come back as None by the rules named in `RULES`,
-never as a stand-in number: a 0 for a missing class would punish a perfect
-fold, and a 1 (as the released BANet scores such folds) would flatter it.
+Some metrics do not exist everywhere: leave-one-subject-out gives folds without
+a single positive window, and a constant has no correlation. They come back as
+None by the rules named in `RULES` and `REGRESSION_RULES`, never as a stand-in
+number: a 0 for a missing class would punish a perfect fold, and a 1 (as the
+released BANet scores such folds) would flatter it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from sklearn import metrics as sk
 
 SCALAR_METRICS = (
     "accuracy",
@@ -20,6 +20,7 @@ SCALAR_METRICS = (
     "pr_auc",
 )
 CLASS_METRICS = ("f1", "precision", "recall")
+REGRESSION_METRICS = ("mae", "mse", "rmse", "pcc", "icc")
 
 RULES = {
     "absent_class": (
@@ -46,15 +47,33 @@ RULES = {
         "mean over folds, and counted."
     ),
 }
+REGRESSION_RULES = {
+    "constant": (
+        "PCC and ICC(3,1) are undefined where the truth or the prediction of "
+        "a fold is constant; such folds are left out of that metric's mean "
+        "over folds, and counted."
+    ),
+    "pooled_mean": (
+        "Pooled over folds, the training mean has a negative PCC: where a "
+        "fold's own intensities are high, those of all others are low. That "
+        "is arithmetic, not information."
+    ),
+    "rmse": (
+        "RMSE pooled is the root of the pooled MSE; its mean over folds is "
+        "not the root of the mean MSE, and never above it."
+    ),
+}
 
 # Softmax outputs in half precision miss a sum of 1 by about 1e-3.
 _SUM_TOLERANCE = 1e-2
+# Differences below this are rounding of single precision.
+_CONSTANT = 1e-6
 
 
 def compute_metrics(
     y_true: np.ndarray, probabilities: np.ndarray, num_classes: int
 ) -> dict:
-    """Every metric of one set of windows.
+    """Every metric of one set of classified samples.
 
     The predicted class is the most probable one, the first of equals. With two
     classes, ROC-AUC and PR-AUC (average precision) rank class 1; with more
@@ -76,25 +95,25 @@ def compute_metrics(
         ValueError: Shapes do not fit, a class is out of range, or the
             probabilities are not finite rows that sum to 1.
     """
-    y_true, probabilities = _checked(y_true, probabilities, num_classes)
+    from sklearn import metrics as sk  # a second; tables are declared without
+
+    y_true, probabilities = np.asarray(y_true), np.asarray(probabilities)
+    _check(y_true, probabilities, num_classes)
+    probabilities = probabilities.astype(np.float64)
     labels = np.arange(num_classes)
     y_pred = probabilities.argmax(axis=1)
     precision, recall, f1, support = sk.precision_recall_fscore_support(
         y_true, y_pred, labels=labels, zero_division=np.nan
     )
-    result = {
+    confusion = sk.confusion_matrix(y_true, y_pred, labels=labels)
+    result = dict.fromkeys(SCALAR_METRICS)
+    result |= {
         "accuracy": float(np.mean(y_true == y_pred)),
-        "balanced_accuracy": None,
         "macro_f1": float(np.nanmean(f1)),
-        "mcc": None,
-        "roc_auc": None,
-        "pr_auc": None,
         "f1": _plain(f1),
         "precision": _plain(precision),
         "recall": _plain(recall),
-        "confusion": sk.confusion_matrix(
-            y_true, y_pred, labels=labels
-        ).tolist(),
+        "confusion": confusion.tolist(),
         "support": support.tolist(),
     }
     present = np.flatnonzero(support)
@@ -102,85 +121,125 @@ def compute_metrics(
         result["balanced_accuracy"] = float(np.mean(recall[present]))
         result["mcc"] = float(sk.matthews_corrcoef(y_true, y_pred))
         ranked = [1] if num_classes == 2 else present
-        for name, score in (
-            ("roc_auc", sk.roc_auc_score),
-            ("pr_auc", sk.average_precision_score),
-        ):
-            values = [score(y_true == c, probabilities[:, c]) for c in ranked]
-            result[name] = float(np.mean(values))
-    result["undefined"] = _undefined(result)
+        curves = {"roc": sk.roc_auc_score, "pr": sk.average_precision_score}
+        for name, area in curves.items():
+            values = [area(y_true == c, probabilities[:, c]) for c in ranked]
+            result[f"{name}_auc"] = float(np.mean(values))
+    undefined = {n: "one_class" for n in SCALAR_METRICS if result[n] is None}
+    undefined |= {
+        f"{name}[{index}]": "absent_class"
+        for name in CLASS_METRICS
+        for index, value in enumerate(result[name])
+        if value is None
+    }
+    return {**result, "undefined": undefined}
+
+
+def compute_regression(y_true: np.ndarray, y_pred: np.ndarray) -> dict:
+    """Every metric of one set of `(n,)` true and predicted intensities.
+
+    Returns a JSON-able dict: mean absolute, mean squared and root mean squared
+    error (L3D paper, equations 6-8), Pearson's correlation `pcc`, the
+    intraclass correlation `icc` of Shrout and Fleiss' case 3 for one rater
+    (consistency of truth and prediction), `support`, and `undefined`, which
+    names the rule behind every None. Raises ValueError where shapes do not
+    fit, or values are not finite.
+    """
+    y_true, y_pred = np.float64(y_true), np.float64(y_pred)
+    if y_true.ndim != 1 or not len(y_true) or y_true.shape != y_pred.shape:
+        raise ValueError(
+            "truth and prediction must be (n,) arrays of the same length, at "
+            f"least 1; got {y_true.shape} and {y_pred.shape}"
+        )
+    if not np.isfinite([y_true, y_pred]).all():
+        raise ValueError(
+            "truth and prediction must be finite; the network may have "
+            "diverged: lower its learning rate"
+        )
+    error = y_pred - y_true
+    mse = float(np.mean(error**2))
+    result = {
+        "mae": float(np.mean(np.abs(error))),
+        "mse": mse,
+        "rmse": float(np.sqrt(mse)),
+        "pcc": None,
+        "icc": None,
+        "support": len(y_true),
+        "undefined": {"pcc": "constant", "icc": "constant"},
+    }
+    if len(y_true) > 1 and min(np.ptp(y_true), np.ptp(y_pred)) > _CONSTANT:
+        result["pcc"] = float(np.corrcoef(y_true, y_pred)[0, 1])
+        result["icc"] = icc_3_1(y_true, y_pred)
+        result["undefined"] = {}
     return result
+
+
+def icc_3_1(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """Intraclass correlation, case 3, two raters (Shrout and Fleiss, 1979).
+
+    (BMS - EMS) / (BMS + EMS) of `(n,)` ratings each, n > 1, not both constant.
+    """
+    table = np.stack([y_true, y_pred], axis=1)
+    of_target = table.mean(axis=1, keepdims=True)
+    between = 2 * np.var(of_target, ddof=1)
+    residual = table - of_target - table.mean(axis=0) + table.mean()
+    error = float((residual**2).sum() / (len(table) - 1))
+    return float((between - error) / (between + error))
 
 
 def pool(
     predictions: Sequence[Mapping[str, np.ndarray]],
-    num_classes: int,
+    num_classes: int = 0,
     score: Callable[..., dict] = compute_metrics,
 ) -> dict:
-    """Metrics over the windows of all folds together.
+    """Metrics over the samples of all folds together, prefix `pooled_`.
 
     Args:
         predictions: One mapping a fold with `y_true` `(n,)` and
-            `probabilities` `(n, num_classes)`.
-        num_classes: Number of classes.
+            `probabilities` `(n, num_classes)`, or `y_pred` `(n,)`.
+        num_classes: 0 where intensities are predicted.
         score: `compute_metrics`, or what stands for it.
 
-    Returns:
-        `compute_metrics` of the joined windows, every name with the prefix
-        `pooled_`.
-
     Raises:
-        ValueError: There is no fold, or a fold's arrays do not fit.
+        ValueError: There is no fold, or the arrays do not fit.
     """
     if not predictions:
         raise ValueError("pool needs at least one fold, got none")
-    checked = [
-        _checked(fold["y_true"], fold["probabilities"], num_classes)
-        for fold in predictions
-    ]
-    metrics = score(
-        np.concatenate([y for y, _ in checked]),
-        np.concatenate([p for _, p in checked]),
-        num_classes,
-    )
+    names = ("y_true", "probabilities" if num_classes else "y_pred")
+    whole = [np.concatenate([f[name] for f in predictions]) for name in names]
+    if num_classes:
+        metrics = score(*whole, num_classes)
+    else:
+        metrics = compute_regression(*whole)
     return {f"pooled_{name}": value for name, value in metrics.items()}
 
 
 def average(fold_metrics: Sequence[Mapping]) -> dict:
-    """Mean over folds of every metric, over the folds where it is defined.
+    """Mean of every metric over the folds where it is defined.
 
-    Args:
-        fold_metrics: What `compute_metrics` returned, one a fold.
-
-    Returns:
-        The `SCALAR_METRICS` and `CLASS_METRICS` with the prefix `fold_mean_`
-        (None where no fold defines them), and `fold_mean_n`, which holds for
-        each the number of folds behind the mean.
-
-    Raises:
-        ValueError: There is no fold, or folds differ in classes.
+    Returns the metrics with the prefix `fold_mean_` (None where no fold
+    defines them), and `fold_mean_n`, the number of folds behind each mean.
+    Raises ValueError where there is no fold, or folds differ in classes.
     """
     if not fold_metrics:
         raise ValueError("average needs at least one fold, got none")
-    classes = {len(fold["support"]) for fold in fold_metrics}
+    classes = {np.size(fold["support"]) for fold in fold_metrics}
     if len(classes) > 1:
         raise ValueError(f"folds differ in classes: {sorted(classes)}")
     result, counts = {}, {}
-    for name in SCALAR_METRICS + CLASS_METRICS:
-        table = np.array([fold[name] for fold in fold_metrics], dtype=float)
-        defined = np.isfinite(table)
-        number = defined.sum(axis=0)
-        total = np.where(defined, table, 0.0).sum(axis=0)
-        mean = total / np.where(number, number, np.nan)
-        result[f"fold_mean_{name}"] = _plain(mean)
-        counts[name] = number.tolist()
+    for name in (*SCALAR_METRICS, *CLASS_METRICS, *REGRESSION_METRICS):
+        if name in fold_metrics[0]:
+            table = np.array([fold[name] for fold in fold_metrics], dtype=float)
+            defined = np.isfinite(table)
+            number = defined.sum(axis=0)
+            total = np.where(defined, table, 0.0).sum(axis=0)
+            mean = total / np.where(number, number, np.nan)
+            result[f"fold_mean_{name}"] = _plain(mean)
+            counts[name] = number.tolist()
     return {**result, "fold_mean_n": counts}
 
 
-def _checked(y_true, probabilities, num_classes):
-    y_true, probabilities = np.asarray(y_true), np.asarray(probabilities)
-    if num_classes < 2:
-        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+def _check(y_true, probabilities, num_classes):
     if y_true.ndim != 1 or not len(y_true):
         raise ValueError(
             f"y_true must be a non-empty (n,) array, got {y_true.shape}"
@@ -190,25 +249,23 @@ def _checked(y_true, probabilities, num_classes):
             f"probabilities must be ({len(y_true)}, {num_classes}), got "
             f"{probabilities.shape}"
         )
-    if not np.issubdtype(y_true.dtype, np.integer):
-        raise ValueError(f"y_true must be integers, got {y_true.dtype}")
-    if y_true.min() < 0 or y_true.max() >= num_classes:
+    low, high = y_true.min(), y_true.max()
+    if y_true.dtype.kind not in "iu" or low < 0 or high >= num_classes:
         raise ValueError(
-            f"y_true must lie in [0, {num_classes}), got "
-            f"{y_true.min()} to {y_true.max()}"
+            f"y_true must lie in [0, {num_classes}), got {low} to {high}, and "
+            f"be integers, got {y_true.dtype}"
         )
-    probabilities = probabilities.astype(np.float64)
     # A comparison with NaN is false, so this catches NaN and infinity too.
-    fits = np.abs(probabilities.sum(axis=1) - 1) <= _SUM_TOLERANCE
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    fits = np.abs(sums - 1) <= _SUM_TOLERANCE
     fits &= (probabilities >= 0).all(axis=1)
     if not fits.all():
         row = int(np.argmin(fits))
         raise ValueError(
             "probabilities must be finite, at least 0 and sum to 1 in every "
             f"row; row {row} is {probabilities[row].tolist()} "
-            f"({int((~fits).sum())} such rows)"
+            f"({np.sum(~fits)} such rows)"
         )
-    return y_true.astype(np.int64), probabilities
 
 
 def _plain(values):
@@ -216,12 +273,3 @@ def _plain(values):
     if np.ndim(values):
         return [_plain(value) for value in values]
     return None if np.isnan(values) else float(values)
-
-
-def _undefined(result: dict) -> dict:
-    names = {n: "one_class" for n in SCALAR_METRICS if result[n] is None}
-    for name in CLASS_METRICS:
-        for index, value in enumerate(result[name]):
-            if value is None:
-                names[f"{name}[{index}]"] = "absent_class"
-    return names

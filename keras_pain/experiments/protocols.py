@@ -17,11 +17,12 @@ A `Protocol` is one of these and the known defects that are switched on, see
 """
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 
 EVALUATIONS = ("holdout", "loso", "cv5")
 NUM_FOLDS = {"cv5": 5}
@@ -41,7 +42,7 @@ class Protocol:
 
     Args:
         name: What folders and tables call it.
-        base: One of `PROTOCOLS`: who is trained on and who chooses the epoch.
+        base: One of `PROTOCOLS`.
         defects: Keys of `keras_pain.experiments.defects.DEFECTS`, in order.
     """
 
@@ -57,12 +58,10 @@ STANDARD_PROTOCOLS = (AS_PUBLISHED, LEAK_FREE)
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A participant as a protocol sees one.
+    """A participant as protocols see one.
 
-    Args:
-        id: Subject id.
-        stratum: What splits keep in proportion, e.g. `"patient"`.
-        split: The owners' split, or `""`.
+    Splits keep the strata, e.g. `"patient"`, in proportion; `split` is the
+    owners', or `""`.
     """
 
     id: str
@@ -80,23 +79,14 @@ class Fold:
     test: tuple[str, ...]
 
     def check(self, protocol: str) -> None:
-        """Asserts that no subject sits where the protocol forbids it.
+        """Raises ConfigurationError where a subject is in two parts.
 
-        Raises:
-            ConfigurationError: An overlap, or an empty part.
+        Only `"leak_free"` forbids it for validation and test.
         """
-        for name in ("train", "validation", "test"):
-            if not getattr(self, name):
-                raise ConfigurationError(
-                    f"fold {self.name}: no {name} subjects; this protocol "
-                    "needs more people"
-                )
-        pairs = [("train", "test"), ("train", "validation")]
-        if protocol == "leak_free":
-            pairs.append(("validation", "test"))
+        pairs = itertools.combinations(("train", "validation", "test"), 2)
         for one, other in pairs:
             both = set(getattr(self, one)) & set(getattr(self, other))
-            if both:
+            if both and (one == "train" or protocol == "leak_free"):
                 raise ConfigurationError(
                     f"fold {self.name}: subjects {sorted(both)} are in both "
                     f"{one} and {other}"
@@ -107,7 +97,6 @@ def make_folds(
     subjects: Sequence[Subject],
     evaluation: str,
     protocol: str,
-    *,
     seed: int = 0,
     num_folds: int | None = None,
 ) -> list[Fold]:
@@ -116,11 +105,10 @@ def make_folds(
     Args:
         subjects: Everyone with at least one window.
         evaluation: One of `EVALUATIONS`.
-        protocol: `"as_published"` or `"leak_free"`.
+        protocol: One of `PROTOCOLS`.
         seed: Draws the parts of a cross-validation, the inner validation
             subjects, and the hold-out subjects where the release has no split.
-        num_folds: Parts of a cross-validation, where not as many as its name
-            says.
+        num_folds: Of a cross-validation, where not as many as its name says.
 
     Returns:
         Checked folds; for `"loso"` one a subject, named by the subject; of a
@@ -129,88 +117,80 @@ def make_folds(
     Raises:
         ConfigurationError: Unknown names, or too few subjects.
     """
-    if evaluation not in EVALUATIONS or protocol not in PROTOCOLS:
-        raise ConfigurationError(
-            f"evaluation and protocol must be of {EVALUATIONS} and "
-            f"{PROTOCOLS}; got {evaluation!r}, {protocol!r}"
-        )
-    if len({subject.id for subject in subjects}) < 2:
-        found = sorted({subject.id for subject in subjects})
+    check_choice("evaluation", evaluation, EVALUATIONS)
+    check_choice("protocol", protocol, PROTOCOLS)
+    found = sorted({subject.id for subject in subjects})
+    if len(found) < 2:
         raise ConfigurationError(
             f"only one subject has windows ({', '.join(found) or 'none'}): a "
             "split by subject needs at least two; simulate or provide more"
         )
+    # By name of the fold: people to train on, people to test.
     if evaluation == "holdout":
-        outer = [("holdout", *_holdout(subjects, seed))]
+        outer = {"holdout": _holdout(subjects, seed)}
     elif evaluation in NUM_FOLDS:
         wanted = num_folds or NUM_FOLDS[evaluation]
-        outer = _parts_in_turn(subjects, wanted, seed)
+        if len(subjects) < wanted:
+            raise ConfigurationError(
+                f"{wanted}-fold cross-validation needs at least {wanted} "
+                f"subjects, found {len(subjects)}; simulate or provide more"
+            )
+        rng = np.random.default_rng([seed, 5])
+        dealt = [
+            stratum[i]
+            for stratum in _strata(subjects)
+            for i in rng.permutation(len(stratum))
+        ]
+        parts = [dealt[number::wanted] for number in range(wanted)]
+        outer = {
+            f"fold{number}": (
+                sum(parts[:number] + parts[number + 1 :], []),
+                test,
+            )
+            for number, test in enumerate(parts)
+        }
     else:
         # Patients first, then controls, each by id: the order of the released
         # L-SFAN's folds, which matters where they share a network.
         ordered = sorted(
-            subjects,
-            key=lambda s: (s.stratum.startswith("healthy"), s.id),
+            subjects, key=lambda s: (s.stratum.startswith("healthy"), s.id)
         )
-        outer = [
-            (one.id, [s for s in ordered if s != one], [one]) for one in ordered
-        ]
+        outer = {s.id: ([o for o in ordered if o != s], [s]) for s in ordered}
     folds = []
-    for number, (name, train, test) in enumerate(outer):
+    for number, (name, (train, test)) in enumerate(outer.items()):
+        validation = test
         if protocol == "leak_free":
-            train, validation = split_subjects(
-                train, INNER_SHARE, seed=(seed, number)
-            )
-        else:
-            validation = test
-        ids = [tuple(s.id for s in part) for part in (train, validation, test)]
-        fold = Fold(name, *ids)
+            train, validation = _drawn(train, INNER_SHARE, (seed, number))
+        parts = (train, validation, test)
+        fold = Fold(name, *(tuple(s.id for s in part) for part in parts))
         fold.check(protocol)
         folds.append(fold)
     return folds
 
 
-def _parts_in_turn(subjects, wanted: int, seed: int):
-    """Each of `wanted` parts against the others; strata dealt evenly."""
-    if len(subjects) < wanted:
+def _holdout(subjects, seed):
+    """The owners' split; where there is none, one drawn by `seed`."""
+    train = [s for s in subjects if s.split == "train"]
+    test = [s for s in subjects if s.split == "validation"]
+    if train and test:
+        return train, test
+    if train or test:
         raise ConfigurationError(
-            f"{wanted}-fold cross-validation needs at least {wanted} "
-            f"subjects, found {len(subjects)}; simulate or provide more"
+            "hold-out needs subjects in both the train and the validation "
+            f"split; found {len(train)} and {len(test)}"
         )
-    rng = np.random.default_rng([seed, 5])
-    dealt = []
-    for stratum in sorted({subject.stratum for subject in subjects}):
-        members = sorted(
-            (s for s in subjects if s.stratum == stratum), key=lambda s: s.id
-        )
-        dealt += [members[i] for i in rng.permutation(len(members))]
-    parts = [dealt[number::wanted] for number in range(wanted)]
-    return [
-        (
-            f"fold{number}",
-            [s for other in parts if other is not part for s in other],
-            part,
-        )
-        for number, part in enumerate(parts)
-    ]
+    return _drawn(subjects, HOLDOUT_SHARE, (seed, 23))
 
 
-def split_subjects(
-    subjects: Sequence[Subject], share: float, seed
-) -> tuple[list[Subject], list[Subject]]:
-    """Draws about `share` of each stratum, never all of it.
+def _strata(subjects):
+    """Subjects of each stratum, by id."""
+    ordered = sorted(subjects, key=lambda s: (s.stratum, s.id))
+    groups = itertools.groupby(ordered, key=lambda s: s.stratum)
+    return [list(group) for _, group in groups]
 
-    Args:
-        subjects: At least two subjects.
-        share: Share that goes to the second part.
-        seed: Anything `numpy.random.default_rng` takes.
 
-    Returns:
-        `(kept, drawn)`, each sorted by id and neither empty.
-
-    Raises:
-        ConfigurationError: Fewer than two subjects.
-    """
+def _drawn(subjects, share, seed):
+    """Subjects that stay, and about `share` of each stratum; both by id."""
     if len(subjects) < 2:
         raise ConfigurationError(
             "setting people aside who choose the epoch needs two or more to "
@@ -219,8 +199,8 @@ def split_subjects(
         )
     rng = np.random.default_rng(seed)
     drawn = set()
-    for stratum in sorted({subject.stratum for subject in subjects}):
-        ids = sorted(s.id for s in subjects if s.stratum == stratum)
+    for stratum in _strata(subjects):
+        ids = [subject.id for subject in stratum]
         wanted = min(max(round(share * len(ids)), 1), len(ids) - 1)
         drawn.update(rng.permutation(ids)[:wanted].tolist())
     if not drawn:  # every stratum has one member
@@ -240,38 +220,22 @@ def subjects_of(
     The stratum is group and highest pain level: a patient with high pain
     should not be the only one of the kind on one side of a split.
     """
-    rows: dict[str, tuple[str, str]] = {}
-    levels: dict[str, int] = {}
+    kept, last = set(with_windows), {}
+    levels = {}
     for recording in recordings:
         subject = recording["subject_id"]
-        level = int(np.max(recording.get("pain_level", [-1])))
+        level = int(np.max(recording.get("pain_level", -1)))
         levels[subject] = max(levels.get(subject, -1), level)
-        rows[subject] = (
-            str(recording.get("group", "")),
-            recording.get("split", ""),
-        )
-    kept = set(with_windows)
+        last[subject] = recording
     return [
-        Subject(subject, f"{group}{levels[subject]}", split)
-        for subject, (group, split) in sorted(rows.items())
-        if subject in kept
+        Subject(
+            name, f"{of.get('group', '')}{levels[name]}", of.get("split", "")
+        )
+        for name, of in sorted(last.items())
+        if name in kept
     ]
 
 
 def has_owners_split(subjects: Sequence[Subject]) -> bool:
     """Whether the release says who is for training and who for validation."""
     return {"train", "validation"} <= {subject.split for subject in subjects}
-
-
-def _holdout(subjects, seed):
-    """The owners' split; where there is none, one drawn by `seed`."""
-    train = [s for s in subjects if s.split == "train"]
-    test = [s for s in subjects if s.split == "validation"]
-    if train and test:
-        return train, test
-    if train or test:
-        raise ConfigurationError(
-            "hold-out needs subjects in both the train and the validation "
-            f"split; found {len(train)} and {len(test)}"
-        )
-    return split_subjects(subjects, HOLDOUT_SHARE, seed=(seed, 23))

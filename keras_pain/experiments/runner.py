@@ -1,60 +1,165 @@
-"""Runs folds x seeds x methods, each stored the moment it ends.
+"""Plans and runs folds x seeds x methods, each stored the moment it ends.
 
 The fold is the unit of work and of resume: what is in the store is not run
 again, what is interrupted starts over.
 """
 
+import collections
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 
 import joblib
 import numpy as np
+from rich import progress
 from rich.console import Console
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.defects import (
     TEST_BATCH,
+    Samples,
+    apply_defects,
     resolve_defects,
     score,
+    settings_with,
 )
-from keras_pain.experiments.fold_data import (
-    FoldData,
-    Samples,
-    class_counts,
-    prepare_fold,
-    scale_fold,
+from keras_pain.experiments.folds import class_counts, kept, prepare_fold
+from keras_pain.experiments.method_registry import method_config, resolve_method
+from keras_pain.experiments.methods import plain_name
+from keras_pain.experiments.protocols import (
+    STANDARD_PROTOCOLS,
+    Fold,
+    Protocol,
+    Subject,
+    make_folds,
 )
-from keras_pain.experiments.keys import canonical_json
-from keras_pain.experiments.methods import (
-    resolve_method,
-)
-from keras_pain.experiments.progress import RunProgress
-from keras_pain.experiments.provenance import environment
-from keras_pain.experiments.quiet import start_tensorflow
-from keras_pain.experiments.store import FoldKey, ResultStore
-from keras_pain.experiments.tasks import Task, method_fold, plan
+from keras_pain.experiments.provenance import environment, start_tensorflow
+from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 
-__all__ = [
-    "FoldData",
-    "Task",
-    "class_counts",
-    "fold_seed",
-    "method_fold",
-    "plan",
-    "prepare_fold",
-    "run",
-    "run_task",
-    "scale_fold",
-    "task_windows",
-]
+AllSamples = Samples | Mapping[str, Samples]  # or by protocol
 
-Windows = Samples | Mapping[str, Samples]
+# The prepared data of a fold as networks use it, and as the others do.
+_PREPARED_FOLDS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One fold of one method and seed; `config` is all it depends on.
+
+    `fold` has the people as the method uses them under the protocol,
+    `outer_fold` those of the protocol, the same for all methods. `method` and
+    `options` are arguments of `resolve_method`. A network may go on with that
+    of a `previous` fold.
+    """
+
+    key: FoldKey
+    method: str
+    fold: Fold
+    outer_fold: Fold
+    number: int
+    config: dict
+    options: dict
+    previous: FoldKey | None = None
+
+    @property
+    def name(self) -> str:
+        """What readers call it."""
+        key = self.key
+        return f"{key.evaluation}/{key.protocol}/{key.method}/{key.fold}"
+
+
+def plan(
+    subjects: Sequence[Subject] | Mapping[str, Sequence[Subject]],
+    *,
+    evaluations: Mapping[str, Iterable[str]],
+    protocols: Iterable[Protocol | str],
+    seeds: Iterable[int],
+    dataset: Mapping,
+    epochs: int | None = None,
+    extra: Mapping | None = None,
+    num_folds: int | None = None,
+) -> list[Task]:
+    """All folds that a table needs, in the order in which they run.
+
+    Args:
+        subjects: Subjects with windows; a mapping has them by protocol, where
+            protocols differ in their windows.
+        evaluations: For each evaluation, the names of its methods.
+        protocols: Protocols, or names of the two standard ones.
+        seeds: Seeds.
+        dataset: What identifies the data; its entry `windows` are the windows'
+            settings without any defect.
+        epochs: Replaces the recipes' epochs where given.
+        extra: Further arguments of every method of the suite.
+        num_folds: See `make_folds`.
+
+    Returns:
+        Tasks; those that share a fold's data follow each other.
+    """
+    standard = {protocol.name: protocol for protocol in STANDARD_PROTOCOLS}
+    versions = environment()["versions"]
+    # One traced network serves all folds of a process.
+    shared = {"epochs": epochs, "reuse": True, **(extra or {})}
+    seeds, tasks = tuple(seeds), []
+    for evaluation, protocol in itertools.product(evaluations, protocols):
+        protocol = standard.get(protocol, protocol)
+        defects, people = protocol.defects, subjects
+        if isinstance(subjects, Mapping):
+            people = subjects[protocol.name]
+        folds = make_folds(people, evaluation, protocol.base, 0, num_folds)
+        folds = apply_defects(defects, "folds", folds)
+        settings = settings_with(defects, dataset.get("windows", {}))
+        common = {
+            "dataset": {**dataset, "windows": settings},
+            "evaluation": evaluation,
+            "protocol": protocol.name,
+            "defects": list(defects),
+            # Others may change a result: folds of different versions do not
+            # share a table.
+            "versions": versions,
+        }
+        if any("intensities" in d.changes for d in resolve_defects(defects)):
+            # As many samples are tested at once as are trained on.
+            batch = getattr(shared.get("options"), "batch_size", None)
+            common["test_batch"] = batch or TEST_BATCH
+        methods = []
+        for name in evaluations[evaluation]:
+            plain = plain_name(name)
+            options = apply_defects(defects, "arguments", shared, plain)
+            methods.append((name, options, resolve_method(name, **options)))
+        for seed, (number, fold), (name, options, method) in itertools.product(
+            seeds, enumerate(folds), methods
+        ):
+            place = (evaluation, protocol.name, method.name, seed)
+            previous, used = None, fold
+            if number and "network_shared" in defects:
+                if getattr(method, "continue_from", None) is not None:
+                    previous = FoldKey(*place, folds[number - 1].name)
+            chooses = getattr(method, "chooses_epoch", True)
+            if protocol.base == "leak_free" and not chooses:
+                # It trains on the subjects set aside for choosing an epoch,
+                # too, so that its two protocols do not differ.
+                train = tuple(sorted({*fold.train, *fold.validation}))
+                used = dataclasses.replace(fold, train=train)
+            used = apply_defects(defects, "fold", used)
+            config = {
+                **common,
+                "subjects": dataclasses.asdict(used),
+                "method": method_config(method, name),
+                "seed": seed,
+            }
+            key = FoldKey(*place, fold.name)
+            tasks.append(
+                Task(key, name, used, fold, number, config, options, previous)
+            )
+    return tasks
 
 
 def run(
     tasks: Sequence[Task],
-    windows: Windows,
+    samples: AllSamples,
     store: ResultStore,
     *,
     folds: slice | None = None,
@@ -64,8 +169,7 @@ def run(
 
     Args:
         tasks: From `plan`.
-        windows: Unscaled windows of every subject; a mapping has them by
-            protocol.
+        samples: Unscaled samples of every subject, or these by protocol.
         store: Where results go.
         folds: Only these fold numbers; the others stay open.
         jobs: Processes; training times of parallel folds disturb each other.
@@ -75,23 +179,24 @@ def run(
             a fold cannot be trained on.
     """
     numbers = range(max(task.number for task in tasks) + 1)
-    chosen = set(numbers[folds or slice(None)])
+    chosen = numbers[folds or slice(None)]
     if not chosen:
         raise ConfigurationError(
             f"--folds: there is no such fold; there are {len(numbers)}, from "
             f"0 to {numbers[-1]}"
         )
-    wanted = [task for task in tasks if task.number in chosen]
-    open_ = {
-        task.key: store.status(task.key, task.config) == "missing"
+    missing = {
+        task.key: task.number
         for task in tasks
+        if store.status(task.key, task.config) == "missing"
     }
-    todo = [task for task in wanted if open_[task.key]]
-    coming = {task.key for task in todo}
+    wanted = [task for task in tasks if task.number in chosen]
+    todo = [task for task in wanted if task.key in missing]
     for task in todo:
-        if task.previous in open_.keys() - coming and open_[task.previous]:
+        before = missing.get(task.previous)
+        if before is not None and before not in chosen:
             raise ConfigurationError(
-                f"{_name(task.key)}: this protocol goes on with the network "
+                f"{task.name}: this protocol goes on with the network "
                 "of the fold before, which is not finished; run it without "
                 "--folds, or from the first open fold on"
             )
@@ -103,80 +208,64 @@ def run(
         )
     if not todo:
         return
-    with RunProgress(console, len(todo)) as progress:
+    with _Progress(console, len(todo)) as shown:
         if jobs == 1:
             for task in todo:
-                on_epoch = progress.on_epoch(_name(task.key))
-                key, metrics = run_task(task, windows, store, 1, on_epoch)
-                progress.done(key, _name(key), metrics)
+                epoch = shown.on_epoch(task)
+                shown.done(task, run_task(task, samples, store, 1, epoch))
             return
+        # Tasks that go on with each other's network, and the others singly.
+        chains = {}
+        for task in todo:
+            chains[task.key] = chains.get(task.previous, [])
+            chains[task.key].append(task)
+        this_run, chain_of = uuid.uuid4(), joblib.delayed(_run_chain)
         results = joblib.Parallel(
             n_jobs=jobs, return_as="generator_unordered", batch_size=1
         )(
-            joblib.delayed(_run_chain)(chain, windows, store, jobs)
-            for chain in _chains(todo)
+            chain_of(chain, samples, store, jobs, this_run)
+            for key, chain in chains.items()
+            if chain[0].key == key
         )
         for finished in results:
-            for key, metrics in finished:
-                progress.done(key, _name(key), metrics)
+            for task, metrics in finished:
+                shown.done(task, metrics)
 
 
-def _chains(tasks: Sequence[Task]) -> list[list[Task]]:
-    """Tasks that go on with each other's network, and the others singly."""
-    chains: list[list[Task]] = []
-    of_key: dict[FoldKey, list[Task]] = {}
-    for task in tasks:
-        chain = of_key.get(task.previous)
-        if chain is None:
-            chains.append(chain := [])
-        chain.append(task)
-        of_key[task.key] = chain
-    return chains
-
-
-def _run_chain(chain, windows, store, jobs) -> list[tuple[FoldKey, dict]]:
-    return [run_task(task, windows, store, jobs) for task in chain]
+def _run_chain(chain, samples, store, jobs, this_run):
+    # Every job brings another copy of the samples; a process uses one of them
+    # for all, so that it knows for which it has prepared folds.
+    samples = kept("samples", None, this_run, lambda: samples)
+    return [(task, run_task(task, samples, store, jobs)) for task in chain]
 
 
 def run_task(
-    task: Task,
-    windows: Windows,
-    store: ResultStore,
-    jobs: int = 1,
-    on_epoch=None,
-) -> tuple[FoldKey, dict]:
-    """Trains and tests one method on one fold, and stores the result."""
+    task: Task, samples: AllSamples, store: ResultStore, jobs=1, on_epoch=None
+) -> dict:
+    """Trains and tests one method on one fold, stores it, returns metrics."""
     start_tensorflow()  # in a process of its own this is the first to use it
     method = resolve_method(task.method, **task.options)
     if task.previous is not None:
         method.continue_from(store.path(task.previous))
     if on_epoch is not None:
         method.on_epoch = on_epoch
-    data = _fold_data(task, windows, shared=jobs > 1)
-    augment = getattr(method, "augment", False)
-    train = data.augmented if augment else data.train
-    seed = fold_seed(task.key.seed, task.number)
-    kind = "probabilities" if data.test.num_classes else "y_pred"
+    data = _prepared(task, samples)
+    train = data.augmented if getattr(method, "augment", False) else data.train
+    test = data.test
     with _named(task):
+        seed = fold_seed(task.key.seed, task.number)
         report = method.fit(train, data.validation, seed)
-        if data.test.num_classes:
-            predicted = method.predict_proba(data.test)
-        else:
-            predicted = method.predict(data.test)
-        predicted = np.asarray(predicted)
+        predict = method.predict_proba if test.num_classes else method.predict
+        predicted = np.asarray(predict(test))
         if not np.isfinite(predicted).all():
             raise KerasPainError(
-                f"{_name(task.key)}: predictions are no numbers, its training "
+                f"{task.name}: predictions are NaN or infinite, its training "
                 "diverged; finished folds are kept. Leave it out with "
                 "--methods or --folds, or train in full precision"
             )
-        metrics = score(
-            data.test.y,
-            predicted,
-            data.test.num_classes,
-            task.config["defects"],
-            task.config.get("test_batch", TEST_BATCH),
-        )
+        defects = task.config["defects"]
+        batch = task.config.get("test_batch", TEST_BATCH)
+        metrics = score(test.y, predicted, test.num_classes, defects, batch)
     result = {
         "metrics": metrics,
         "timings": {
@@ -192,28 +281,31 @@ def run_task(
         "windows": {
             "train": class_counts(data.train),
             "fitted_on": class_counts(train),
-            "test": class_counts(data.test),
+            "test": class_counts(test),
         },
         "environment": environment(),
     }
+    if hasattr(test, "person"):
+        people = test.person
+    else:
+        # Who was recorded, also where a defect dealt windows at random.
+        whole = _of_protocol(task, samples)
+        names, first = np.unique(whole.recording, return_index=True)
+        people = whole.subject[first[np.searchsorted(names, test.recording)]]
+    kind = "probabilities" if test.num_classes else "y_pred"
     predictions = {
-        "y_true": data.test.y,
+        "y_true": test.y,
         kind: predicted.astype(np.float32),
-        "subject": _true_subjects(data.test, _of_protocol(task, windows)),
-        "window_id": data.test.window_id,
+        "subject": people.astype(str),
+        "window_id": test.window_id,
     }
-    store.write(
-        task.key,
-        task.config,
-        result,
-        predictions,
-        save=getattr(method, "save", None),
-    )
-    return task.key, metrics
+    save = getattr(method, "save", None)
+    store.write(task.key, task.config, result, predictions, save)
+    return metrics
 
 
 @contextlib.contextmanager
-def _named(task: Task):
+def _named(task):
     """Says whose fault it is when a user's own method fails."""
     try:
         yield
@@ -228,28 +320,16 @@ def _named(task: Task):
         ) from error
 
 
-def task_windows(task: Task, windows: Windows) -> Samples:
-    """The windows as the task's protocol splits them."""
-    windows = _of_protocol(task, windows)
-    for defect in resolve_defects(task.config["defects"]):
-        if defect.windows is not None:
-            windows = defect.windows(windows, task.key.seed)
-    return windows
+def task_samples(task: Task, samples: AllSamples) -> Samples:
+    """The samples as the task's protocol splits them."""
+    samples = _of_protocol(task, samples)
+    defects = task.config["defects"]
+    return apply_defects(defects, "samples", samples, task.key.seed)
 
 
-def _of_protocol(task: Task, windows: Windows) -> Samples:
-    if isinstance(windows, Mapping):
-        return windows[task.key.protocol]
-    return windows
-
-
-def _true_subjects(test: Samples, windows: Samples) -> np.ndarray:
-    """Who the samples are of, also where a defect dealt them at random."""
-    if hasattr(test, "person"):
-        return test.person.astype(str)
-    names, first = np.unique(windows.recording, return_index=True)
-    found = np.searchsorted(names, test.recording)
-    return windows.subject[first[found]].astype(str)
+def _of_protocol(task, samples):
+    by_protocol = isinstance(samples, Mapping)
+    return samples[task.key.protocol] if by_protocol else samples
 
 
 def fold_seed(seed: int, number: int) -> int:
@@ -258,37 +338,62 @@ def fold_seed(seed: int, number: int) -> int:
     return int(state[0] % 2**31)
 
 
-# The prepared data of a fold as networks use it, and as the others do.
-_PREPARED_FOLDS = 2
-_prepared: dict[str, tuple[Windows, FoldData]] = {}
-
-
-def _fold_data(task: Task, windows: Windows, shared: bool) -> FoldData:
-    """Scaled and augmented windows; those of the last folds are kept.
-
-    Every task of a process of its own gets another copy of the windows
-    (`shared`), all of the same configuration. Elsewhere only the very same
-    object will do.
-    """
+def _prepared(task, samples):
+    """The fold's data, kept for the methods that share it."""
     dataset, defects = task.config["dataset"], task.config["defects"]
-    key = canonical_json(
-        [dataset, task.config["subjects"], task.key.seed, task.number, defects]
-    )
-    kept, data = _prepared.get(key, (None, None))
-    if data is None or not (shared or kept is windows):
-        data = prepare_fold(
-            task_windows(task, windows),
+    people, seed = task.config["subjects"], task.key.seed
+    return kept(
+        "fold",
+        samples,
+        canonical_json([dataset, people, seed, task.number, defects]),
+        lambda: prepare_fold(
+            task_samples(task, samples),
             task.fold,
-            fold_seed(task.key.seed, task.number),
+            fold_seed(seed, task.number),
             dataset.get("augmentation", "balanced"),
             defects,
+        ),
+        most=_PREPARED_FOLDS,
+    )
+
+
+class _Progress(progress.Progress):
+    """A bar on a terminal, one line a fold elsewhere."""
+
+    def __init__(self, console, total):
+        super().__init__(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
         )
-        _prepared.pop(key, None)
-        while len(_prepared) >= _PREPARED_FOLDS:
-            del _prepared[next(iter(_prepared))]
-        _prepared[key] = (windows, data)
-    return data
+        self._bar = self.add_task("folds", total=total)
+        self._confusions = collections.defaultdict(list)
 
+    def on_epoch(self, task):
+        """A callback that shows the epoch of the fold that is running."""
+        return lambda stage, epoch, epochs: self.update(
+            self._bar, description=f"{task.name} {stage} {epoch}/{epochs}"
+        )
 
-def _name(key: FoldKey) -> str:
-    return f"{key.evaluation}/{key.protocol}/{key.method}/{key.fold}"
+    def done(self, task, metrics):
+        """Shows a finished fold: its macro-F1, and that of all so far."""
+        if "confusion" not in metrics:
+            text = f"{task.name}: MAE {metrics['mae']:.3f}"
+        else:
+            value = metrics["macro_f1"]
+            shown = "undefined" if value is None else f"{value:.3f}"
+            text = f"{task.name}: macro-F1 {shown}"
+            of_row = self._confusions[dataclasses.replace(task.key, fold="all")]
+            of_row.append(np.asarray(metrics["confusion"]))
+            if len(of_row) > 1:
+                counts = sum(of_row)
+                seen = counts.sum(axis=0) + counts.sum(axis=1)
+                f1 = 2 * counts.diagonal()[seen > 0] / seen[seen > 0]
+                text += f"; of these {len(of_row)} folds {f1.mean():.3f}"
+        self.update(self._bar, advance=1, description=text)
+        if self.disable:
+            self.console.print(text, highlight=False, soft_wrap=True)

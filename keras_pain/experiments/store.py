@@ -2,14 +2,14 @@
 
     <root>/folds/<evaluation>/<protocol>/<method>/seed<k>/<fold>/
         result.json        key, configuration, checksums, and what was found
-        predictions.npz    y_true, probabilities, subject, window_id
-        ...                further files, e.g. model.keras, history.csv
+        predictions.npz    y_true, probabilities (or y_pred, of intensities),
+                           subject, window_id
+        ...                further files, e.g. model.keras
 
 A fold is written to a hidden sibling directory, flushed to the disk and then
-renamed, so a run that is killed leaves every finished fold as it was. The
-store does not look into the result; reports read these entries of it, all of
-them optional: `timings.fit_seconds`, `timings.jobs` (folds that ran at once),
-`environment` (see `keras_pain.experiments.provenance`), `history` (one dict an
+renamed, so a run that is killed leaves every finished fold as it was. Reports
+read these entries of a result, all of them optional: `timings.fit_seconds`,
+`timings.jobs` (folds that ran at once), `environment`, `history` (one dict an
 epoch), `chosen_epoch`, and from the configuration `dataset.fingerprint`.
 """
 
@@ -18,43 +18,59 @@ import hashlib
 import json
 import logging
 import pathlib
-import re
-import shutil
 import urllib.parse
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.experiments import atomic
-from keras_pain.experiments.keys import (
-    FoldKey,
-    canonical_json,
-    config_hash,
-    first_difference,
-    plain,
-)
+from keras_pain.io import npz_bytes, sha256_of, write_folder
 
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.npz"
-PREDICTION_ARRAYS = ("y_true", "probabilities", "subject", "window_id")
-# Where intensities are predicted.
-INTENSITY_ARRAYS = ("y_true", "y_pred", "subject", "window_id")
-
 _FORMAT = 1
 _LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class FoldKey:
+    """The identity of one fold, e.g. `loso`, `leak_free`, `alanet`, 0, `P01`.
+
+    Each name must be able to name a folder; the seed is at least 0.
+    """
+
+    evaluation: str
+    protocol: str
+    method: str
+    seed: int
+    fold: str
+
+    def __post_init__(self):
+        for name in ("evaluation", "protocol", "method", "fold"):
+            value = getattr(self, name)
+            if not value or value.strip(". ") != value:
+                raise ValueError(f"{name} cannot name a folder: {value!r}")
+        if type(self.seed) is not int or self.seed < 0:
+            raise ValueError(f"seed must be an integer >= 0, got {self.seed!r}")
+
+    @property
+    def path(self) -> pathlib.PurePosixPath:
+        """The fold's folder, relative to the store."""
+        parts = (self.evaluation, self.protocol, self.method)
+        return pathlib.PurePosixPath(
+            "folds",
+            *(urllib.parse.quote(part, safe="") for part in parts),
+            f"seed{self.seed}",
+            urllib.parse.quote(self.fold, safe=""),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
 class FoldResult:
     """A finished fold as it was read back.
 
-    Args:
-        key: The fold.
-        config: The configuration it was run under.
-        result: What the writer handed over: metrics, timings and so on.
-        predictions: The arrays of `PREDICTION_ARRAYS`, or `INTENSITY_ARRAYS`.
-        path: The fold's folder, which also holds the further files.
+    `result` and `predictions` are what `ResultStore.write` was given; `path`
+    is the fold's folder, which also holds the further files.
     """
 
     key: FoldKey
@@ -86,28 +102,28 @@ class ResultStore:
         return self._record(key) is not None
 
     def status(self, key: FoldKey, config: Mapping) -> str:
-        """Whether a fold still has to be run.
+        """`"complete"`, or `"missing"` where a fold still has to be run.
 
-        Args:
-            key: The fold.
-            config: The configuration it would be run under.
-
-        Returns:
-            `"complete"`, or `"missing"`. A damaged fold counts as missing and
-            is named in a warning.
-
-        Raises:
-            ConfigurationError: The fold is there, but from another
-                configuration.
+        A damaged fold counts as missing and is named in a warning; one from
+        another configuration raises ConfigurationError.
         """
         record = self._record(key)
         if record is None:
             return "missing"
         if record["config_sha256"] != config_hash(config):
+            old = _flat(record["config"])
+            new = _flat(json.loads(canonical_json(config)))
+            difference = "only the order or type of values differs"
+            for name in sorted(old.keys() | new.keys()):
+                pair = [of.get(name, "(unset)") for of in (old, new)]
+                if pair[0] != pair[1]:
+                    cut = [t if len(t) <= 60 else t[:57] + "..." for t in pair]
+                    difference = f"{name}: {cut[0]} -> {cut[1]}"
+                    break
             raise ConfigurationError(
                 f"{self.root}: was written under another configuration: "
-                f"{first_difference(record['config'], config)} (found in "
-                f"{key.path}); choose another --results_dir or delete this one"
+                f"{difference} (found in {key.path}); choose another "
+                "--results_dir or delete this one"
             )
         return "complete"
 
@@ -117,37 +133,25 @@ class ResultStore:
         config: Mapping,
         result: Mapping,
         predictions: Mapping[str, np.ndarray],
-        files: Mapping[str, object] | None = None,
         save: Callable[[pathlib.Path], None] | None = None,
     ) -> pathlib.Path:
-        """Store a finished fold, whole or not at all.
+        """Stores a finished fold, whole or not at all; returns its folder.
 
         Args:
             key: The fold.
             config: Its configuration, JSON-able.
             result: Metrics, timings, provenance; JSON-able, without NaN.
-            predictions: `y_true` `(n,)`, `probabilities` `(n, K)`, `subject`
-                `(n,)` and `window_id` `(n,)`; no object arrays.
-            files: File name to bytes, or to the path of a file to copy.
-            save: Called with the folder to write further files into, e.g. a
-                model's `save`.
-
-        Returns:
-            The fold's folder.
+            predictions: `y_true` `(n,)`, `probabilities` `(n, K)` or `y_pred`
+                `(n,)`, `subject` `(n,)` and `window_id` `(n,)`.
+            save: Called with the folder to write further files into.
 
         Raises:
             ConfigurationError: The fold is there from another configuration.
-            KerasPainError: The folder cannot be written, e.g. the disk is
-                full. Nothing of this fold is left then; others are untouched.
-            ValueError: Arrays or file names do not fit.
+            KerasPainError: The folder cannot be written; nothing of this fold
+                is left then.
+            ValueError: An array holds objects.
         """
-        files = {**(files or {}), PREDICTIONS_FILE: _npz(predictions)}
-        for name, content in files.items():
-            if name == RESULT_FILE or not re.fullmatch(r"\w[\w.-]*", name):
-                raise ValueError(f"not a name for a file of a fold: {name!r}")
-            if not isinstance(content, bytes | bytearray):
-                if not pathlib.Path(content).is_file():
-                    raise ValueError(f"no such file to store: {content}")
+        arrays = npz_bytes(predictions)
         record = {
             "format": _FORMAT,
             "key": dataclasses.asdict(key),
@@ -157,40 +161,31 @@ class ResultStore:
         }
         canonical_json(record)  # fails before a folder is there
 
-        def fill(folder: pathlib.Path) -> None:
+        def fill(folder):
             if save is not None:
                 save(folder)
-            for name, content in files.items():
-                if isinstance(content, bytes | bytearray):
-                    (folder / name).write_bytes(content)
-                else:
-                    shutil.copyfile(content, folder / name)
-            text = json.dumps(
-                {**record, "files": _checksums(folder)},
-                indent=1,
-                sort_keys=True,
-                allow_nan=False,
-                default=plain,
-            )
-            (folder / RESULT_FILE).write_text(f"{text}\n", encoding="utf-8")
+            (folder / PREDICTIONS_FILE).write_bytes(arrays)
+            record["files"] = {
+                path.relative_to(folder).as_posix(): {
+                    "bytes": path.stat().st_size,
+                    "sha256": sha256_of(path),
+                }
+                for path in sorted(folder.rglob("*"))
+                if path.is_file()
+            }
+            text = _dumps(record, indent=1) + "\n"
+            (folder / RESULT_FILE).write_text(text, encoding="utf-8")
 
-        return atomic.write_folder(
+        return write_folder(
             self.path(key),
             fill,
             is_complete=lambda: self.status(key, config) == "complete",
         )
 
     def read(self, key: FoldKey) -> FoldResult:
-        """Read a finished fold.
+        """A finished fold, its predictions checked against their checksum.
 
-        Args:
-            key: The fold.
-
-        Returns:
-            The fold, its predictions checked against their checksum.
-
-        Raises:
-            KerasPainError: The fold is missing or damaged.
+        Raises KerasPainError where it is missing or damaged.
         """
         folder = self.path(key)
         record = self._record(key)
@@ -199,14 +194,13 @@ class ResultStore:
                 f"{folder}: there is no finished fold here; run it again"
             )
         path = folder / PREDICTIONS_FILE
-        expected = record["files"][PREDICTIONS_FILE]["sha256"]
-        if _sha256(path) != expected:
+        if sha256_of(path) != record["files"][PREDICTIONS_FILE]["sha256"]:
             raise KerasPainError(
                 f"{path}: was changed after it was written; delete {folder} "
                 "and run the fold again"
             )
         with np.load(path, allow_pickle=False) as arrays:
-            predictions = {name: arrays[name] for name in arrays.files}
+            predictions = dict(arrays)
         return FoldResult(
             key, record["config"], record["result"], predictions, folder
         )
@@ -214,106 +208,80 @@ class ResultStore:
     def completed(self) -> list[FoldKey]:
         """Keys of all finished folds, sorted; damaged ones are warned of."""
         keys = []
-        pattern = f"folds/*/*/*/seed*/*/{RESULT_FILE}"
-        for path in sorted(self.root.glob(pattern)):
+        for path in self.root.glob(f"folds/*/*/*/seed*/*/{RESULT_FILE}"):
             parts = path.relative_to(self.root).parts[1:-1]
-            if any(part.startswith(".") for part in parts):
-                continue
             *names, seed, fold = map(urllib.parse.unquote, parts)
-            if not re.fullmatch(r"seed\d+", seed):
-                continue
             try:
                 key = FoldKey(*names, int(seed.removeprefix("seed")), fold)
             except ValueError:
-                continue  # not written by a store
-            if self.path(key) == path.parent and self._record(key) is not None:
+                continue  # not written by a store, or not yet whole
+            if self.path(key) == path.parent and self.contains(key):
                 keys.append(key)
         return sorted(keys)
 
-    def _record(self, key: FoldKey) -> dict | None:
+    def _record(self, key):
         """The fold's result.json, or None where it is missing or damaged."""
         folder = self.path(key)
         try:
             record = json.loads((folder / RESULT_FILE).read_bytes())
-            _check_record(record, key, folder)
-        except (FileNotFoundError, NotADirectoryError):
-            if folder.exists():
-                _warn_damaged(folder, f"{RESULT_FILE} is not there")
-            return None
+            if record["format"] != _FORMAT:
+                raise ValueError("another format")
+            if record["key"] != dataclasses.asdict(key):
+                raise ValueError(f"{RESULT_FILE} is of {record['key']}")
+            for name in ("config", "config_sha256", "result"):
+                record[name]
+            record["files"][PREDICTIONS_FILE]["sha256"]
+            for name, entry in record["files"].items():
+                if (size := (folder / name).stat().st_size) != entry["bytes"]:
+                    raise ValueError(f"{name} has {size} bytes")
+            return record
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not folder.exists():
+                return None
+            problem = f"{pathlib.Path(error.filename).name} is not there"
         except OSError as error:
             raise KerasPainError(
                 f"{folder}: cannot be read ({error.strerror}); check the "
                 "permissions of the results folder"
             ) from error
-        except ValueError as error:
-            _warn_damaged(folder, str(error))
-            return None
-        return record
-
-
-def _check_record(record, key: FoldKey, folder: pathlib.Path) -> None:
-    """Raise ValueError where a result.json and its folder do not fit."""
-    if not isinstance(record, dict) or record.get("format") != _FORMAT:
-        raise ValueError(f"{RESULT_FILE} has another format")
-    kinds = {"config": dict, "config_sha256": str, "result": dict}
-    for name, kind in {**kinds, "key": dict, "files": dict}.items():
-        if not isinstance(record.get(name), kind):
-            raise ValueError(f"{RESULT_FILE} lacks {name!r}")
-    if record["key"] != dataclasses.asdict(key):
-        raise ValueError(f"{RESULT_FILE} belongs to {record['key']}")
-    if PREDICTIONS_FILE not in record["files"]:
-        raise ValueError(f"{RESULT_FILE} lacks {PREDICTIONS_FILE!r}")
-    for name, entry in record["files"].items():
-        path = folder / name
-        written = entry.get("bytes") if isinstance(entry, dict) else None
-        size = path.stat().st_size if path.is_file() else 0
-        if size != written:
-            raise ValueError(f"{name}: {size} bytes, {written} were written")
-
-
-def _warn_damaged(folder: pathlib.Path, problem: str) -> None:
-    _LOG.warning(
-        "%s: damaged fold, counted as missing (%s)",
-        folder,
-        " ".join(problem.split()),
-    )
-
-
-def _checksums(folder: pathlib.Path) -> dict[str, dict]:
-    return {
-        path.relative_to(folder).as_posix(): {
-            "bytes": path.stat().st_size,
-            "sha256": _sha256(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _npz(predictions: Mapping[str, np.ndarray]) -> bytes:
-    names = set(predictions)
-    if names not in (set(PREDICTION_ARRAYS), set(INTENSITY_ARRAYS)):
-        raise ValueError(
-            f"predictions must hold {sorted(PREDICTION_ARRAYS)}, got "
-            f"{sorted(names)}"
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            problem = " ".join(f"{type(error).__name__}: {error}".split())
+        _LOG.warning(
+            "%s: damaged fold, counted as missing (%s)", folder, problem
         )
-    arrays = {name: np.asarray(predictions[name]) for name in sorted(names)}
-    if not all(
-        array.ndim == (2 if name == "probabilities" else 1)
-        for name, array in arrays.items()
-    ):
-        raise ValueError(
-            "predictions must be (n,), the probabilities (n, K), got "
-            f"{ {name: array.shape for name, array in arrays.items()} }"
-        )
-    if len({len(array) for array in arrays.values()}) > 1:
-        raise ValueError(
-            "predictions differ in length: "
-            f"{ {name: len(array) for name, array in arrays.items()} }"
-        )
-    return atomic.npz_bytes(arrays)
+        return None
+
+
+def canonical_json(value) -> str:
+    """One text for equal values: sorted keys, no spaces, no NaN.
+
+    Tuples and NumPy numbers count as lists and numbers.
+    """
+    return _dumps(value, separators=(",", ":"))
+
+
+def config_hash(config: Mapping) -> str:
+    """sha256 (hex) of the configuration's canonical JSON."""
+    return hashlib.sha256(canonical_json(config).encode()).hexdigest()
+
+
+def _flat(value, prefix=""):
+    """JSON texts of the leaves of nested dicts and lists, by dotted name."""
+    if isinstance(value, list):
+        value = dict(enumerate(value)) or value
+    if not isinstance(value, dict) or not value:
+        return {prefix: json.dumps(value)}
+    flat = {}
+    for name, inner in value.items():
+        flat |= _flat(inner, f"{prefix}.{name}" if prefix else str(name))
+    return flat
+
+
+def _dumps(value, **layout):
+    def plain(value):
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        raise TypeError(f"not JSON-able: {value!r} ({type(value).__name__})")
+
+    settings = {"sort_keys": True, "allow_nan": False, "default": plain}
+    return json.dumps(value, **settings, **layout)

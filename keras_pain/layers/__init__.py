@@ -1,67 +1,44 @@
 """Custom Keras layers that the papers' architectures need.
 
 Written with `keras.ops` and `keras.layers` only, so they run on the TensorFlow,
-JAX and torch backends. Importing this package imports Keras.
+JAX and torch backends. Importing this package imports Keras, and makes every
+class known that a saved network names.
 """
 
-from keras_pain.layers.attention import (
+# ruff: noqa: F401  what is imported here is what the package offers
+
+from keras_pain.layers.face_graph import (
+    GraphAttention,
+    GraphMean,
+    NormalizeLandmarks,
+)
+from keras_pain.layers.movement import (
     AttentionPooling,
-    MaskedSumPooling,
-    TemporalAttention,
-)
-from keras_pain.layers.body_parts import (
     FoldBodyParts,
-    JoinBodyParts,
-    SplitBodyParts,
-    UnfoldBodyParts,
-)
-from keras_pain.layers.channels import SelectChannels
-from keras_pain.layers.cross_attention import (
-    ClassTokenAndPositions,
-    CrossAttention,
-)
-from keras_pain.layers.frames import FoldFrames, UnfoldFrames
-from keras_pain.layers.graph import GraphAttention, GraphMean
-from keras_pain.layers.grouped import (
+    FrameMasking,
     GroupedDense,
     GroupedLSTM,
     GroupedLSTMCell,
+    JoinBodyParts,
+    MaskedSumPooling,
+    OrientedPooling,
+    SelectChannels,
+    SplitBodyParts,
+    TemporalAttention,
+    UnfoldBodyParts,
 )
-from keras_pain.layers.hybrid_attention import (
+from keras_pain.layers.transformer import (
+    ClassTokenAndPositions,
+    CrossAttention,
+    TransformerEncoder,
+)
+from keras_pain.layers.vision import (
     ChannelAttention,
+    FoldFrames,
+    ImprovedSE,
     SpatialAttention,
+    TrilinearUpsampling,
+    UnfoldFrames,
 )
-from keras_pain.layers.improved_se import ImprovedSE
-from keras_pain.layers.landmarks import NormalizeLandmarks
-from keras_pain.layers.masking import FrameMasking
-from keras_pain.layers.pooling import OrientedPooling
-from keras_pain.layers.transformer import TransformerEncoder
-from keras_pain.layers.trilinear import TrilinearUpsampling
 
-__all__ = [
-    "AttentionPooling",
-    "ChannelAttention",
-    "ClassTokenAndPositions",
-    "CrossAttention",
-    "FoldBodyParts",
-    "FoldFrames",
-    "FrameMasking",
-    "GraphAttention",
-    "GraphMean",
-    "GroupedDense",
-    "GroupedLSTM",
-    "GroupedLSTMCell",
-    "ImprovedSE",
-    "JoinBodyParts",
-    "MaskedSumPooling",
-    "NormalizeLandmarks",
-    "OrientedPooling",
-    "SelectChannels",
-    "SpatialAttention",
-    "SplitBodyParts",
-    "TemporalAttention",
-    "TransformerEncoder",
-    "TrilinearUpsampling",
-    "UnfoldBodyParts",
-    "UnfoldFrames",
-]
+__all__ = [name for name, kind in globals().items() if isinstance(kind, type)]

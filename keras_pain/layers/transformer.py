@@ -1,32 +1,48 @@
-"""One block of a transformer encoder: self-attention and feed-forward."""
+"""Transformer blocks: an encoder, tokens of patches, attention of scales."""
 
 import keras
 from keras import ops
 
-from keras_pain.errors import ConfigurationError
-from keras_pain.layers.torch_init import torch_uniform
+from keras_pain.layers.base import (
+    BaseLayer,
+    check_choice,
+    require,
+    torch_start,
+)
 
 NORMS = ("post", "pre")
+CROSS_KEYS = ("tokens", "class_tokens")
+_PARTS = ("query", "key", "value", "proj")
 
 # Which of the dense layers start as a plain linear layer of PyTorch does,
 # kernel and bias; the others as Keras' do, Glorot uniform and zero.
+_BOTH = ("kernel", "bias")
 _LINEAR = {
-    True: {
-        "out_proj": ("kernel",),
-        "linear1": ("kernel", "bias"),
-        "linear2": ("kernel", "bias"),
-    },
-    False: {},
+    True: {"out_proj": ("kernel",), "linear1": _BOTH, "linear2": _BOTH},
     "xavier": {"linear1": ("bias",), "linear2": ("bias",)},
-    "linear": {
-        name: ("kernel", "bias")
-        for name in ("in_proj", "out_proj", "linear1", "linear2")
-    },
+    "linear": dict.fromkeys(
+        ("in_proj", "out_proj", "linear1", "linear2"), _BOTH
+    ),
 }
 
 
-@keras.saving.register_keras_serializable(package="keras_pain")
-class TransformerEncoder(keras.layers.Layer):
+def _products(query, key):
+    """Scores `(batch, heads, queries, keys)` of `(batch, heads, n, size)`.
+
+    In float32 for the exponentials and their sum, under any policy.
+    """
+    scaled = query * query.shape[-1] ** -0.5
+    return ops.cast(ops.matmul(scaled, ops.swapaxes(key, -1, -2)), "float32")
+
+
+def _mixed(weights, value):
+    """Weighted values, heads side by side: `(batch, queries, width)`."""
+    mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+    _, queries, heads, size = ops.shape(mixed)
+    return ops.reshape(mixed, (-1, queries, heads * size))
+
+
+class TransformerEncoder(BaseLayer):
     """Self-attention and feed-forward, each with a residual and a norm.
 
     The computation and the sub-layers' names are those of PyTorch's
@@ -53,16 +69,13 @@ class TransformerEncoder(keras.layers.Layer):
             `"xavier"`, as one inside its `Transformer`, which draws all
             kernels anew from the Glorot uniform distribution; `"linear"`, as
             four plain linear layers, which is what vision transformers are
-            made of; False, as Keras does (Glorot uniform kernels, zero
-            biases). But for `"linear"`, the packed projection is the same in
-            all: Glorot uniform over (width, 3 * num_heads * key_dim), biases
-            zero.
+            made of. But for that, the packed projection is Glorot uniform over
+            (width, 3 * num_heads * key_dim), its biases zero.
         across_batch: Attend from example to example instead of from token to
             token. It is what PyTorch's encoder does to `(batch, tokens,
             width)` when its `batch_first` is forgotten, and kept for networks
             that were published so. An example's output then depends on its
             batch.
-        **kwargs: Passed to `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, tokens, width)`.
@@ -77,39 +90,19 @@ class TransformerEncoder(keras.layers.Layer):
         ConfigurationError: `norm` or `torch_init` is unknown.
     """
 
-    def __init__(
-        self,
-        num_heads: int,
-        key_dim: int,
-        ff_units: int,
-        dropout: float = 0.0,
-        norm: str = "post",
-        activation: str = "relu",
-        epsilon: float = 1e-5,
-        torch_init: bool | str = True,
-        across_batch: bool = False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if norm not in NORMS:
-            raise ConfigurationError(
-                f"{self.name}: norm must be one of {', '.join(NORMS)}, "
-                f"not {norm!r}"
-            )
-        if torch_init not in _LINEAR:
-            raise ConfigurationError(
-                f"{self.name}: torch_init must be one of "
-                f"{', '.join(map(str, _LINEAR))}, not {torch_init!r}"
-            )
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.ff_units = ff_units
-        self.dropout = dropout
-        self.norm = norm
-        self.activation = keras.activations.get(activation)
-        self.epsilon = epsilon
-        self.torch_init = torch_init
-        self.across_batch = across_batch
+    num_heads: int
+    key_dim: int
+    ff_units: int
+    dropout: float = 0.0
+    norm: str = "post"
+    activation: str = "relu"
+    epsilon: float = 1e-5
+    torch_init: bool | str = True
+    across_batch: bool = False
+
+    def set_up(self):
+        check_choice(self.name, "norm", self.norm, NORMS)
+        check_choice(self.name, "torch_init", self.torch_init, _LINEAR)
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -120,15 +113,9 @@ class TransformerEncoder(keras.layers.Layer):
             ("linear1", width, self.ff_units),
             ("linear2", self.ff_units, width),
         ):
-            start = {
-                f"{kind}_initializer": torch_uniform(fan_in)
-                for kind in _LINEAR[self.torch_init].get(name, ())
-            }
-            dense = keras.layers.Dense(
-                units, dtype=self.dtype_policy, name=name, **start
-            )
-            dense.build((*input_shape[:-1], fan_in))
-            setattr(self, name, dense)
+            start = _LINEAR[self.torch_init].get(name, ())
+            options = torch_start(fan_in, start)
+            setattr(self, name, self.dense(name, fan_in, units, **options))
         for name in ("norm1", "norm2"):
             norm = keras.layers.LayerNormalization(
                 epsilon=self.epsilon, dtype=self.dtype_policy, name=name
@@ -155,52 +142,140 @@ class TransformerEncoder(keras.layers.Layer):
         return (x, scores) if return_attention_scores else x
 
     def _attend(self, x, training):
-        tokens, heads, size = ops.shape(x)[1], self.num_heads, self.key_dim
-        packed = ops.reshape(self.in_proj(x), (-1, tokens, 3, heads, size))
+        shape = (-1, ops.shape(x)[1], 3, self.num_heads, self.key_dim)
+        packed = ops.reshape(self.in_proj(x), shape)
         # (3, batch, heads, tokens, size)
         query, key, value = ops.unstack(
             ops.transpose(packed, (2, 0, 3, 1, 4)), 3
         )
-        scores = ops.matmul(query * size**-0.5, ops.swapaxes(key, -1, -2))
-        # Exponentials and their sum in float32, also under mixed precision.
-        scores = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+        scores = ops.softmax(_products(query, key), axis=-1)
         scores = ops.cast(scores, self.compute_dtype)
         dropped = self._dropout_attention(scores, training=training)
-        mixed = ops.transpose(ops.matmul(dropped, value), (0, 2, 1, 3))
-        mixed = ops.reshape(mixed, (-1, tokens, heads * size))
-        x = self._dropout1(self.out_proj(mixed), training=training)
-        return x, scores
+        mixed = self.out_proj(_mixed(dropped, value))
+        return self._dropout1(mixed, training=training), scores
 
     def _feed_forward(self, x, training):
         x = self.activation(self.linear1(x))
         x = self.linear2(self._dropout(x, training=training))
         return self._dropout2(x, training=training)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def compute_output_spec(
         self, inputs, training=None, return_attention_scores=False
     ):
-        x = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return x
         batch, tokens, _ = inputs.shape
         if self.across_batch:
             batch, tokens = tokens, batch
         shape = (batch, self.num_heads, tokens, tokens)
-        return x, keras.KerasTensor(shape, dtype=self.compute_dtype)
+        x, scores = (
+            keras.KerasTensor(size, self.compute_dtype)
+            for size in (inputs.shape, shape)
+        )
+        return (x, scores) if return_attention_scores else x
 
-    def get_config(self) -> dict:
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "ff_units": self.ff_units,
-            "dropout": self.dropout,
-            "norm": self.norm,
-            "activation": keras.activations.serialize(self.activation),
-            "epsilon": self.epsilon,
-            "torch_init": self.torch_init,
-            "across_batch": self.across_batch,
-        }
+
+class ClassTokenAndPositions(BaseLayer):
+    """Puts a learned class token in front, and adds learned positions.
+
+    Both start at zero, as in the released AACSFNet code. Source: Dosovitskiy
+    et al., "An image is worth 16x16 words", section 3.1.
+
+    Takes `(batch, patches, width)`, returns `(batch, 1 + patches, width)`.
+    """
+
+    def build(self, input_shape):
+        _, patches, width = input_shape
+        for name, tokens in (("class_token", 1), ("positions", 1 + patches)):
+            weight = self.add_weight((1, tokens, width), "zeros", name=name)
+            setattr(self, name, weight)
+
+    def call(self, inputs):
+        width = inputs.shape[-1]
+        token = ops.cast(self.class_token, inputs.dtype)
+        token = ops.broadcast_to(token, (ops.shape(inputs)[0], 1, width))
+        x = ops.concatenate([token, inputs], axis=1)
+        return x + ops.cast(self.positions, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        batch, patches, width = input_shape
+        return (batch, 1 + patches, width)
+
+
+class CrossAttention(BaseLayer):
+    """The class token of each scale asks the other scales.
+
+    Source: Chen et al., "CrossViT", section 3.3, and the released AACSFNet
+    code, where one set of projections serves all scales and there is no
+    residual: what comes out is only what the other scales answered.
+
+    Args:
+        num_heads: Number of heads, a divisor of the width.
+        keys: Which tokens of the other scales answer: `"tokens"`, all of
+            them, or `"class_tokens"`. With two scales the latter leaves a
+            single key, which a softmax always gives the weight one: the
+            output is a linear map of the other scale's class token, and query
+            and key are never trained.
+
+    Takes a list of at least two scales, each `(batch, tokens, width)` with its
+    class token in front, returns a list: `(batch, scales, width)`, one answer a
+    scale, and then for each scale its attention `(batch, num_heads, keys)` over
+    the tokens of the other scales, those in order.
+
+    Raises:
+        ConfigurationError: `keys` is unknown, there are less than two scales,
+            or the heads do not divide the width.
+    """
+
+    num_heads: int
+    keys: str = "tokens"
+
+    def set_up(self):
+        check_choice(self.name, "keys", self.keys, CROSS_KEYS)
+
+    def build(self, input_shape):
+        scales, width = len(input_shape), input_shape[0][-1]
+        text = f"needs two scales or more, not {scales}"
+        require(scales > 1, self.name, text)
+        text = f"{self.num_heads} heads do not divide a width of {width}"
+        require(width % self.num_heads == 0, self.name, text)
+        for name in _PARTS:
+            dense = self.dense(name, width, width, **torch_start(width))
+            setattr(self, name, dense)
+
+    def call(self, inputs):
+        # Of all tokens at once: a scale's are asked by every other scale.
+        asked = inputs
+        if self.keys == "class_tokens":  # else no slice, nor its gradient
+            asked = [x[:, :1] for x in inputs]
+        keys = [self._heads(self.key(x)) for x in asked]
+        values = [self._heads(self.value(x)) for x in asked]
+        answers, maps = [], []
+        for i, x in enumerate(inputs):
+            query = self._heads(self.query(x[:, :1]))
+            key, value = (
+                ops.concatenate(all_[:i] + all_[i + 1 :], axis=2)
+                for all_ in (keys, values)
+            )
+            # A softmax; Keras' own warns where there is a single key.
+            scores = _products(query, key)
+            scores = scores - ops.logsumexp(scores, axis=-1, keepdims=True)
+            scores = ops.cast(ops.exp(scores), self.compute_dtype)
+            answers.append(self.proj(_mixed(scores, value)))
+            maps.append(ops.squeeze(scores, axis=2))
+        return [ops.concatenate(answers, axis=1), *maps]
+
+    def _heads(self, x):
+        heads = self.num_heads
+        shape = (-1, x.shape[1], heads, x.shape[2] // heads)
+        return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
+
+    def keys_of(self, tokens: int) -> int:
+        """How many of a scale's tokens answer."""
+        return tokens if self.keys == "tokens" else 1
+
+    def compute_output_shape(self, input_shape):
+        batch, _, width = input_shape[0]
+        counts = [self.keys_of(shape[1]) for shape in input_shape]
+        return [
+            (batch, len(input_shape), width),
+            *((batch, self.num_heads, sum(counts) - n) for n in counts),
+        ]

@@ -1,45 +1,39 @@
 """One file a paper's architecture, its recipe beside it, and the registry.
 
-Names are loaded when asked for, so that `keras_pain.models.summary` can print
-the registry without importing TensorFlow.
+Every builder takes the shape of one example, for classifiers the number of
+classes, and the model's name; it refuses an argument that cannot be with a
+`ConfigurationError` that names it. Values that a paper leaves open are
+arguments whose description says "unsaid" and why ours are as they are.
+
+What these files define under a capital letter (builders, `Recipe`) and the
+names below can be imported from here. They are loaded when asked for, so that
+`keras_pain.models.summary` can print the registry without TensorFlow.
 """
 
 import importlib
+import pathlib
+import re
 
-_HOME = {
-    "AACSFNet": "aacsfnet",
-    "ALANet": "alanet",
-    "ALANetAutoencoder": "alanet",
-    "BANet": "banet",
-    "BiLSTM": "bi_lstm",
-    "BiScaleCrossViT": "biscale_cross_vit",
-    "C3D": "c3d",
-    "CNN_SAP": "lsfan",
-    "CNN_TAP": "lsfan",
-    "ConvLSTM": "conv_lstm",
-    "DualStreamLSTM": "dual_stream_lstm",
-    "L3D": "l3d",
-    "LSFAN": "lsfan",
+_HOMES = {
     "MODELS": "registry",
-    "Recipe": "recipe",
-    "ResNet50HAM": "resnet50_ham",
-    "ResNetGRU": "resnet_rnn",
-    "ResNetLSTM": "resnet_rnn",
-    "StackedLSTM": "stacked_lstm",
     "alanet_encoder": "alanet",
     "alanet_head": "alanet",
-    "convert_lsfan": "lsfan_checkpoint",
+    "convert_lsfan": "checkpoints",
     "count_flops": "flops",
     "transfer_encoder": "alanet",
 }
+for _path in pathlib.Path(__file__).parent.glob("*.py"):
+    _text = _path.read_text(encoding="utf-8")
+    for _name in re.findall(r"^(?:def|class) ([A-Z]\w*)", _text, re.M):
+        _HOMES[_name] = _path.stem
 
-__all__ = sorted(_HOME)
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str):
-    if name not in _HOME:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOME[name]}")
+    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
     return getattr(module, name)
 
 

@@ -1,28 +1,60 @@
 """AACSFNet: pain intensity from one picture of a face, by two sub-networks.
 
 Gao et al., "Enhancing pain intensity evaluation via an attention-driven
-channel-spatial fusion network", submitted to The Visual Computer. Sizes and
-defects are those of the released code; the paper's text was not at hand.
+channel-spatial fusion network", submitted to The Visual Computer. The channel
+sub-network is a ResNet-50 and three kinds of attention over its maps, the
+spatial one a vision transformer for each of some patch sizes, and an exchange
+between them. Sizes and defects are those of the released code; the paper's text
+was not at hand.
 """
 
+import math
 import os
 from collections.abc import Mapping
 
-import keras
+from keras import Model, layers
 
-from keras_pain.layers import TransformerEncoder
-from keras_pain.models.aacsfnet_parts import frames_input, intensity, switch
-from keras_pain.models.aacsfnet_parts import linear as _linear
-from keras_pain.models.biscale_cross_vit import (
-    THREE_SCALES,
-    TWO_SCALES,
-    spatial_branch,
+from keras_pain.layers import (
+    ChannelAttention,
+    ClassTokenAndPositions,
+    CrossAttention,
+    SpatialAttention,
+    TransformerEncoder,
 )
-from keras_pain.models.recipe import Recipe
-from keras_pain.models.resnet50 import BLOCKS
-from keras_pain.models.resnet50_ham import FEATURE_UNITS, channel_branch
+from keras_pain.layers.base import check_choice, require, torch_start
+from keras_pain.models.blocks import (
+    LAST,
+    Sizes,
+    batch_norm,
+    colour_input,
+    standardise,
+)
+from keras_pain.models.registry import AACSFNET as PAPER
+from keras_pain.models.registry import (
+    FRAMES,
+    PAIN_INTENSITY,
+    Recipe,
+    register,
+)
+from keras_pain.models.resnet import BLOCKS, ResNet50
 
-_FUSION_LAYERS = 2  # released code
+MODES = ("corrected", "as_coded")
+TWO_SCALES = (32, 16)  # figure and name
+THREE_SCALES = (32, 16, 8)  # released code
+
+# Of face crops of UNBC-McMaster, RGB from 0 to 1; released AACSFNet code.
+MEAN = (0.48766823, 0.34021825, 0.30166676)
+STD = (0.15309834, 0.13826898, 0.12866308)
+
+# All of the released code: what each branch gives to the fusion; the layers
+# before; encoder layers of the fusion; heads, one for each row of the 7 x 7
+# maps; hidden units of the transformer by its width.
+_FEATURE_UNITS = 16
+_REDUCED_UNITS = (256, 128)
+_FUSION_LAYERS = 2
+_HEADS = 7
+_MLP_RATIO = 4
+_SMALLEST = 32  # pixels; the residual network halves an image five times
 _CODE = "released AACSFNet code"
 
 DEFECTS: Mapping[str, str] = {
@@ -40,57 +72,69 @@ DEFECTS: Mapping[str, str] = {
 """What `mode="as_coded"` switches on: argument of `AACSFNet`, what it does
 ("three_scales" is an argument of its own here: `patch_sizes`)."""
 
-AACSFNET_RECIPE = Recipe(
-    learning_rate=1e-4,
-    batch_size=32,
-    epochs=80,
-    loss="mean_squared_error",
-    optimizer="adamw",
-    monitor="val_loss",
-    schedule=("cosine",),
-    patience=10,
-    sources={
-        "learning_rate": "ours: the released 0.04 is far too high for Adam "
+AACSFNET_RECIPE = Recipe.of(
+    learning_rate=(
+        1e-4,
+        "ours: the released 0.04 is far too high for Adam "
         "on a pretrained network",
-        "batch_size": f"{_CODE}, 32",
-        "epochs": f"{_CODE}, 80, as the most",
-        "loss": f"{_CODE}, mean squared error",
-        "optimizer": "ours: AdamW, Keras' weight decay of 0.004",
-        "monitor": "ours: the loss on training persons set aside for it",
-        "schedule": "ours: down to zero over all epochs",
-        "patience": "ours: the released code imports early stopping and never "
-        "uses it",
-    },
+    ),
+    batch_size=(32, f"{_CODE}, 32"),
+    epochs=(80, f"{_CODE}, 80, as the most"),
+    loss=("mean_squared_error", f"{_CODE}, mean squared error"),
+    optimizer=("adamw", "ours: AdamW, Keras' weight decay of 0.004"),
+    monitor=("val_loss", "ours: the loss on training persons set aside for it"),
+    schedule=(("cosine",), "ours: down to zero over all epochs"),
+    patience=(
+        10,
+        "ours: the released code imports early stopping and never uses it",
+    ),
 )
 
-AACSFNET_RELEASED_RECIPE = Recipe(
-    learning_rate=0.04,
-    batch_size=32,
-    epochs=80,
-    loss="mean_squared_error",
-    optimizer="adam",
-    monitor="val_loss",
-    schedule=("multistep", (10, 20, 30), 0.1),
-    optimizer_options={"weight_decay": 5e-4},
-    sources={
-        "learning_rate": f"{_CODE}, 0.04",
-        "batch_size": f"{_CODE}, 32",
-        "epochs": f"{_CODE}, 80",
-        "loss": f"{_CODE}, mean squared error",
-        "optimizer": f"{_CODE}, Adam",
-        "optimizer_options": f"{_CODE}, weight decay 5e-4; PyTorch's Adam adds "
-        "it to the gradient, Keras' takes it off the weights",
-        "monitor": "unsaid: the released code scores the test person after "
+AACSFNET_RELEASED_RECIPE = Recipe.of(
+    learning_rate=(0.04, f"{_CODE}, 0.04"),
+    batch_size=(32, f"{_CODE}, 32"),
+    epochs=(80, f"{_CODE}, 80"),
+    loss=("mean_squared_error", f"{_CODE}, mean squared error"),
+    optimizer=("adam", f"{_CODE}, Adam"),
+    monitor=(
+        "val_loss",
+        "unsaid: the released code scores the test person after "
         "every epoch; here by the loss",
-        "schedule": f"{_CODE}, a tenth at epochs 10, 20 and 30",
-    },
+    ),
+    schedule=(
+        ("multistep", (10, 20, 30), 0.1),
+        f"{_CODE}, a tenth at epochs 10, 20 and 30",
+    ),
+    optimizer_options=(
+        {"weight_decay": 5e-4},
+        f"{_CODE}, weight decay 5e-4; PyTorch's Adam adds "
+        "it to the gradient, Keras' takes it off the weights",
+    ),
 )
 
+_ENTRY = {"paper": PAPER, "task": PAIN_INTENSITY}
 
+
+@register(
+    "aacsfnet",
+    FRAMES,
+    recipe=AACSFNET_RECIPE,
+    note="trained 29637115, batch-norm statistics 54976",
+    **_ENTRY,
+)
+@register(
+    "aacsfnet_as_coded",
+    FRAMES,
+    recipe=AACSFNET_RELEASED_RECIPE,
+    arguments={"mode": "as_coded"},
+    note="trained 31162845, batch-norm statistics 54976; the released "
+    "network counts 32918377, decoders that it never calls included",
+    **_ENTRY,
+)
 def AACSFNet(
-    input_shape: tuple[int, int, int] = (224, 224, 3),
+    input_shape: Sizes = (224, 224, 3),
     *,
-    patch_sizes: tuple[int, ...] | None = None,
+    patch_sizes: Sizes | None = None,
     mode: str = "corrected",
     resnet_weights: str | os.PathLike | None = None,
     channels_across_batch: bool | None = None,
@@ -98,7 +142,7 @@ def AACSFNet(
     class_token_keys: bool | None = None,
     branches_across_batch: bool | None = None,
     width: int = 64,
-    blocks: tuple[int, int, int, int] = BLOCKS,
+    blocks: Sizes = BLOCKS,
     maps: int = 512,
     global_layers: int = 3,
     ff_units: int = 2048,
@@ -107,7 +151,7 @@ def AACSFNet(
     vit_heads: int = 6,
     dropout: float = 0.1,
     name: str = "aacsfnet",
-) -> keras.Model:
+) -> Model:
     """The residual network with hybrid attention, the transformer, a fusion.
 
     As coded 31,162,845 trained parameters with three scales and 29,637,213
@@ -125,88 +169,341 @@ def AACSFNet(
         mode: `"corrected"`, or `"as_coded"`, which turns every switch on that
             is left at None. The switches are named in `DEFECTS`.
         resnet_weights: None, `"imagenet"` or a path, see `weights` of
-            `keras_pain.models.resnet50.ResNet50`.
-        channels_across_batch: See `ResNet50HAM`.
-        mean_of_normed: See `ResNet50HAM`.
+            `keras_pain.models.resnet.ResNet50`.
+        channels_across_batch, mean_of_normed: See `ResNet50HAM`.
         class_token_keys: See `BiScaleCrossViT`.
         branches_across_batch: The fusion's attention sees the batch as its
             tokens. Mended, its tokens are the two branches.
-        width: Of the residual network, see `ResNet50`.
-        blocks: Of the residual network, see `ResNet50`.
+        width, blocks: Of the residual network, see `ResNet50`.
         maps: Channels that the global attention compares.
-        global_layers: Encoder layers of the global attention.
         ff_units: Hidden units of its and the fusion's feed-forward parts.
         embed_dim: Width of the transformer's tokens.
-        vit_layers: Encoder layers of each of its scales.
         vit_heads: Heads of its attention, a divisor of `embed_dim`.
         dropout: Dropout rate everywhere but in the head, which has 0.5.
-        name: Name of the model.
 
     Returns:
         A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
         `(batch, 1)`. For its attention see
-        `keras_pain.interpret.aacsfnet.attention_maps`.
+        `keras_pain.explain.attention.face_attention`.
 
     Raises:
         ConfigurationError: An argument is impossible.
         BadFileError: The weights do not fit.
     """
+    *hybrid, class_keys, fused_across = _switches(
+        name,
+        mode,
+        channels_across_batch,
+        mean_of_normed,
+        class_token_keys,
+        branches_across_batch,
+    )
     if patch_sizes is None:
-        patch_sizes = THREE_SCALES if switch(name, mode, None) else TWO_SCALES
-    inputs, x = frames_input(name, input_shape)
-    spatial = spatial_branch(
-        x,
-        name,
-        patch_sizes=patch_sizes,
-        class_token_keys=switch(name, mode, class_token_keys),
-        embed_dim=embed_dim,
-        layers=vit_layers,
-        heads=vit_heads,
-        dropout=dropout,
-    )
-    spatial = _linear(spatial, FEATURE_UNITS, "spatial_features")
-    channels = channel_branch(
-        x,
-        name,
-        resnet_weights=resnet_weights,
-        across_batch=switch(name, mode, channels_across_batch),
-        mean_of_normed=switch(name, mode, mean_of_normed),
-        width=width,
-        blocks=blocks,
-        maps=maps,
-        global_layers=global_layers,
-        ff_units=ff_units,
-        dropout=dropout,
-    )
-    x = _fuse(
-        channels,
-        spatial,
-        ff_units,
-        dropout,
-        switch(name, mode, branches_across_batch),
-    )
-    return keras.Model(inputs, intensity(x, 2 * FEATURE_UNITS), name=name)
+        patch_sizes = THREE_SCALES if mode == "as_coded" else TWO_SCALES
+    inputs, x = _frames_input(name, input_shape)
+    sizes = (embed_dim, vit_layers, vit_heads)
+    spatial = _spatial_branch(x, name, patch_sizes, class_keys, *sizes, dropout)
+    spatial = _linear(spatial, _FEATURE_UNITS, "spatial_features")
+    network = (width, blocks, resnet_weights)
+    sizes = (maps, global_layers, ff_units)
+    channels = _channel_branch(x, name, *network, *hybrid, *sizes, dropout)
 
-
-def _fuse(channels, spatial, ff_units, dropout, across_batch):
-    """Each branch beside what the attention made of it, `(batch, 64)`."""
-    branches = keras.layers.Concatenate(axis=1, name="branches")(
+    # --- Each branch beside what the attention made of it ---
+    x = branches = layers.Concatenate(axis=1, name="branches")(
         [
-            keras.layers.Reshape((1, FEATURE_UNITS), name=f"{name}_token")(x)
-            for name, x in (("channel", channels), ("spatial", spatial))
+            layers.Reshape((1, _FEATURE_UNITS), name=f"{part}_token")(y)
+            for part, y in (("channel", channels), ("spatial", spatial))
         ]
     )
-    x = branches
-    for i in range(1, _FUSION_LAYERS + 1):
+    x = _encoders(
+        x,
+        _FUSION_LAYERS,
+        "fusion",
+        1,
+        _FEATURE_UNITS,
+        ff_units,
+        dropout,
+        torch_init="xavier",
+        across_batch=fused_across,
+    )
+    x = layers.LayerNormalization(epsilon=1e-5, name="fusion_norm")(x)
+    x = layers.Concatenate(axis=-1, name="fused")([branches, x])
+    x = layers.Flatten(name="flatten")(x)
+    return Model(inputs, _intensity(x, 2 * _FEATURE_UNITS), name=name)
+
+
+@register(
+    "resnet50_ham",
+    FRAMES,
+    recipe=AACSFNET_RECIPE,
+    note="trained 25888139, batch-norm statistics 54928; the channel "
+    "branch alone",
+    **_ENTRY,
+)
+def ResNet50HAM(
+    input_shape: Sizes = (224, 224, 3),
+    *,
+    mode: str = "corrected",
+    resnet_weights: str | os.PathLike | None = None,
+    channels_across_batch: bool | None = None,
+    mean_of_normed: bool | None = None,
+    width: int = 64,
+    blocks: Sizes = BLOCKS,
+    maps: int = 512,
+    global_layers: int = 3,
+    ff_units: int = 2048,
+    dropout: float = 0.1,
+    name: str = "resnet50_ham",
+) -> Model:
+    """Pain intensity from a face, by the channel sub-network alone.
+
+    25,888,237 trained parameters at the defaults as coded (ResNet-50
+    23,508,032, hybrid attention 2,212,988, reduction 167,056, head 161), and
+    98 less as corrected: no final normalisation.
+
+    Args:
+        input_shape: `(height, width, 3)`, at least 32 x 32.
+        mode: `"corrected"`, or `"as_coded"`, which turns both switches below
+            on where they are left at None.
+        resnet_weights: See `AACSFNet`.
+        channels_across_batch: The global attention sees the batch as its
+            tokens, so that a face's score depends on the faces beside it.
+            Mended, the tokens are the channels, each described by its map.
+        mean_of_normed: Layer normalisations over a channel's map are the
+            last step before the mean over the same map: exactly zero until
+            their scales and offsets differ, so that the branch is mute at
+            first. Leaving the final one out would not do, since the
+            encoder's own come last in every layer. Mended, its
+            normalisations come before attention ("pre-norm") and there is no
+            final one.
+        width: See `AACSFNet`, as for all that follow.
+
+    Returns:
+        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+        `(batch, 1)`. Its layer `"spatial_attention"` puts out a map
+        `(batch, height / 32, width / 32, 1)` over the face,
+        `"channel_attention"` `(batch, 1, 1, channels)`.
+
+    Raises:
+        ConfigurationError: An argument is impossible.
+        BadFileError: The weights do not fit.
+    """
+    hybrid = _switches(name, mode, channels_across_batch, mean_of_normed)
+    inputs, x = _frames_input(name, input_shape)
+    network = (width, blocks, resnet_weights)
+    sizes = (maps, global_layers, ff_units)
+    x = _channel_branch(x, name, *network, *hybrid, *sizes, dropout)
+    return Model(inputs, _intensity(x, _FEATURE_UNITS // 2), name=name)
+
+
+@register(
+    "biscale_cross_vit",
+    FRAMES,
+    recipe=AACSFNET_RECIPE,
+    note="the spatial branch alone",
+    **_ENTRY,
+)
+def BiScaleCrossViT(
+    input_shape: Sizes = (224, 224, 3),
+    *,
+    patch_sizes: Sizes = TWO_SCALES,
+    mode: str = "corrected",
+    class_token_keys: bool | None = None,
+    embed_dim: int = 192,
+    vit_layers: int = 3,
+    vit_heads: int = 6,
+    dropout: float = 0.1,
+    name: str = "biscale_cross_vit",
+) -> Model:
+    """Pain intensity from a face, by the spatial sub-network alone.
+
+    3,603,649 trained parameters at the defaults, in either mode. As in the
+    released code's stand-alone network, a single dense unit follows the
+    exchange.
+
+    Args:
+        input_shape: `(height, width, 3)`, multiples of every patch size.
+        patch_sizes: Sides of the square patches in pixels, at least two.
+        mode: `"corrected"`, or `"as_coded"`, which turns the switch below on
+            where it is left at None.
+        class_token_keys: The class token of a scale asks nothing but the class
+            tokens of the others. With two scales this is one key, of weight
+            one: no attention, and query and key are never trained. Mended, it
+            asks all tokens of the others, as in CrossViT.
+        embed_dim: See `AACSFNet`, as for all that follow.
+
+    Returns:
+        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+        `(batch, 1)`. Its layer `"cross_attention"` also puts out what each
+        scale asks of the others, see `CrossAttention`.
+    """
+    (class_keys,) = _switches(name, mode, class_token_keys)
+    inputs, x = _frames_input(name, input_shape)
+    sizes = (embed_dim, vit_layers, vit_heads)
+    x = _spatial_branch(x, name, patch_sizes, class_keys, *sizes, dropout)
+    x = _linear(x, 1, "intensity", dtype="float32")
+    return Model(inputs, x, name=name)
+
+
+def _switches(name, mode, *values):
+    """The defects' switches: as said, or else as the mode has them."""
+    check_choice(name, "mode", mode, MODES)
+    return [mode == "as_coded" if v is None else bool(v) for v in values]
+
+
+def _frames_input(name, input_shape):
+    """The input, and the same normalised by the layer `"normalise"`."""
+    inputs = colour_input(name, input_shape, "height, width", "frames")
+    return inputs, standardise(inputs, MEAN, STD, "normalise")
+
+
+def _channel_branch(
+    x,
+    name,
+    filters,
+    blocks,
+    weights,
+    across_batch,
+    muted,
+    maps,
+    global_layers,
+    ff_units,
+    dropout,
+):
+    """Residual network, hybrid attention and reduction, to `(batch, 16)`."""
+    height, width = x.shape[1:3]
+    require(
+        min(height, width) >= _SMALLEST,
+        name,
+        f"images must be {_SMALLEST} x {_SMALLEST} or larger, not {height} x "
+        f"{width}",
+    )
+    x = ResNet50(x.shape[1:], width=filters, blocks=blocks, weights=weights)(x)
+
+    # --- Which channels, which places, and how the channels go together ---
+    weights = ChannelAttention(name="channel_attention")(x)
+    x = layers.Multiply(name="channel_weighting")([x, weights])
+    weights = SpatialAttention(name="spatial_attention")(x)
+    x = layers.Multiply(name="spatial_weighting")([x, weights])
+    x = _norm_relu(_patches(x, 1, maps, "maps"), "maps")
+    places = x.shape[1] * x.shape[2]
+    x = layers.Reshape((places, maps), name="places")(x)
+    x = layers.Permute((2, 1), name="channel_tokens")(x)
+    x = _encoders(
+        x,
+        global_layers,
+        "global_attention",
+        _HEADS,
+        math.ceil(places / _HEADS),
+        ff_units,
+        dropout,
+        norm="post" if muted else "pre",
+        torch_init="xavier",
+        across_batch=across_batch,
+    )
+    if muted:
+        x = layers.LayerNormalization(epsilon=1e-5, name="global_norm")(x)
+    # The last axis is what "channels first" calls steps.
+    x = layers.GlobalAveragePooling1D(
+        data_format="channels_first", name="channel_means"
+    )(x)
+
+    for i, units in enumerate(_REDUCED_UNITS, start=1):
+        x = _norm_relu(_linear(x, units, f"reduction_{i}"), f"reduction_{i}")
+        x = layers.Dropout(dropout, name=f"reduction_{i}_dropout")(x)
+    return _linear(x, _FEATURE_UNITS, "channel_features")
+
+
+def _spatial_branch(
+    x, name, patch_sizes, class_keys, embed_dim, count, heads, dropout
+):
+    """What the scales answer each other, `(batch, scales * embed_dim)`."""
+    _, height, width, _ = x.shape
+    sizes = tuple(patch_sizes)
+    require(
+        len(set(sizes)) == max(len(sizes), 2) and min(sizes) > 0,
+        name,
+        f"patch_sizes must be two or more different sizes in pixels, not "
+        f"{sizes}",
+    )
+    for size in sizes:
+        require(
+            height % size == width % size == 0,
+            name,
+            f"an image of {height} x {width} cannot be cut into patches of "
+            f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels, or "
+            f"other patch_sizes than {sizes}",
+        )
+    require(
+        embed_dim % heads == 0,
+        name,
+        f"embed_dim must be a multiple of the {heads} heads, not {embed_dim}",
+    )
+    norm = layers.LayerNormalization(epsilon=1e-5, name="token_norm")
+    scales = []
+    for size in patch_sizes:
+        tokens = _patches(x, size, embed_dim, f"patches_{size}")
+        places = tokens.shape[1] * tokens.shape[2]
+        flat = layers.Reshape((places, embed_dim), name=f"flat_{size}")
+        tokens = flat(tokens)
+        tokens = ClassTokenAndPositions(name=f"tokens_{size}")(tokens)
+        tokens = _encoders(
+            tokens,
+            count,
+            f"encoder_{size}",
+            heads,
+            embed_dim // heads,
+            _MLP_RATIO * embed_dim,
+            dropout,
+            norm="pre",
+            activation="gelu",
+            torch_init="linear",
+        )
+        scales.append(norm(tokens))
+    answers, *_ = CrossAttention(
+        heads,
+        keys="class_tokens" if class_keys else "tokens",
+        name="cross_attention",
+    )(scales)
+    return layers.Flatten(name="scales")(answers)
+
+
+def _encoders(x, count, name, heads, size, hidden, dropout, **options):
+    """Encoder layers `<name>_1` and so on."""
+    for i in range(1, count + 1):
         x = TransformerEncoder(
-            num_heads=1,
-            key_dim=FEATURE_UNITS,
-            ff_units=ff_units,
-            dropout=dropout,
-            torch_init="xavier",
-            across_batch=across_batch,
-            name=f"fusion_{i}",
+            heads, size, hidden, dropout, name=f"{name}_{i}", **options
         )(x)
-    x = keras.layers.LayerNormalization(epsilon=1e-5, name="fusion_norm")(x)
-    x = keras.layers.Concatenate(axis=-1, name="fused")([branches, x])
-    return keras.layers.Flatten(name="flatten")(x)
+    return x
+
+
+# --- Layers that start as PyTorch's do ---
+
+
+def _patches(x, size, filters, name):
+    """One convolution whose windows lie side by side."""
+    return layers.Conv2D(
+        filters,
+        size,
+        size,
+        data_format=LAST,
+        name=name,
+        **torch_start(size**2 * x.shape[-1]),
+    )(x)
+
+
+def _linear(x, units, name, **options):
+    return layers.Dense(
+        units, name=name, **torch_start(x.shape[-1]), **options
+    )(x)
+
+
+def _norm_relu(x, name):
+    return layers.ReLU(name=f"{name}_relu")(batch_norm(x, f"{name}_norm"))
+
+
+def _intensity(x, units):
+    """A hidden layer, and the pain intensity in float32, not bounded."""
+    x = _norm_relu(_linear(x, units, "head"), "head")
+    x = layers.Dropout(0.5, name="head_dropout")(x)  # released code
+    return _linear(x, 1, "intensity", dtype="float32")

@@ -1,117 +1,257 @@
-"""The attention blocks that BANet and ALANet share."""
+"""What networks share: inputs, LSTM layers, attention, convolutions, heads."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 
-import keras
+from keras import Model, initializers, layers
 
-from keras_pain.errors import ConfigurationError
 from keras_pain.layers import AttentionPooling, TemporalAttention
+from keras_pain.layers.base import require
 from keras_pain.signals.kinematics import ANGLE_NAMES
+
+Sizes = tuple[int, ...]  # a shape, or numbers of filters, units and the like
 
 NUM_PARTS = len(ANGLE_NAMES)
 
+# Whatever the user's Keras configuration says.
+LAST = "channels_last"
+_KERNEL = 3  # along time, height and width: C3D and L3D papers
 
-def new_layer(kind: type, *args, name: str, **kwargs) -> keras.layers.Layer:
-    """A new layer.
 
-    The blocks get their layers from a function with this signature, so that
-    the same code can wire the layers of an existing model a second time.
+def check_input(
+    name: str,
+    input_shape: tuple,
+    num_classes: int,
+    channels: int = 1,
+    frames: int = 0,
+) -> None:
+    """Refuses a shape `(time, channels)` or classes that the model cannot take.
+
+    Raises:
+        ConfigurationError: There must be two classes, so many `channels` and,
+            if any are given, `frames`.
+    """
+    shape = tuple(input_shape)
+    require(
+        len(shape) == 2 and shape[1] >= channels,
+        name,
+        f"input_shape must be (time, channels) with at least {channels} "
+        f"channels, not {shape}",
+    )
+    require(
+        not frames or (shape[0] or 0) >= frames,
+        name,
+        f"input_shape must fix the number of frames, at least {frames}, not "
+        f"{shape}",
+    )
+    text = f"num_classes must be 2 or more, not {num_classes}"
+    require(num_classes >= 2, name, text)
+
+
+def masked_input(
+    name: str,
+    input_shape: tuple,
+    num_classes: int,
+    mask_value: float | None,
+    channels: int = 1,
+    frames: int = 0,
+) -> tuple:
+    """The checked input `(batch, time, channels)`, and the same with its mask.
+
+    The mask looks at all channels: those that a network takes can be zero in a
+    real frame (sEMG, or a body part after random discarding). A `mask_value`
+    of None masks nothing.
+    """
+    check_input(name, input_shape, num_classes, channels, frames)
+    inputs = layers.Input(input_shape, name="windows")
+    if mask_value is None:
+        return inputs, inputs
+    return inputs, layers.Masking(mask_value, name="masking")(inputs)
+
+
+def lstm_layers(
+    x,
+    units: Sequence[int],
+    dropout: float,
+    recurrent_activation: str = "sigmoid",
+    *,
+    sequences: bool = False,
+    both_directions: bool = False,
+    prefix: str = "",
+):
+    """LSTM layers with dropout after each, `lstm_1`, `dropout_1` and so on.
 
     Args:
-        kind: Class of the layer.
-        *args: Passed to the class.
-        name: Name of the layer.
-        **kwargs: Passed to the class.
-
-    Returns:
-        The layer.
+        x: `(batch, time, features)`.
+        units: Of each layer, and direction.
+        sequences: Whether the last layer, too, puts out all steps:
+            `(batch, time, units)` instead of `(batch, units)`.
     """
-    return kind(*args, name=name, **kwargs)
+    for i, width in enumerate(units, start=1):
+        layer = layers.LSTM(
+            width,
+            recurrent_activation=recurrent_activation,
+            return_sequences=sequences or i < len(units),
+            name=f"{prefix}lstm_{i}",
+        )
+        if both_directions:
+            layer = layers.Bidirectional(layer, name=f"bi_lstm_{i}")
+        x = layer(x)
+        x = layers.Dropout(dropout, name=f"{prefix}dropout_{i}")(x)
+    return x
 
 
-def temporal_attention(
-    features: keras.KerasTensor, layer: Callable = new_layer
-) -> keras.KerasTensor:
+def temporal_attention(features):
     """Weighted sum over time; weights are the layer "temporal_attention".
 
-    Args:
-        features: `(batch, time[, parts], features)`.
-        layer: Where layers come from.
-
-    Returns:
-        `(batch[, parts], features)`.
+    `(batch, time[, parts], features)` to `(batch[, parts], features)`.
     """
-    weights = layer(TemporalAttention, name="temporal_attention")(features)
-    pool = layer(AttentionPooling, name="temporal_pooling")
-    return pool([weights, features])
+    weights = TemporalAttention(name="temporal_attention")(features)
+    return AttentionPooling(name="temporal_pooling")([weights, features])
 
 
-def bodily_attention(
-    x: keras.KerasTensor, layer: Callable = new_layer
-) -> keras.KerasTensor:
+def bodily_attention(x):
     """Reweights the last axis; weights are the layer "bodily_attention".
 
     Source: BANet, section III.B: "two fully-connected layers", the first with
     tanh, the second with softmax. Its equation 4 prints a single matrix; the
     released code and the parameter count have two.
-
-    Args:
-        x: `(batch, ..., width)`.
-        layer: Where layers come from.
-
-    Returns:
-        The reweighted input, same shape.
     """
-    dense, width = keras.layers.Dense, x.shape[-1]
-    hidden = layer(dense, width, activation="tanh", name="bodily_hidden")(x)
-    weights = layer(
-        dense, width, activation="softmax", name="bodily_attention"
-    )(hidden)
-    return layer(keras.layers.Multiply, name="bodily_weighting")([x, weights])
+    weights = x
+    for activation, name in (("tanh", "hidden"), ("softmax", "attention")):
+        weights = layers.Dense(
+            x.shape[-1], activation=activation, name=f"bodily_{name}"
+        )(weights)
+    return layers.Multiply(name="bodily_weighting")([x, weights])
 
 
-def probabilities(
-    x: keras.KerasTensor, num_classes: int, layer: Callable = new_layer
-) -> keras.KerasTensor:
-    """Softmax over classes, in float32 also under mixed precision.
-
-    Args:
-        x: `(batch, features)`.
-        num_classes: Number of classes.
-        layer: Where layers come from.
-
-    Returns:
-        `(batch, num_classes)`.
-    """
-    return layer(
-        keras.layers.Dense,
+def classifier(
+    inputs, x, num_classes: int, name: str, layer="probabilities", **options
+) -> Model:
+    """A model to the softmax, in float32 also under mixed precision."""
+    outputs = layers.Dense(
         num_classes,
         activation="softmax",
         dtype="float32",
-        name="probabilities",
+        name=layer,
+        **options,
+    )(x)
+    return Model(inputs, outputs, name=name)
+
+
+def batch_norm(x, name: str):
+    """Batch normalisation with PyTorch's settings.
+
+    PyTorch's momentum of 0.1 is the complement. Its running variance is
+    unbiased, Keras' is not: 1 + 1e-5 of it at a batch of 40.
+    """
+    return layers.BatchNormalization(
+        axis=-1, momentum=0.9, epsilon=1e-5, name=name
     )(x)
 
 
-def check_input(
-    name: str, input_shape: tuple, num_classes: int, channels: int = 1
-) -> None:
-    """Refuses an input or a number of classes that the model cannot take.
+# --- Faces, `(batch[, time], height, width, channels)` ---
 
-    Args:
-        name: Model to name in the message.
-        input_shape: `(time, channels)`.
-        num_classes: Number of classes.
-        channels: Channels that the model needs at least.
+
+def standardise(x, mean: Sequence[float], std: Sequence[float], name: str):
+    """RGB from 0 to 255, standardised by numbers for RGB from 0 to 1."""
+    return layers.Rescaling(
+        scale=[1 / (255 * s) for s in std],
+        offset=[-m / s for m, s in zip(mean, std, strict=True)],
+        name=name,
+    )(x)
+
+
+def colour_input(name: str, input_shape: tuple, axes: str, what: str):
+    """The input for `what`, pictures or clips of fixed sizes.
 
     Raises:
-        ConfigurationError: Naming what was given and what is needed.
+        ConfigurationError: The shape is not that of `axes` and three colours.
     """
-    if len(input_shape) != 2 or input_shape[1] < channels:
-        raise ConfigurationError(
-            f"{name}: input_shape must be (time, channels) with at least "
-            f"{channels} channels, not {tuple(input_shape)}"
-        )
-    if num_classes < 2:
-        raise ConfigurationError(
-            f"{name}: num_classes must be 2 or more, not {num_classes}"
-        )
+    shape = tuple(input_shape)
+    fits = len(shape) == len(axes.split()) + 1 and shape[-1] == 3
+    require(
+        fits and None not in shape and min(shape) >= 1,
+        name,
+        f"input_shape must be ({axes}, 3), fixed and of colour {what}, not "
+        f"{shape}",
+    )
+    return layers.Input(shape, name=what)
+
+
+def clip_input(name: str, input_shape: tuple) -> tuple:
+    """The input, and the same from -1 to 1 after the layer `"normalise"`.
+
+    RGB from 0 to 255 comes in; how the papers scale pictures is unsaid.
+    """
+    inputs = colour_input(name, input_shape, "time, height, width", "clips")
+    normalise = layers.Rescaling(1 / 127.5, offset=-1, name="normalise")
+    return inputs, normalise(inputs)
+
+
+def convolution(x, filters: int, tag, normalised: bool):
+    """3x3x3 convolution, batch normalisation if wanted, ReLU.
+
+    The layers are called `conv_<tag>`, `batch_norm_<tag>`, `relu_<tag>`.
+    """
+    x = layers.Conv3D(
+        filters,
+        _KERNEL,
+        padding="same",
+        data_format=LAST,
+        # Unsaid: He et al. 2015, meant for layers with a ReLU.
+        kernel_initializer="he_normal",
+        name=f"conv_{tag}",
+    )(x)
+    if normalised:
+        x = batch_norm(x, f"batch_norm_{tag}")
+    return layers.ReLU(name=f"relu_{tag}")(x)
+
+
+def max_pool(x, window: Sizes, name: str):
+    """Max-pooling that leaves at least one place of every axis.
+
+    At the papers' sizes every window is as said. On smaller clips an axis
+    that has a single place left is not pooled further; where a window does
+    not divide an axis, the rest is cut off, as in PyTorch.
+    """
+    fits = tuple(map(min, window, x.shape[1:4]))
+    return layers.MaxPooling3D(fits, data_format=LAST, name=name)(x)
+
+
+def feature_maps(x):
+    """Names the last maps before the head, for Grad-CAM."""
+    return layers.Identity(name="feature_maps")(x)
+
+
+def hidden(x, units: int, name: str, dropout: float = 0.0):
+    """A dense layer with ReLU, and dropout if there is any."""
+    x = layers.Dense(
+        units, activation="relu", kernel_initializer="he_normal", name=name
+    )(x)
+    if dropout:
+        x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
+    return x
+
+
+def intensity(x, scaled: bool = False):
+    """The predicted intensity, `(batch, 1)`, linear and in float32.
+
+    Args:
+        x: `(batch, features)`.
+        scaled: Whether n features are divided by the root of n, and weights
+            start that much larger, as in Karras et al. (ICLR 2018, section
+            4.1, equalized learning rate). The layer can express the same, and
+            starts alike. But a step of Adam, which moves every weight by
+            about the learning rate whatever its gradient, no longer moves the
+            output by n times that.
+    """
+    start = "glorot_uniform"
+    if scaled:
+        start = initializers.RandomNormal(stddev=1.0)
+        x = layers.Rescaling(
+            1 / math.sqrt(x.shape[-1]), dtype="float32", name="head_scale"
+        )(x)
+    return layers.Dense(
+        1, kernel_initializer=start, dtype="float32", name="intensity"
+    )(x)

@@ -1,33 +1,65 @@
-"""Conv-LSTM: convolutions along time on every channel, then two LSTM layers."""
+"""Conv-LSTM, bi-LSTM and dual-stream LSTM: rivals of BANet and Stacked-LSTM."""
 
-import keras
+import dataclasses
 
-from keras_pain.errors import ConfigurationError
+from keras import Model, layers
+
 from keras_pain.layers import SelectChannels
-from keras_pain.models.blocks import check_input, probabilities
-from keras_pain.models.recipe import Recipe
+from keras_pain.layers.base import require
+from keras_pain.models import blocks
+from keras_pain.models.registry import (
+    BANET_2019,
+    ISWC_2019,
+    PROTECTIVE,
+    Recipe,
+    register,
+)
+from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE
 
-CONV_LSTM_RECIPE = Recipe(
-    learning_rate=3e-3,
-    batch_size=50,
-    epochs=80,
-    loss="binary_crossentropy",
-    optimizer="adam",
-    monitor="val_accuracy",
+CONV_LSTM_RECIPE = Recipe.of(
+    learning_rate=(
+        3e-3,
+        "unsaid: 0.003, as for BANet and the Stacked-LSTM in the same "
+        "comparison",
+    ),
+    batch_size=(50, "BANet paper, comparators, 50"),
+    epochs=(80, "unsaid: as in the released BANet code, 80"),
+    loss=("binary_crossentropy", "unsaid: as in the released BANet code"),
+    optimizer=("adam", "unsaid: Adam, as for BANet in the same comparison"),
+    monitor=("val_accuracy", "unsaid: as in the released BANet code"),
+)
+BI_LSTM_RECIPE = dataclasses.replace(
+    CONV_LSTM_RECIPE,
+    batch_size=40,
     sources={
-        "learning_rate": "unsaid: 0.003, as for BANet and the Stacked-LSTM "
-        "in the same comparison",
-        "batch_size": "BANet paper, comparators, 50",
-        "epochs": "unsaid: as in the released BANet code, 80",
-        "loss": "unsaid: as in the released BANet code",
-        "optimizer": "unsaid: Adam, as for BANet in the same comparison",
-        "monitor": "unsaid: as in the released BANet code",
+        **CONV_LSTM_RECIPE.sources,
+        "batch_size": "BANet paper, comparators, 40",
+    },
+)
+DUAL_STREAM_LSTM_RECIPE = dataclasses.replace(
+    STACKED_LSTM_RECIPE,
+    sources={
+        **STACKED_LSTM_RECIPE.sources,
+        "learning_rate": "unsaid: 0.001, as for the Stacked-LSTM in ISWC 2019",
+        "batch_size": "unsaid: 20, as for the Stacked-LSTM in arXiv "
+        "1902.08990v4",
+        "optimizer": "unsaid: Adam, as for the Stacked-LSTM in ISWC 2019",
     },
 )
 
+_MOCAP = 2 * blocks.NUM_PARTS  # angles and energies
 
+
+@register(
+    "conv_lstm",
+    paper=BANET_2019,
+    task=PROTECTIVE,
+    recipe=CONV_LSTM_RECIPE,
+    published_parameters=40_940,
+    note="uses channels 0-25",
+)
 def ConvLSTM(
-    input_shape: tuple[int, int] = (180, 26),
+    input_shape: blocks.Sizes = (180, 26),
     num_classes: int = 2,
     *,
     channels: int | None = 26,
@@ -40,7 +72,7 @@ def ConvLSTM(
     dropout: float = 0.5,
     recurrent_activation: str = "sigmoid",
     name: str = "conv_lstm",
-) -> keras.Model:
+) -> Model:
     """Conv-LSTM, a comparator of BANet.
 
     Wang et al., ACIIW 2019, arXiv 1904.10824, comparison methods: three
@@ -55,68 +87,159 @@ def ConvLSTM(
 
     Args:
         input_shape: `(time, channels)`, at the defaults at least 71 frames.
-        num_classes: Number of classes.
         channels: How many channels are used, from the first on: 26 angles and
             energies, as in the paper, also where sEMG follows; None uses all.
-        num_convolutions: Number of convolutions.
-        filters: Of every convolution.
         kernel_size: Frames that a filter spans.
         pool_size: Frames that a max-pooling joins. Unsaid where: after every
             convolution, as usual.
-        units: Units of every LSTM layer.
-        num_layers: Number of LSTM layers.
         dropout: Dropout rate after every LSTM layer. Unsaid: 0.5, as in the
             LSTM layers of the other networks in the same comparison.
-        recurrent_activation: Activation of the gates. Unsaid: Keras changed
-            its default between the paper's time and ours; any other than
-            "sigmoid" loses the cuDNN kernel.
-        name: Name of the model.
+        recurrent_activation: See `StackedLSTM`.
+
+    Returns:
+        A model from `(batch, time, channels)` to `(batch, num_classes)`.
+    """
+    least = 1
+    for _ in range(num_convolutions):
+        least = least * pool_size + kernel_size - 1
+    blocks.check_input(name, input_shape, num_classes, channels or 1, least)
+    inputs = layers.Input(input_shape, name="windows")
+    x = SelectChannels(0, channels, name="used_channels")(inputs)
+
+    # --- Convolutions along time; channels stay apart ---
+    x = layers.Reshape((*x.shape[1:], 1), name="image")(x)
+    for i in range(1, num_convolutions + 1):
+        # ReLU is unsaid: the usual one. No padding is unsaid: it would put
+        # zeros at the borders of every window.
+        x = layers.Conv2D(
+            filters,
+            (kernel_size, 1),
+            activation="relu",
+            data_format=blocks.LAST,
+            name=f"conv_{i}",
+        )(x)
+        x = layers.MaxPooling2D(
+            (pool_size, 1), data_format=blocks.LAST, name=f"max_pool_{i}"
+        )(x)
+
+    # --- LSTM layers ---
+    steps, used, _ = x.shape[1:]
+    x = layers.Reshape((steps, used * filters), name="steps")(x)
+    widths = [units] * num_layers
+    x = blocks.lstm_layers(x, widths, dropout, recurrent_activation)
+    return blocks.classifier(inputs, x, num_classes, name)
+
+
+@register(
+    "bi_lstm",
+    paper=BANET_2019,
+    task=PROTECTIVE,
+    recipe=BI_LSTM_RECIPE,
+    published_parameters=14_282,
+    note="uses channels 0-25",
+)
+def BiLSTM(
+    input_shape: blocks.Sizes = (180, 26),
+    num_classes: int = 2,
+    *,
+    channels: int | None = 26,
+    units: int = 14,
+    num_layers: int = 3,
+    dropout: float = 0.5,
+    recurrent_activation: str = "sigmoid",
+    mask_value: float | None = 0.0,
+    name: str = "bi_lstm",
+) -> Model:
+    """bi-LSTM, a comparator of BANet.
+
+    Wang et al., ACIIW 2019, arXiv 1904.10824, comparison methods: three
+    bidirectional LSTM layers of 14 units a direction, dropout 0.5. 14,282
+    parameters, as the paper prints, which settles that the directions are
+    concatenated.
+
+    Args:
+        input_shape: `(time, channels)`.
+        channels: See `ConvLSTM`.
+        dropout: Dropout rate. Unsaid where: after every layer, as in the
+            Stacked-LSTM of the same authors.
+        recurrent_activation: See `StackedLSTM`.
+        mask_value: See `StackedLSTM`. Unsaid: masking keeps the backward
+            direction from starting in the padding.
+
+    Returns:
+        A model from `(batch, time, channels)` to `(batch, num_classes)`.
+    """
+    inputs, x = blocks.masked_input(
+        name, input_shape, num_classes, mask_value, channels or 1
+    )
+    x = SelectChannels(0, channels, name="used_channels")(x)
+    widths = [units] * num_layers
+    x = blocks.lstm_layers(
+        x, widths, dropout, recurrent_activation, both_directions=True
+    )
+    return blocks.classifier(inputs, x, num_classes, name)
+
+
+@register(
+    "dual_stream_lstm",
+    paper=ISWC_2019,
+    task=PROTECTIVE,
+    recipe=DUAL_STREAM_LSTM_RECIPE,
+    note="26 channels of movement, 4 of sEMG",
+    min_channels=30,
+)
+def DualStreamLSTM(
+    input_shape: blocks.Sizes = (180, 30),
+    num_classes: int = 2,
+    *,
+    semg: int = 4,
+    mocap_units: int = 24,
+    semg_units: int = 8,
+    num_layers: int = 3,
+    dropout: float = 0.5,
+    recurrent_activation: str = "sigmoid",
+    mask_value: float | None = 0.0,
+    name: str = "dual_stream_lstm",
+) -> Model:
+    """Dual-stream LSTM, a comparator of the Stacked-LSTM.
+
+    Wang et al., "Recurrent network based automatic detection of chronic pain
+    protective behavior using MoCap and sEMG data", ISWC 2019: three LSTM
+    layers of 24 units on movement, three of 8 on sEMG, each with dropout 0.5;
+    their last states are concatenated before the softmax layer. 15,874
+    parameters at 26 and 4 channels; the paper prints no count.
+
+    Args:
+        input_shape: `(time, channels)`: angles and energies, then sEMG.
+        semg: How many of the channels, from the end, are sEMG.
+        recurrent_activation: See `StackedLSTM`.
+        mask_value: See `StackedLSTM`; of both streams.
 
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`.
 
     Raises:
-        ConfigurationError: An argument is impossible.
+        ConfigurationError: The input has no sEMG, or the number of classes is
+            impossible.
     """
-    check_input(name, input_shape, num_classes, channels or 1)
-    frames = input_shape[0]
-    least = 1
-    for _ in range(num_convolutions):
-        least = least * pool_size + kernel_size - 1
-    if frames is None or frames < least:
-        raise ConfigurationError(
-            f"{name}: input_shape must fix the number of frames, at least "
-            f"{least}, not {tuple(input_shape)}"
+    inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
+    require(
+        semg >= 1 and input_shape[1] >= _MOCAP + semg,
+        name,
+        f"needs sEMG: input_shape must have {_MOCAP} channels of movement and "
+        f"semg={semg} (at least 1) after them, not {input_shape[1]} in all; "
+        "without sEMG take stacked_lstm",
+    )
+    ends = []
+    for stream, units, start, stop in (
+        ("mocap", mocap_units, 0, -semg),
+        ("semg", semg_units, -semg, None),
+    ):
+        y = SelectChannels(start, stop, name=f"{stream}_channels")(x)
+        widths, prefix = [units] * num_layers, f"{stream}_"
+        y = blocks.lstm_layers(
+            y, widths, dropout, recurrent_activation, prefix=prefix
         )
-    inputs = keras.Input(input_shape, name="windows")
-    x = SelectChannels(0, channels, name="used_channels")(inputs)
-
-    # --- Convolutions along time; channels stay apart ---
-    x = keras.layers.Reshape((*x.shape[1:], 1), name="image")(x)
-    last = "channels_last"  # whatever the user's Keras configuration says
-    for i in range(1, num_convolutions + 1):
-        # ReLU is unsaid: the usual one. No padding is unsaid: it would put
-        # zeros at the borders of every window.
-        x = keras.layers.Conv2D(
-            filters,
-            (kernel_size, 1),
-            activation="relu",
-            data_format=last,
-            name=f"conv_{i}",
-        )(x)
-        x = keras.layers.MaxPooling2D(
-            (pool_size, 1), data_format=last, name=f"max_pool_{i}"
-        )(x)
-
-    # --- LSTM layers ---
-    steps, used, _ = x.shape[1:]
-    x = keras.layers.Reshape((steps, used * filters), name="steps")(x)
-    for i in range(1, num_layers + 1):
-        x = keras.layers.LSTM(
-            units,
-            recurrent_activation=recurrent_activation,
-            return_sequences=i < num_layers,
-            name=f"lstm_{i}",
-        )(x)
-        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
-    return keras.Model(inputs, probabilities(x, num_classes), name=name)
+        ends.append(y)
+    x = layers.Concatenate(name="both_streams")(ends)
+    return blocks.classifier(inputs, x, num_classes, name)

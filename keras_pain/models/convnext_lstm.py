@@ -7,54 +7,93 @@ paper's numbers are of is unsaid, its main program calls c.
 
 The backbone is frozen, so that the features of a clip never change: they are
 computed once (`keras_pain.experiments.features`), and `ConvNeXtHead` is what
-is trained.
+is trained. It is a network of `keras.applications` (Liu et al., "A ConvNet for
+the 2020s", CVPR 2022), which normalises its pictures itself and wants them from
+0 to 255.
 """
 
 import os
+import pathlib
 
 import keras
+from keras import Model, layers
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import BadFileError
 from keras_pain.layers import FoldFrames, UnfoldFrames
-from keras_pain.models.blocks import check_input
-from keras_pain.models.convnext import FrameEncoder, check_backbone
-from keras_pain.models.recipe import Recipe
+from keras_pain.layers.base import check_choice, require
+from keras_pain.models.blocks import (
+    Sizes,
+    check_input,
+    classifier,
+    standardise,
+)
+from keras_pain.models.checkpoints import fetching, load_weights
+from keras_pain.models.registry import (
+    FEATURES,
+    PAIN,
+    PEMF_2025,
+    Recipe,
+    register,
+)
+
+BACKBONES: dict[str, str] = {
+    f"ConvNeXt{size}": f"convnext_{size.lower()}"
+    for size in ("Tiny", "Small", "Base", "Large", "XLarge")
+}
+"""Name in `keras.applications`, and how Keras' files of weights begin."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/convnext/"
+    "{}_notop.h5"
+)
+_LEAST_SIDE = 32  # pixels; the network halves a picture five times
+
 
 VARIANTS = ("a", "b", "c", "d")
 
-CONVNEXT_LSTM_RECIPE = Recipe(
-    learning_rate=1e-3,
-    batch_size=8,
-    epochs=100,
-    loss="categorical_crossentropy",
-    optimizer="adam",
-    monitor="val_loss",
-    class_weights="balanced",
-    schedule=("exponential", 0.96, 1000),
-    sources={
-        "learning_rate": "released code, 0.001",
-        "batch_size": "released code, 8",
-        "epochs": "released code, 100",
-        "loss": "released code, cross-entropy",
-        "optimizer": "released code, Adam",
-        "monitor": "unsaid: the released code defines a callback that keeps "
+CONVNEXT_LSTM_RECIPE = Recipe.of(
+    learning_rate=(1e-3, "released code, 0.001"),
+    batch_size=(8, "released code, 8"),
+    epochs=(100, "released code, 100"),
+    loss=("categorical_crossentropy", "released code, cross-entropy"),
+    optimizer=("adam", "released code, Adam"),
+    monitor=(
+        "val_loss",
+        "unsaid: the released code defines a callback that keeps "
         "an epoch, but leaves it out and tests the last one",
-        "class_weights": "released code, balanced",
-        "schedule": "released code, times 0.96 after every 1000 steps, in "
-        "stairs",
-    },
+    ),
+    class_weights=("balanced", "released code, balanced"),
+    schedule=(
+        ("exponential", 0.96, 1000),
+        "released code, times 0.96 after every 1000 steps, in stairs",
+    ),
 )
 
+_ENTRY = {
+    "paper": PEMF_2025,
+    "task": PAIN,
+    "recipe": CONVNEXT_LSTM_RECIPE,
+    "note": "behind the released code's frozen ConvNeXt XLarge, which has "
+    "348147968",
+}
 
+
+@register("convnext_lstm_a", FEATURES, arguments={"variant": "a"}, **_ENTRY)
+@register("convnext_lstm_b", FEATURES, arguments={"variant": "b"}, **_ENTRY)
+@register("convnext_lstm_c", FEATURES, arguments={"variant": "c"}, **_ENTRY)
+@register("convnext_lstm_d", FEATURES, arguments={"variant": "d"}, **_ENTRY)
 def ConvNeXtHead(
-    input_shape: tuple[int, int] = (20, 2048),
+    input_shape: Sizes = (20, 2048),
     num_classes: int = 2,
     *,
     variant: str = "c",
     units: int = 128,
     dropout: float = 0.25,
     name: str = "convnext_head",
-) -> keras.Model:
+) -> Model:
     """The part of ConvNeXt-LSTM behind the features of the frames.
 
     At the defaults and 2,048 features:
@@ -68,28 +107,22 @@ def ConvNeXtHead(
 
     Args:
         input_shape: `(frames, features)`; the number of frames may be None.
-        num_classes: Number of classes.
         variant: One of `VARIANTS`.
         units: Of the first LSTM layer and of the dense layer; the other LSTM
             layers have half as many.
-        dropout: Dropout rate of variant c.
-        name: Name of the model.
 
     Returns:
         A model from `(batch, frames, features)` to `(batch, num_classes)`.
-
-    Raises:
-        ConfigurationError: An argument is impossible.
     """
     check_input(name, input_shape, num_classes)
-    _check_variant(name, variant)
-    inputs = keras.Input(input_shape, name="features")
-    outputs = _head(inputs, num_classes, variant, units, dropout)
-    return keras.Model(inputs, outputs, name=name)
+    check_choice(name, "variant", variant, VARIANTS)
+    inputs = layers.Input(input_shape, name="features")
+    sizes = (num_classes, variant, units, dropout)
+    return _with_head(name, inputs, inputs, *sizes)
 
 
 def ConvNeXtLSTM(
-    input_shape: tuple[int, int, int, int] = (20, 224, 224, 3),
+    input_shape: Sizes = (20, 224, 224, 3),
     num_classes: int = 2,
     *,
     backbone: str = "ConvNeXtXLarge",
@@ -100,20 +133,13 @@ def ConvNeXtLSTM(
     units: int = 128,
     dropout: float = 0.25,
     name: str = "convnext_lstm",
-) -> keras.Model:
+) -> Model:
     """ConvNeXt-LSTM from pictures to classes.
 
     Args:
         input_shape: `(frames, height, width, 3)`.
-        num_classes: Number of classes.
-        backbone: See `FrameEncoder`.
-        variant: See `ConvNeXtHead`.
-        weights: Of the backbone, see `FrameEncoder`.
-        trainable_backbone: Whether the backbone is trained, too.
-        normalise_twice: See `FrameEncoder`.
-        units: See `ConvNeXtHead`.
-        dropout: See `ConvNeXtHead`.
-        name: Name of the model.
+        backbone, weights, normalise_twice: See `FrameEncoder`.
+        variant, units, dropout: See `ConvNeXtHead`.
 
     Returns:
         A model from `(batch, frames, height, width, 3)`, RGB from 0 to 255, to
@@ -125,15 +151,15 @@ def ConvNeXtLSTM(
             be fetched.
         BadFileError: The file of weights is missing or of another network.
     """
-    _check_variant(name, variant)
+    check_choice(name, "variant", variant, VARIANTS)
     check_backbone(name, backbone)
     shape = tuple(input_shape)
-    if len(shape) != 4 or not shape[0] or num_classes < 2:
-        raise ConfigurationError(
-            f"{name}: needs an input_shape (frames, height, width, 3) with a "
-            f"fixed number of frames and 2 or more classes, not {shape} and "
-            f"{num_classes}"
-        )
+    require(
+        len(shape) == 4 and shape[0] and num_classes >= 2,
+        name,
+        "needs an input_shape (frames, height, width, 3) with a fixed number "
+        f"of frames and 2 or more classes, not {shape} and {num_classes}",
+    )
     encoder = FrameEncoder(
         shape[1:],
         backbone,
@@ -142,68 +168,148 @@ def ConvNeXtLSTM(
         name="encoder",
     )
     encoder.trainable = trainable_backbone
-    inputs = keras.Input(shape, name="clips")
+    inputs = layers.Input(shape, name="clips")
     x = FoldFrames(name="frames")(inputs)
     x = UnfoldFrames(shape[0], name="frame_features")(encoder(x))
-    outputs = _head(x, num_classes, variant, units, dropout)
-    return keras.Model(inputs, outputs, name=name)
+    sizes = (num_classes, variant, units, dropout)
+    return _with_head(name, inputs, x, *sizes)
 
 
-def transfer_head(head: keras.Model, model: keras.Model) -> None:
-    """Copies a head that was trained on features into the whole network.
-
-    Args:
-        head: From `ConvNeXtHead`.
-        model: From `ConvNeXtLSTM`, of the same variant and units.
-
-    Raises:
-        ConfigurationError: The two differ.
-    """
-    layers = [layer for layer in head.layers if layer.weights]
-    targets = {layer.name: layer for layer in model.layers if layer.weights}
-    shapes = [
-        [[tuple(w.shape) for w in layer.weights] for layer in some]
-        for some in (layers, [targets.get(x.name, x) for x in layers])
-    ]
-    names = {layer.name for layer in layers}
-    if shapes[0] != shapes[1] or names | {"encoder"} != set(targets):
-        raise ConfigurationError(
-            f"the head {head.name} does not fit {model.name}; build both with "
-            "the same variant, units, number of classes and a backbone with "
-            f"{head.input_shape[-1]} features"
-        )
-    for layer in layers:
-        targets[layer.name].set_weights(layer.get_weights())
-
-
-def _head(x, num_classes, variant, units, dropout):
+def _with_head(name, inputs, x, num_classes, variant, units, dropout):
     """The layers of one variant, from `(batch, frames, features)`."""
 
     def lstm(number, width, sequences=False):
-        layer = keras.layers.LSTM(
+        layer = layers.LSTM(
             width, return_sequences=sequences, name=f"lstm_{number}"
         )
         if variant in ("b", "c") and number < 3:
-            return keras.layers.Bidirectional(layer, name=f"bi_lstm_{number}")
+            return layers.Bidirectional(layer, name=f"bi_lstm_{number}")
         return layer
 
     x = lstm(1, units, sequences=True)(x)
     if variant == "d":
-        x = keras.layers.Attention(name="attention")([x, x])
+        x = layers.Attention(name="attention")([x, x])
     x = lstm(2, units // 2, sequences=variant == "c")(x)
     if variant == "c":
         x = lstm(3, units // 2)(x)
-    x = keras.layers.Dense(units, activation="relu", name="dense")(x)
+    x = layers.Dense(units, activation="relu", name="dense")(x)
     if variant == "c":
-        x = keras.layers.Dropout(dropout, name="dropout")(x)
-    return keras.layers.Dense(
-        num_classes, activation="softmax", dtype="float32", name="classes"
-    )(x)
+        x = layers.Dropout(dropout, name="dropout")(x)
+    return classifier(inputs, x, num_classes, name, "classes")
 
 
-def _check_variant(name, variant):
-    if variant not in VARIANTS:
-        raise ConfigurationError(
-            f"{name}: variant must be one of {', '.join(VARIANTS)}, not "
-            f"{variant!r}"
+# --- The backbone ---
+
+
+def FrameEncoder(
+    input_shape: Sizes = (224, 224, 3),
+    backbone: str = "ConvNeXtXLarge",
+    *,
+    weights: str | os.PathLike | None = None,
+    normalise_twice: bool = False,
+    name: str | None = None,
+) -> Model:
+    """A ConvNeXt without its classes, averaged over the picture.
+
+    Parameters and features: Tiny 27,820,128 and 768, Small 49,454,688 and 768,
+    Base 87,566,464 and 1024, Large 196,230,336 and 1536, XLarge 348,147,968
+    and 2048.
+
+    Args:
+        input_shape: `(height, width, 3)`, at least 32 pixels a side.
+        backbone: One of `BACKBONES`.
+        weights: None for random ones; `"imagenet"`, which Keras fetches once
+            or finds in its cache; or the path of a file, Keras' own
+            `convnext_*_notop.h5` or one that `save_weights` of a network of
+            `keras.applications` without its classes has written.
+        normalise_twice: Whether the pictures are standardised before the
+            network standardises them again, as the released ConvNeXt-LSTM
+            code does, which shrinks their contrast about 58 times. The layer
+            is called `"first_normalisation"`.
+
+    Returns:
+        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+        `(batch, features)`.
+
+    Raises:
+        ConfigurationError: An argument is impossible, or the ImageNet weights
+            cannot be fetched.
+        BadFileError: The file is missing or holds other weights.
+    """
+    check_backbone("frame encoder", backbone)
+    shape = tuple(input_shape)
+    require(
+        len(shape) == 3 and shape[2] == 3 and min(shape[:2]) >= _LEAST_SIDE,
+        backbone,
+        f"needs pictures (height, width, 3) of at least {_LEAST_SIDE} pixels "
+        f"a side, not {shape}",
+    )
+    network = _network(backbone, shape, weights)
+    network = _with_depthwise_layers(network, copy=weights is not None)
+    if name is None and not normalise_twice:
+        return network
+    inputs = x = layers.Input(shape, name="pictures")
+    if normalise_twice:
+        x = standardise(x, IMAGENET_MEAN, IMAGENET_STD, "first_normalisation")
+    return Model(inputs, network(x), name=name or f"{network.name}_twice")
+
+
+def check_backbone(who: str, backbone: str) -> None:
+    """Refuses a backbone that there is not; raises ConfigurationError."""
+    check_choice(who, "backbone", backbone, BACKBONES)
+
+
+def _network(backbone, shape, weights) -> Model:
+    build = getattr(keras.applications, backbone)
+    options = {"include_top": False, "pooling": "avg", "input_shape": shape}
+    if weights is None:
+        return build(weights=None, **options)
+    url = _URL.format(BACKBONES[backbone])
+    if weights == "imagenet":
+        with fetching(backbone, url):
+            return build(weights="imagenet", **options)
+    path = pathlib.Path(weights)
+    if not path.is_file():
+        raise BadFileError(
+            path,
+            f"no such file of weights of {backbone}",
+            f"download {url} and give its path, or give 'imagenet'",
         )
+    network = build(weights=None, **options)
+    load_weights(
+        network,
+        path,
+        f"{backbone} without its classes",
+        "name the backbone that the file is of; Keras' own files end in "
+        "_notop.h5",
+    )
+    return network
+
+
+def _with_depthwise_layers(network: Model, copy: bool) -> Model:
+    """The same network with depthwise layers for its grouped convolutions.
+
+    On TensorFlow, Keras compiles every convolution in groups with XLA, which
+    on a CPU takes tens of times as long as the depthwise kernel does.
+    """
+
+    def new(layer):
+        if isinstance(layer, layers.Conv2D) and layer.groups > 1:
+            return layers.DepthwiseConv2D(
+                layer.kernel_size,
+                padding=layer.padding,
+                dtype=layer.dtype_policy,
+                name=layer.name,
+            )
+        return type(layer).from_config(layer.get_config())
+
+    pictures = layers.Input(network.input_shape[1:], name="pictures")
+    twin = keras.models.clone_model(network, pictures, clone_function=new)
+    pairs = zip(network.layers, twin.layers, strict=True)
+    for old, layer in pairs if copy else ():
+        values = old.get_weights()
+        if isinstance(old, layers.Conv2D) and old.groups > 1:
+            # (*window, 1, channels) to (*window, channels, 1)
+            values[0] = values[0].swapaxes(-1, -2)
+        layer.set_weights(values)
+    return twin

@@ -1,4 +1,4 @@
-"""L3D: a light 3D convolutional network, with fusion of scales and attention.
+"""L3D, a light 3D convolutional network, and what it is compared with.
 
 "Pain detection based on improved 3D convolutional neural network", Computer
 Systems & Applications 2024, 33(2):291-298 (in Chinese), called the L3D paper
@@ -9,11 +9,18 @@ of a clip are unsaid and fitted to its table 4, see `WIDTHS`.
 
 from collections.abc import Sequence
 
-import keras
+from keras import Model, layers
 
-from keras_pain.errors import ConfigurationError
-from keras_pain.layers import ImprovedSE, TrilinearUpsampling
-from keras_pain.models.clip_blocks import (
+from keras_pain.layers import (
+    FoldFrames,
+    ImprovedSE,
+    TrilinearUpsampling,
+    UnfoldFrames,
+)
+from keras_pain.layers.base import require
+from keras_pain.models.blocks import (
+    LAST,
+    Sizes,
     clip_input,
     convolution,
     feature_maps,
@@ -21,7 +28,15 @@ from keras_pain.models.clip_blocks import (
     intensity,
     max_pool,
 )
-from keras_pain.models.recipe import Recipe
+from keras_pain.models.registry import (
+    CLIPS,
+    L3D_2024,
+    PAIN_INTENSITY,
+    Recipe,
+    register,
+)
+from keras_pain.models.resnet import WIDTHS as RESNET_WIDTHS
+from keras_pain.models.resnet import resnet18_maps
 
 WIDTHS: dict[str, tuple[int, ...]] = {
     "fitted": (6, 16, 32, 32, 64, 64, 96, 96),
@@ -37,37 +52,80 @@ that the authors' widths are not known. "plain" (Y) is the only tuple of powers
 of two within 3 % of both numbers of L3D: 1.05 M, 10.58 G; its full model has
 3.28 M."""
 
-L3D_RECIPE = Recipe(
-    learning_rate=1e-3,
-    batch_size=100,
-    epochs=100,
-    loss="huber",
-    optimizer="adam",
-    monitor="val_loss",
-    loss_options={"delta": 0.7},
-    patience=10,
-    sources={
-        "learning_rate": "L3D paper, section 3.2, 0.001; its momentum of 0.9 "
+L3D_RECIPE = Recipe.of(
+    learning_rate=(
+        1e-3,
+        "L3D paper, section 3.2, 0.001; its momentum of 0.9 "
         "is Adam's first, Keras' default",
-        "batch_size": "L3D paper, section 3.2, 100",
-        "epochs": "unsaid: training stops when results no longer improve; 100 "
+    ),
+    batch_size=(100, "L3D paper, section 3.2, 100"),
+    epochs=(
+        100,
+        "unsaid: training stops when results no longer improve; 100 "
         "as the most, far beyond where it stops",
-        "loss": "L3D paper, section 3.2, Huber",
-        "loss_options": "L3D paper, section 3.2, delta 0.7",
-        "optimizer": "L3D paper, section 3.2, Adam",
-        "monitor": "unsaid: the loss on clips held out of the training part",
-        "patience": "unsaid: 10 epochs, long beside the noise from one epoch "
-        "to the next",
-    },
+    ),
+    loss=("huber", "L3D paper, section 3.2, Huber"),
+    optimizer=("adam", "L3D paper, section 3.2, Adam"),
+    monitor=(
+        "val_loss",
+        "unsaid: the loss on clips held out of the training part",
+    ),
+    loss_options=({"delta": 0.7}, "L3D paper, section 3.2, delta 0.7"),
+    patience=(
+        10,
+        "unsaid: 10 epochs, long beside the noise from one epoch to the next",
+    ),
 )
 
 _CONVOLUTIONS = 8
 _SCALES = (4, 6, 8)  # figure 4: features B, M and S are of these convolutions
 _POOLED = (1, 2, 4, 6)  # convolutions before a pooling, beside the eighth
 
+# Tran et al., ICCV 2015, figure 3: filters of each block of convolutions.
+C3D_BLOCKS: tuple[tuple[int, ...], ...] = (
+    (64,),
+    (128,),
+    (256, 256),
+    (512, 512),
+    (512, 512),
+)
 
+_ENTRY = {"paper": L3D_2024, "task": PAIN_INTENSITY, "recipe": L3D_RECIPE}
+
+
+@register(
+    "l3d",
+    CLIPS,
+    published_parameters=1_070_000,
+    note="trained 1069769, batch-norm statistics 812; channels fitted to "
+    "the paper's sizes",
+    **_ENTRY,
+)
+@register(
+    "l3d_multi_scale",
+    CLIPS,
+    arguments={"multi_scale": True},
+    note="trained 3034825, batch-norm statistics 812",
+    **_ENTRY,
+)
+@register(
+    "l3d_se",
+    CLIPS,
+    arguments={"attention": True},
+    note="trained 1071765, batch-norm statistics 812",
+    **_ENTRY,
+)
+@register(
+    "l3d_full",
+    CLIPS,
+    arguments={"multi_scale": True, "attention": True},
+    published_parameters=3_040_000,
+    note="trained 3041633, batch-norm statistics 812; a pooling before "
+    "the last layer is fitted to the paper's size",
+    **_ENTRY,
+)
 def L3D(
-    input_shape: tuple[int, int, int, int] = (32, 224, 224, 3),
+    input_shape: Sizes = (32, 224, 224, 3),
     *,
     widths: str | Sequence[int] = "fitted",
     multi_scale: bool = False,
@@ -75,11 +133,11 @@ def L3D(
     units: int = 512,
     ratio: int = 16,
     shared: bool = True,
-    head_pool: tuple[int, int, int] = (1, 2, 2),
+    head_pool: Sizes = (1, 2, 2),
     scaled_head: bool = True,
     batch_norm: bool = True,
     name: str = "l3d",
-) -> keras.Model:
+) -> Model:
     """The L3D paper's network and its ablations.
 
     Trained parameters at the defaults: L3D 1,069,769 (paper 1.07 M), with
@@ -109,11 +167,8 @@ def L3D(
         input_shape: `(time, height, width, 3)`.
         widths: Filters of the eight convolutions: a key of `WIDTHS`, or eight
             numbers.
-        multi_scale: Whether to join the features of three scales.
-        attention: Whether to have improved SE blocks.
         units: Of the layer before the last, without `multi_scale`.
-        ratio: See `ImprovedSE`.
-        shared: See `ImprovedSE`.
+        ratio, shared: See `ImprovedSE`.
         head_pool: Window of the max-pooling before the last layer, with
             `multi_scale`; (1, 1, 1) leaves it out.
         scaled_head: With `multi_scale`, whether the 2.4 million features are
@@ -124,23 +179,20 @@ def L3D(
             as in the paper. Its statistics are of the batch in memory: k
             micro-batches whose gradients are accumulated are no substitute for
             the paper's batch of 100 then; without it they are, exactly.
-        name: Name of the model.
 
     Returns:
         A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
         `(batch, 1)`. Layers to look at: `relu_4`, `relu_6`, `relu_8` (scales
         B, M, S), `attention_*`, and `feature_maps`, the last maps before
         pooling and head: S, or the joined ones.
-
-    Raises:
-        ConfigurationError: An argument is impossible.
     """
     filters = _filters(name, widths)
-    if len(head_pool) != 3 or min(head_pool) < 1 or min(units, ratio) < 1:
-        raise ConfigurationError(
-            f"{name}: head_pool must be three positive numbers, units and "
-            f"ratio positive, not {head_pool}, {units} and {ratio}"
-        )
+    require(
+        len(head_pool) == 3 and min(*head_pool, units, ratio) > 0,
+        name,
+        "head_pool must be three positive numbers, units and ratio positive, "
+        f"not {head_pool}, {units} and {ratio}",
+    )
 
     def attend(x, tag):
         if not attention:
@@ -164,29 +216,188 @@ def L3D(
         x = feature_maps(attend(_join(scales, attend), "joined"))
         if tuple(head_pool) != (1, 1, 1):
             x = max_pool(x, tuple(head_pool), "head_pool")
-        x = keras.layers.Flatten(name="flatten")(x)
     else:
         x = feature_maps(x)
         x = max_pool(x, (2, 2, 2), "pool_8a")
         x = max_pool(x, (2, 2, 2), "pool_8b")
-        x = keras.layers.Flatten(name="flatten")(x)
+    x = layers.Flatten(name="flatten")(x)
+    if not multi_scale:
         x = hidden(x, units, "fc_1")
     x = intensity(x, scaled=multi_scale and scaled_head)
-    return keras.Model(inputs, x, name=name)
+    return Model(inputs, x, name=name)
+
+
+@register(
+    "c3d",
+    CLIPS,
+    published_parameters=77_980_000,
+    note="layers 1000 and 150 fitted to the paper's size",
+    **_ENTRY,
+)
+def C3D(
+    input_shape: Sizes = (32, 224, 224, 3),
+    *,
+    blocks: tuple[tuple[int, ...], ...] = C3D_BLOCKS,
+    units: Sizes = (1000, 150),
+    dropout: float = 0.5,
+    batch_norm: bool = False,
+    name: str = "c3d",
+) -> Model:
+    """C3D with one output, as the L3D paper compares with it.
+
+    Tran et al., "Learning spatiotemporal features with 3D convolutional
+    networks", ICCV 2015: eight 3x3x3 convolutions, five max-poolings, of which
+    the first leaves time as it is. 77,983,237 parameters, as the L3D paper's
+    table 4 prints (77.98 M).
+
+    The usual layers 4096 - 4096 - 1 on clips of 16 frames and 112 pixels have
+    78.00 M. On the paper's 224 pixels, where 512 x 2 x 7 x 7 features leave the
+    last pooling, layers of 1000 and 150 meet its number; the paper does not
+    name them. Four other pairs do too, so that they are fitted, not known.
+
+    Args:
+        input_shape: `(time, height, width, 3)`. Every pooling leaves at least
+            one place, so that small clips run.
+        blocks: Filters of the convolutions, a pooling after each block.
+        dropout: Rate after each of these; unsaid in the L3D paper, 0.5 in
+            C3D's.
+        batch_norm: Whether convolutions are followed by batch normalisation;
+            L3D's figure 2 shows C3D without.
+
+    Returns:
+        A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
+        `(batch, 1)`. Its layer `"feature_maps"` puts out the last maps before
+        the last pooling.
+    """
+    require(
+        min((*units, *sum(map(tuple, blocks), ())), default=0) > 0,
+        name,
+        f"blocks and units must hold positive numbers, not {blocks} and "
+        f"{units}",
+    )
+    inputs, x = clip_input(name, input_shape)
+    for number, block in enumerate(blocks, start=1):
+        for part, filters in enumerate(block):
+            # conv_1, conv_3a, conv_3b, ...: as the paper's figure has them.
+            tag = f"{number}{'ab'[part] if len(block) == 2 else part or ''}"
+            x = convolution(x, filters, tag, batch_norm)
+        if number == len(blocks):
+            x = feature_maps(x)
+        x = max_pool(x, (1 if number == 1 else 2, 2, 2), f"pool_{number}")
+    x = layers.Flatten(name="flatten")(x)
+    for number, width in enumerate(units, start=1):
+        x = hidden(x, width, f"fc_{number}", dropout)
+    return Model(inputs, intensity(x), name=name)
+
+
+@register(
+    "resnet18_lstm",
+    CLIPS,
+    published_parameters=15_030_000,
+    note="trained 15031613, batch-norm statistics 9600; head fitted to "
+    "the paper's size",
+    **_ENTRY,
+)
+def ResNetLSTM(
+    input_shape: Sizes = (32, 224, 224, 3),
+    *,
+    widths: Sizes = RESNET_WIDTHS,
+    frame_units: int = 1000,
+    units: int = 150,
+    head_units: Sizes = (500, 500),
+    name: str = "resnet18_lstm",
+) -> Model:
+    """ResNet18-LSTM, a comparator of the L3D paper.
+
+    The paper names the two parts and prints 15.03 M parameters and 58.79 G
+    (table 4). A plain LSTM with one output behind the network's 512 features
+    cannot have so many; among 57,456 heads one meets this sum and the GRU's:
+    ResNet-18 with its layer of 1000, an LSTM of 150 whose steps are all kept,
+    500 - 500 - 1. Here 15,031,613 trained parameters, and 9,600 statistics of
+    batch normalisations. The operations fit 32 frames, a multiply-add as one.
+    Fitted, not known; so is that weights are not pretrained.
+
+    All frames of a batch pass the residual network at once, so that its batch
+    normalisation averages over clips and frames.
+
+    Args:
+        input_shape: `(time, height, width, 3)`.
+        widths: Filters of the four stages of the residual network.
+        frame_units: Features of a frame, ResNet-18's own last layer.
+        head_units: Of the layers between it and the output.
+
+    Returns:
+        A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
+        `(batch, 1)`. Its layer `"feature_maps"` puts out the residual
+        network's last maps, `(batch, time, height / 32, width / 32, 512)`.
+    """
+    sizes = (widths, frame_units, units, head_units)
+    return _build(layers.LSTM, name, input_shape, *sizes)
+
+
+@register(
+    "resnet18_gru",
+    CLIPS,
+    published_parameters=14_860_000,
+    note="trained 14859413, batch-norm statistics 9600; head fitted to "
+    "the paper's size",
+    **_ENTRY,
+)
+def ResNetGRU(
+    input_shape: Sizes = (32, 224, 224, 3),
+    *,
+    widths: Sizes = RESNET_WIDTHS,
+    frame_units: int = 1000,
+    units: int = 150,
+    head_units: Sizes = (500, 500),
+    name: str = "resnet18_gru",
+) -> Model:
+    """ResNet18-GRU, a comparator of the L3D paper.
+
+    As `ResNetLSTM`, also in its arguments, with a GRU: 14,859,413 trained
+    parameters (paper 14.86 M).
+    """
+    sizes = (widths, frame_units, units, head_units)
+    return _build(layers.GRU, name, input_shape, *sizes)
+
+
+def _build(kind, name, input_shape, widths, frame_units, units, head_units):
+    require(
+        len(widths) == 4 and min(*widths, frame_units, units, *head_units) > 0,
+        name,
+        "widths must be four positive numbers, frame_units, units and "
+        f"head_units positive, not {widths}, {frame_units}, {units} and "
+        f"{head_units}",
+    )
+    inputs, x = clip_input(name, input_shape)
+
+    # --- Frames on their own ---
+    time = input_shape[0]
+    x = resnet18_maps(FoldFrames(name="frames")(x), tuple(widths))
+    x = feature_maps(UnfoldFrames(time, name="clip")(x))
+    x = FoldFrames(name="frame_maps")(x)
+    x = layers.GlobalAveragePooling2D(data_format=LAST, name="frame_pool")(x)
+    x = UnfoldFrames(time, name="frame_features")(x)
+    x = layers.Dense(frame_units, name="frame_fc")(x)
+
+    # --- Frames together ---
+    x = kind(units, return_sequences=True, name=kind.__name__.lower())(x)
+    x = layers.Flatten(name="flatten")(x)
+    for number, width in enumerate(head_units, start=1):
+        x = hidden(x, width, f"fc_{number}")
+    return Model(inputs, intensity(x), name=name)
 
 
 def _filters(name, widths) -> tuple[int, ...]:
-    if isinstance(widths, str) and widths in WIDTHS:
-        return WIDTHS[widths]
-    whole = not isinstance(widths, str) and all(
-        isinstance(width, int) and width > 0 for width in widths
+    filters = WIDTHS.get(widths) if isinstance(widths, str) else widths
+    fits = filters and len(filters) == _CONVOLUTIONS
+    require(
+        fits and all(isinstance(n, int) and n > 0 for n in filters),
+        name,
+        f"widths must be {' or '.join(map(repr, WIDTHS))}, or "
+        f"{_CONVOLUTIONS} positive numbers, not {widths!r}",
     )
-    if not whole or len(widths) != _CONVOLUTIONS:
-        raise ConfigurationError(
-            f"{name}: widths must be {' or '.join(map(repr, WIDTHS))}, or "
-            f"{_CONVOLUTIONS} positive numbers, not {widths!r}"
-        )
-    return tuple(widths)
+    return tuple(filters)
 
 
 def _join(scales, attend):
@@ -198,4 +409,4 @@ def _join(scales, attend):
         if i != _SCALES[0]:
             x = TrilinearUpsampling(output_size=size, name=f"upsample_{i}")(x)
         same.append(x)
-    return keras.layers.Concatenate(name="joined")(same)
+    return layers.Concatenate(name="joined")(same)

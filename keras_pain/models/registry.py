@@ -1,218 +1,253 @@
 """Every network of the suite: builder, paper, task, recipe.
 
-To add a model: one file with its builder and recipe, one entry here, one row in
-`tests/test_models.py`, then `python -m keras_pain.models.summary --write`. What
-sees faces has its entry in `registry_faces.py`, its row in
-`tests/test_face_models.py`.
+To add one: a file beside this one, whose builder is decorated with `register`;
+a row in `tests/test_models.py`; then
+`python -m keras_pain.models.summary --write`.
 """
 
-from keras_pain.models.alanet import (
-    ALANET_AUTOENCODER_RECIPE,
-    ALANET_RECIPE,
-    ALANet,
-    ALANetAutoencoder,
-)
-from keras_pain.models.banet import BANET_RECIPE, BANet
-from keras_pain.models.bi_lstm import BI_LSTM_RECIPE, BiLSTM
-from keras_pain.models.conv_lstm import CONV_LSTM_RECIPE, ConvLSTM
-from keras_pain.models.dual_stream_lstm import (
-    DUAL_STREAM_LSTM_RECIPE,
-    DualStreamLSTM,
-)
-from keras_pain.models.entry import (
-    CLIPS,
-    DATA,
-    FEATURES,
-    FRAMES,
-    LANDMARKS,
-    WINDOWS,
-    ModelEntry,
-)
-from keras_pain.models.lsfan import (
-    CNN_SAP,
-    CNN_TAP,
-    FEATURE_LAYERS,
-    LSFAN,
-    LSFAN_RECIPE,
-)
-from keras_pain.models.registry_faces import FACE_ENTRIES, PAIN_INTENSITY
-from keras_pain.models.schedule import (
-    EpochSchedule,  # noqa: F401  saved networks name it
-)
-from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE, StackedLSTM
+import dataclasses
+import functools
+import importlib
+import inspect
+import pathlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "CLIPS",
-    "DATA",
-    "FEATURES",
-    "FRAMES",
-    "LANDMARKS",
-    "MODELS",
-    "PAIN_INTENSITY",
-    "WINDOWS",
-    "ModelEntry",
-]
+if TYPE_CHECKING:
+    import keras
+
+# Windows of movement `(time, channels)`; face clips `(time, height, width, 3)`
+# and frames `(height, width, 3)` in RGB from 0 to 255; 68 facial landmarks
+# `(time, 68, 2)`; features of a clip's frames `(time, features)`.
+WINDOWS, CLIPS, FRAMES = "windows", "clips", "frames"
+LANDMARKS, FEATURES = "landmarks", "features"
+DATA = (WINDOWS, CLIPS, FRAMES, LANDMARKS, FEATURES)
 
 PROTECTIVE = "protective behaviour"
 PROTECTIVE_AND_PAIN = "protective behaviour; pain level"
 RECONSTRUCTION = "reconstruction"
+PAIN_INTENSITY = "pain intensity"
+PAIN = "pain"
 
 ISWC_2019 = "Wang et al., ISWC 2019"
 BANET_2019 = "Wang et al., ACIIW 2019 (arXiv 1904.10824)"
 ALANET = "Yuan and Mahmoud, ALANet"
 LSFAN_2024 = "Ortigoso-Narro et al., arXiv 2406.16913"
+L3D_2024 = "improved 3D CNN (L3D), Comput. Syst. Appl. 2024, 33(2)"
+AACSFNET = "Gao et al., AACSFNet"
+PEMF_2025 = "Ridouan et al., arXiv 2501.06787"
+
+CLASS_WEIGHTS = ("none", "complement", "balanced")
+SCHEDULES = ("exponential", "multistep", "cosine")
+_DEFAULTS = ("none", {}, (), None)  # of a recipe's optional fields
+
+# How tables list the files here; others follow by name.
+_ORDER = (
+    "stacked_lstm banet alanet lsfan conv_lstm l3d aacsfnet convnext_lstm "
+    "stgcn_lstm"
+).split()
+_FOLDER = pathlib.Path(__file__).parent
+# `@register("name", KIND_OF_DATA`, the latter left out for windows.
+_DECORATOR = re.compile(r'^@register\(\s*"(\w+)"(?:,\s*([A-Z]+)\b)?', re.M)
 
 
-_ENTRIES = (
-    ModelEntry(
-        name="stacked_lstm",
-        builder=StackedLSTM,
-        paper=ISWC_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=STACKED_LSTM_RECIPE,
-        note="as BANet's comparator, input_shape=(180, 26) and units=28, "
-        "18986 parameters, which the BANet paper prints",
-    ),
-    ModelEntry(
-        name="banet",
-        builder=BANet,
-        paper=BANET_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=BANET_RECIPE,
-        published_parameters=2131,
-        note="uses channels 0-25",
-    ),
-    ModelEntry(
-        name="banet_temporal",
-        builder=BANet,
-        paper=BANET_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=BANET_RECIPE,
-        arguments={"attention": "temporal"},
-        published_parameters=1767,
-        note="uses channels 0-25",
-    ),
-    ModelEntry(
-        name="banet_bodily",
-        builder=BANet,
-        paper=BANET_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=BANET_RECIPE,
-        arguments={"attention": "bodily"},
-        published_parameters=2023,
-        note="built as in the released code, which has 2014; the paper's 9 "
-        "more are one 1x1 convolution over 8 features; uses channels 0-25",
-    ),
-    ModelEntry(
-        name="alanet",
-        builder=ALANet,
-        paper=ALANET,
-        task=PROTECTIVE_AND_PAIN,
-        input_shape=(180, 30),
-        recipe=ALANET_RECIPE,
-        autoencoder="alanet_autoencoder",
-        note="frozen encoder 1248, trained head 171",
-    ),
-    ModelEntry(
-        name="alanet_parts",
-        builder=ALANet,
-        paper=ALANET,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=ALANET_RECIPE,
-        arguments={"body_parts": True},
-        autoencoder="alanet_parts_autoencoder",
-        note="13 frozen encoders 4576, trained head 691; uses channels 0-25",
-    ),
-    ModelEntry(
-        name="alanet_autoencoder",
-        builder=ALANetAutoencoder,
-        paper=ALANET,
-        task=RECONSTRUCTION,
-        input_shape=(180, 30),
-        recipe=ALANET_AUTOENCODER_RECIPE,
-        note="first stage of alanet",
-    ),
-    ModelEntry(
-        name="alanet_parts_autoencoder",
-        builder=ALANetAutoencoder,
-        paper=ALANET,
-        task=RECONSTRUCTION,
-        input_shape=(180, 30),
-        recipe=ALANET_AUTOENCODER_RECIPE,
-        arguments={"body_parts": True},
-        note="first stage of alanet_parts; reconstructs channels 0-25",
-    ),
-    ModelEntry(
-        name="lsfan",
-        builder=LSFAN,
-        paper=LSFAN_2024,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=LSFAN_RECIPE,
-        note="trained 8282, batch-norm statistics 60; the released network "
-        "counts 13982, an encoder that it never calls included",
-        shared_layers=FEATURE_LAYERS,
-        channel_order="semg_first",
-    ),
-    ModelEntry(
-        name="cnn_tap",
-        builder=CNN_TAP,
-        paper=LSFAN_2024,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=LSFAN_RECIPE,
-        note="trained 2582, batch-norm statistics 60",
-        shared_layers=FEATURE_LAYERS,
-        channel_order="semg_first",
-    ),
-    ModelEntry(
-        name="cnn_sap",
-        builder=CNN_SAP,
-        paper=LSFAN_2024,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=LSFAN_RECIPE,
-        note="trained 2966, batch-norm statistics 60; pooling='as_coded' for "
-        "the released code's, which averages time",
-        shared_layers=FEATURE_LAYERS,
-        channel_order="semg_first",
-    ),
-    ModelEntry(
-        name="conv_lstm",
-        builder=ConvLSTM,
-        paper=BANET_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 26),
-        recipe=CONV_LSTM_RECIPE,
-        published_parameters=40_940,
-        note="uses channels 0-25",
-    ),
-    ModelEntry(
-        name="bi_lstm",
-        builder=BiLSTM,
-        paper=BANET_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 26),
-        recipe=BI_LSTM_RECIPE,
-        published_parameters=14_282,
-        note="uses channels 0-25",
-    ),
-    ModelEntry(
-        name="dual_stream_lstm",
-        builder=DualStreamLSTM,
-        paper=ISWC_2019,
-        task=PROTECTIVE,
-        input_shape=(180, 30),
-        recipe=DUAL_STREAM_LSTM_RECIPE,
-        note="26 channels of movement, 4 of sEMG",
-        min_channels=30,
-    ),
-    *FACE_ENTRIES,
-)
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one model, or one of its training stages, is trained.
 
-MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+    Args:
+        loss: Name of a Keras loss over one-hot targets (classifiers) or over
+            the input (autoencoders).
+        optimizer: Name of a Keras optimizer; its other settings are Keras'
+            defaults.
+        monitor: Quantity whose best epoch is kept.
+        sources: For every other field where its value comes from; an optional
+            one that is left at its default needs none. A text that starts
+            with "unsaid:" marks a value that the paper leaves open, and gives
+            the reason for ours.
+        class_weights: `"none"`; `"complement"`: class c weighs one minus its
+            share of the training windows, in a mean weighted by them;
+            `"balanced"`: it weighs the inverse of its share.
+        loss_options: Arguments of the loss, e.g. Huber's `delta`.
+        schedule: How the learning rate falls, `()` if it does not:
+            `("exponential", rate, steps)` multiplies it by `rate` after every
+            so many steps; `("multistep", epochs, rate)` before each of these
+            epochs, counted from 1; `("cosine",)` lets it fall to zero over
+            all epochs.
+        patience: Epochs without a better `monitor` that end the training;
+            None trains all epochs.
+
+    Raises:
+        ValueError: A field has no source, or a value is impossible.
+    """
+
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    loss: str
+    optimizer: str
+    monitor: str
+    sources: Mapping[str, str]
+    class_weights: str = "none"
+    loss_options: Mapping = dataclasses.field(default_factory=dict)
+    optimizer_options: Mapping = dataclasses.field(default_factory=dict)
+    schedule: tuple = ()
+    patience: int | None = None
+
+    def __post_init__(self):
+        for value, allowed in (
+            (self.class_weights, CLASS_WEIGHTS),
+            ((*self.schedule, None)[0], (None, *SCHEDULES)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{value!r} is none of {allowed}")
+        sourced = {k for k, text in self.sources.items() if text.strip()}
+        unknown = self.sources.keys() - vars(self)
+        wrong = self.settings().keys() - sourced | unknown
+        if wrong:
+            raise ValueError(
+                "every field of a recipe, and nothing else, needs a source; "
+                f"look at {sorted(wrong)}"
+            )
+
+    @classmethod
+    def of(cls, **settings: tuple[Any, str]) -> "Recipe":
+        """A recipe of `setting=(value, source)`."""
+        pairs = zip(*settings.values(), strict=True)
+        values, sources = (dict(zip(settings, x, strict=True)) for x in pairs)
+        return cls(**values, sources=sources)
+
+    def settings(self) -> dict:
+        """The fields without `sources` and what is left at its default."""
+        fields = dataclasses.asdict(self)
+        del fields["sources"]
+        return {k: v for k, v in fields.items() if v not in _DEFAULTS}
+
+    def loss_for(self, num_classes: int) -> str:
+        """The name of the Keras loss for this number of classes.
+
+        Over a softmax of two classes, binary and categorical cross-entropy
+        are the same number. Over more, binary cross-entropy would treat the
+        classes as independent, so that the categorical one stands for it.
+        """
+        if num_classes > 2 and self.loss == "binary_crossentropy":
+            return "categorical_crossentropy"
+        return self.loss
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelEntry:
+    """One model.
+
+    Args:
+        input_shape: Of one example in the paper, see `data`.
+        arguments: Arguments of the builder that make this entry, over its
+            defaults.
+        note: What a reader of the count has to know.
+        autoencoder: Entry of the model whose encoder this one takes over, or
+            "".
+        min_channels: Channels that a corpus must have for the model to be one
+            of its methods: 26 for angles and energies, 30 with sEMG.
+        shared_layers: Layers that the released code does not build anew for
+            every fold; none named means the whole network, where somebody
+            measures that defect.
+        channel_order: Order of the channels that it is fed, see
+            `keras_pain.data.windows`.
+    """
+
+    name: str
+    builder: Callable[..., "keras.Model"]
+    paper: str
+    task: str
+    input_shape: tuple[int, ...]
+    recipe: Recipe
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    published_parameters: int | None = None
+    note: str = ""
+    autoencoder: str = ""
+    min_channels: int = 26
+    shared_layers: tuple[str, ...] = ()
+    channel_order: str = "canonical"
+    data: str = WINDOWS
+
+    def build(self, **overrides: Any) -> "keras.Model":
+        """A new, untrained model; `overrides` go over the entry's arguments."""
+        own = {**self._arguments, "name": self.name}
+        return self.builder(**{**own, **overrides})
+
+    @property
+    def call(self) -> str:
+        """The Python call that builds the entry's model."""
+        inside = ", ".join(f"{k}={v!r}" for k, v in self._arguments.items())
+        return f"{self.builder.__name__}({inside})"
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {"input_shape": self.input_shape, **self.arguments}
+
+
+def register(name: str, data: str = WINDOWS, **fields: Any) -> Callable:
+    """Makes the decorated builder a model of the registry.
+
+    The files here are searched for the text of this decorator, so that
+    `MODELS` knows all names without importing them: write the name as text and
+    the kind of data, unless it is windows, as the constant of this module.
+
+    Args:
+        **fields: Others of `ModelEntry`. `input_shape` is the default of the
+            builder's argument.
+
+    Returns:
+        The decorator; it returns the builder.
+    """
+
+    def add(builder):
+        shape = inspect.signature(builder).parameters["input_shape"].default
+        _entries[name] = ModelEntry(
+            name, builder, input_shape=shape, data=data, **fields
+        )
+        _known()[name] = builder.__module__, data
+        return builder
+
+    return add
+
+
+class _Models(Mapping):
+    """Entries by name; a file is imported when one of its own is asked for."""
+
+    def __getitem__(self, name: str) -> ModelEntry:
+        if name not in _entries:
+            importlib.import_module(_known()[name][0])
+        return _entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_known())
+
+    def __len__(self) -> int:
+        return len(_known())
+
+    def __contains__(self, name) -> bool:
+        return name in _known()
+
+    def fed(self, *data: str) -> list[str]:
+        """Names of the models that are fed one of these; imports none."""
+        return [name for name, (_, kind) in _known().items() if kind in data]
+
+
+_entries: dict[str, ModelEntry] = {}
+
+MODELS: Mapping[str, ModelEntry] = _Models()
+
+
+@functools.cache
+def _known():
+    """Module and kind of data by model; `register` adds those from outside."""
+    stems = sorted(path.stem for path in _FOLDER.glob("*.py"))
+    known = {}
+    for stem in dict.fromkeys([*_ORDER, *stems]):
+        text = (_FOLDER / f"{stem}.py").read_text(encoding="utf-8")
+        for name, data in _DECORATOR.findall(text):
+            kind = globals()[data or "WINDOWS"]
+            known[name] = f"{__package__}.{stem}", kind
+    return known

@@ -1,31 +1,42 @@
 """Stacked-LSTM: three LSTM layers over movement and muscle activity."""
 
-import keras
+from keras import Model
 
-from keras_pain.models.blocks import check_input, probabilities
-from keras_pain.models.recipe import Recipe
+from keras_pain.models.blocks import (
+    Sizes,
+    classifier,
+    lstm_layers,
+    masked_input,
+)
+from keras_pain.models.registry import ISWC_2019, PROTECTIVE, Recipe, register
 
-STACKED_LSTM_RECIPE = Recipe(
-    learning_rate=1e-3,
-    batch_size=20,
-    epochs=80,
-    loss="categorical_crossentropy",
-    optimizer="adam",
-    monitor="val_accuracy",
-    sources={
-        "learning_rate": "ISWC 2019, fixed at 0.001",
-        "batch_size": 'arXiv 1902.08990v4, "initial" batch size of 20',
-        "epochs": "unsaid: as many as the released BANet code trains, which "
+STACKED_LSTM_RECIPE = Recipe.of(
+    learning_rate=(1e-3, "ISWC 2019, fixed at 0.001"),
+    batch_size=(20, 'arXiv 1902.08990v4, "initial" batch size of 20'),
+    epochs=(
+        80,
+        "unsaid: as many as the released BANet code trains, which "
         "comes from the same group and data",
-        "loss": "unsaid: cross-entropy is what its softmax output calls for",
-        "optimizer": "ISWC 2019, Adam",
-        "monitor": "unsaid: as in the released BANet code",
-    },
+    ),
+    loss=(
+        "categorical_crossentropy",
+        "unsaid: cross-entropy is what its softmax output calls for",
+    ),
+    optimizer=("adam", "ISWC 2019, Adam"),
+    monitor=("val_accuracy", "unsaid: as in the released BANet code"),
 )
 
 
+@register(
+    "stacked_lstm",
+    paper=ISWC_2019,
+    task=PROTECTIVE,
+    recipe=STACKED_LSTM_RECIPE,
+    note="as BANet's comparator, input_shape=(180, 26) and units=28, "
+    "18986 parameters, which the BANet paper prints",
+)
 def StackedLSTM(
-    input_shape: tuple[int, int] = (180, 30),
+    input_shape: Sizes = (180, 30),
     num_classes: int = 2,
     *,
     units: int = 32,
@@ -34,7 +45,7 @@ def StackedLSTM(
     recurrent_activation: str = "sigmoid",
     mask_value: float | None = 0.0,
     name: str = "stacked_lstm",
-) -> keras.Model:
+) -> Model:
     """Stacked-LSTM for protective behaviour detection.
 
     Wang et al., "Recurrent network based automatic detection of chronic pain
@@ -45,35 +56,17 @@ def StackedLSTM(
 
     Args:
         input_shape: `(time, channels)`.
-        num_classes: Number of classes.
-        units: Units of every LSTM layer.
         num_layers: Number of LSTM layers; the paper tried 1 to 5.
-        dropout: Dropout rate after every LSTM layer.
         recurrent_activation: Activation of the gates. Unsaid: Keras changed
             its default between the paper's time and ours; any other than
             "sigmoid" loses the cuDNN kernel.
         mask_value: Value of padded frames, which are masked; None feeds them
             to the network. Unsaid: the paper pads with zeros and names no
             masking layer; masking keeps padding from shifting the state.
-        name: Name of the model.
 
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`.
-
-    Raises:
-        ConfigurationError: The input shape or number of classes is impossible.
     """
-    check_input(name, input_shape, num_classes)
-    inputs = keras.Input(input_shape, name="windows")
-    x = inputs
-    if mask_value is not None:
-        x = keras.layers.Masking(mask_value, name="masking")(x)
-    for i in range(1, num_layers + 1):
-        x = keras.layers.LSTM(
-            units,
-            recurrent_activation=recurrent_activation,
-            return_sequences=i < num_layers,
-            name=f"lstm_{i}",
-        )(x)
-        x = keras.layers.Dropout(dropout, name=f"dropout_{i}")(x)
-    return keras.Model(inputs, probabilities(x, num_classes), name=name)
+    inputs, x = masked_input(name, input_shape, num_classes, mask_value)
+    x = lstm_layers(x, [units] * num_layers, dropout, recurrent_activation)
+    return classifier(inputs, x, num_classes, name)

@@ -6,38 +6,209 @@ listed with how many are, and is in no test.
 """
 
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from keras_pain.experiments.atomic import write_file
-from keras_pain.experiments.keys import FoldKey
-from keras_pain.experiments.store import ResultStore
-from keras_pain.reports import access, render
-from keras_pain.reports.canvas import SIMULATED
-from keras_pain.reports.leaderboard_document import leaderboard_document
-from keras_pain.reports.leaderboard_rows import (
-    CSV_COLUMNS,
-    LATENCIES,
-    leaderboard_rows,
+import numpy as np
+import pandas as pd
+
+from keras_pain import io
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.metrics import RULES, SCALAR_METRICS
+from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports.statistics import (
+    DRAWS,
+    EXCHANGE,
+    LEVEL,
+    METRIC_NAMES,
+    MOST_EXACT,
+    PERMUTATION,
+    POOLED_METRICS,
+    WILCOXON,
+    Comparison,
+    Interval,
+    Ranking,
+    SubjectScores,
+    align,
+    compare_all,
+    counted,
+    least_p,
+    p_text,
+    percentile_interval,
+    pooled_samples,
+    rank_methods,
+    subject_scores,
+    too_few_people,
 )
-from keras_pain.reports.longform import csv_text, json_text, rounded
-from keras_pain.reports.standings import Cost, Standings, standings
 from keras_pain.reports.statistics_figures import (
     plot_critical_difference,
     plot_forest,
 )
+from keras_pain.reports.table import (
+    EVALUATIONS,
+    MAJORITY,
+    NOTHING,
+    Grid,
+    Scores,
+    Sheet,
+    hardware_remarks,
+    number,
+    read_scores,
+    software_remarks,
+    write_texts,
+)
 
-__all__ = [
-    "CSV_COLUMNS",
-    "Cost",
-    "leaderboard_rows",
-    "strip_timings",
-    "write_leaderboard",
-]
+CSV_COLUMNS = (
+    *("method", "against", "protocol", "metric", "value"),
+    *("sd_seeds", "sd_people", "low", "high", "p", "p_holm", "test"),
+    *("n_people", "n_folds", "n_seeds", "corpus", "simulated"),
+)
+_SHOWN = ("macro_f1", "mcc", "accuracy", "balanced_accuracy", "roc_auc")
+_TESTS = {
+    PERMUTATION: "Test: sign-flip permutation of the mean paired difference, "
+    "exact over all sign changes, as there are at most "
+    f"{MOST_EXACT} people.",
+    WILCOXON: "Test: Wilcoxon's signed-rank test on paired differences; those "
+    "of zero are dropped (zero_method wilcox). Exact where no two differences "
+    "are equal in size or at most 13 are left, else the normal approximation "
+    "corrected for ties.",
+}
+_INTERVAL = f"[{LEVEL:.0%} over people]"
+
+
+class Cost(NamedTuple):
+    """What using a method costs; None is unknown or does not apply.
+
+    Args:
+        parameters: Trained and frozen parameters of a network.
+        flops: Operations of one window, see `keras_pain.models.flops`.
+        latency_ms_single: Milliseconds a window, windows one by one.
+        latency_ms_batch: Milliseconds a window, 512 windows at once.
+    """
+
+    parameters: int | None = None
+    flops: int | None = None
+    latency_ms_single: float | None = None
+    latency_ms_batch: float | None = None
+
+
+class Standings(NamedTuple):
+    """All methods under one evaluation and protocol.
+
+    Args:
+        metric: What they are ranked and tested by.
+        place: The evaluation and protocol.
+        scores: Every metric of theirs.
+        people: Scores by person of the methods with all folds, best pooled
+            metric first, on the people who define the metric.
+        unfinished: The other methods, in the order wanted.
+        reference: The method to compare with; None where none is finished.
+        comparisons: All pairs of the finished ones, in their order.
+        ranking: Their average ranks; None below two.
+        pooled_intervals: By method and metric, over people.
+    """
+
+    metric: str
+    place: tuple[str, str]
+    scores: Scores
+    people: dict[str, SubjectScores]
+    unfinished: list[str]
+    reference: str | None
+    comparisons: list[Comparison]
+    ranking: Ranking | None
+    pooled_intervals: dict[tuple[str, str], Interval | None]
+
+    @property
+    def methods(self) -> list[str]:
+        """The finished ones, best first, and the others."""
+        return [*self.people, *self.unfinished]
+
+    def score(self, method: str, metric: str) -> pd.Series | None:
+        """Mean and spread over seeds of a metric; None is not run."""
+        return self.scores.get((*self.place, method), metric)
+
+    def progress(self, method: str) -> str:
+        """How many of an unfinished method's folds are there."""
+        state = self.scores.state((*self.place, method))
+        return state.removesuffix(" folds")
+
+    def against(self, method: str, other: str | None) -> Comparison | None:
+        """The comparison of two methods, whichever came first."""
+        both = {method, other}
+        pairs = (p for p in self.comparisons if {p.first, p.second} == both)
+        return next(pairs, None)
+
+
+def read_standings(
+    store: ResultStore,
+    expected: Mapping[FoldKey, Mapping] | Sequence[FoldKey],
+    *,
+    num_classes: int,
+    reference: str | None = None,
+    metric: str = "macro_f1",
+) -> Standings:
+    """Reads all folds, and compares the methods that are finished.
+
+    Args:
+        store, expected, num_classes: See `read_scores`.
+        reference: Method to compare the others with; None takes the best.
+        metric: One of `keras_pain.experiments.metrics.SCALAR_METRICS`.
+
+    Raises:
+        ConfigurationError: Folds are expected of no or several evaluations or
+            protocols, are of another configuration or other data; the
+            reference is unknown; or methods cannot be compared.
+        KerasPainError: A fold cannot be read.
+    """
+    keys: dict[str, list[FoldKey]] = {}
+    for key in expected:
+        keys.setdefault(key.method, []).append(key)
+    places = sorted({(key.evaluation, key.protocol) for key in expected})
+    if len(places) != 1:
+        got = ", ".join(map("/".join, places)) or "none"
+        raise ConfigurationError(
+            "a leaderboard is of one evaluation and protocol, got "
+            f"{got}; write one for each"
+        )
+    if reference is not None and reference not in keys:
+        raise ConfigurationError(
+            f"reference {reference!r} is none of the methods: {', '.join(keys)}"
+        )
+    scores = read_scores(store, expected, num_classes)
+    everyone = [
+        subject_scores(map(store.read, keys[row[2]]), metric, num_classes)
+        for row in scores.rows.index
+        if not scores.state(row)
+    ]
+
+    def order(found):
+        return np.nan_to_num(-found.pooled.mean(), nan=np.inf), found.method
+
+    everyone.sort(key=order)
+    kept = align(everyone)[0] if everyone else []
+    finished = [found.method for found in everyone]
+    return Standings(
+        metric,
+        places[0],
+        scores,
+        people={found.method: found for found in kept},
+        unfinished=[method for method in keys if method not in finished],
+        reference=reference or next(iter(finished), None),
+        comparisons=compare_all(everyone) if everyone else [],
+        ranking=rank_methods(everyone) if len(everyone) > 1 else None,
+        pooled_intervals={
+            (found.method, name): percentile_interval(
+                pooled_samples(found.confusions, name)[1]
+            )
+            for found in everyone
+            for name in POOLED_METRICS
+        },
+    )
 
 
 def write_leaderboard(
     store: ResultStore,
-    expected: Mapping[FoldKey, Mapping] | Iterable[FoldKey],
+    expected: Mapping[FoldKey, Mapping] | Sequence[FoldKey],
     out_dir,
     *,
     labels: Mapping[str, str],
@@ -46,134 +217,380 @@ def write_leaderboard(
     corpus: str,
     simulated: bool,
     header: Sequence[str] = (),
-    costs: Mapping[str, Cost] | None = None,
+    costs: Mapping[str, Cost],
     reference: str | None = None,
     metric: str = "macro_f1",
 ) -> list[pathlib.Path]:
-    """Write `leaderboard.md`, `.csv`, `.json` and two figures.
+    """Writes `leaderboard.md`, `.csv`, `.json` and two figures.
 
-    The same folds give the same bytes, times apart. Of a simulated corpus the
-    files end in `_SIMULATED`; those of the other kind are removed.
+    The same folds give the same bytes, times apart.
 
     Args:
-        store: Where the folds are.
-        expected: All folds of one evaluation and protocol; as a mapping, with
-            the configuration each must have been run under.
+        store, expected, reference, metric: See `read_standings`.
         out_dir: Folder for the files; figures go into `figures` below it.
         labels: What readers call the methods; their names by default.
         class_names: Name of every class.
-        title: Its title.
-        corpus: Name of the corpus.
-        simulated: Whether the corpus is simulated.
-        header: Lines to print above the grids.
-        costs: Parameters, operations and latency by method.
-        reference: Method to show everybody's p-value against; None takes the
-            best one.
-        metric: What orders the methods and is tested.
+        title, corpus, simulated, header: See
+            `keras_pain.reports.table.write_table`.
+        costs: Parameters, operations and latency by method, where known.
 
     Returns:
         The paths of the files: `.md` first, then figures as far as there is
         something to draw.
 
     Raises:
-        ConfigurationError: See `keras_pain.reports.standings.standings`.
+        ConfigurationError: See `read_standings`.
         KerasPainError: A file cannot be read or written.
     """
-    expected = expected if isinstance(expected, Mapping) else tuple(expected)
-    table = standings(
-        store,
-        expected,
-        labels=labels,
-        costs=costs or {},
-        num_classes=len(class_names),
-        reference=reference,
-        metric=metric,
+    chosen = {"reference": reference, "metric": metric}
+    classes = len(class_names)
+    table = read_standings(store, expected, num_classes=classes, **chosen)
+    labels = {method: labels.get(method, method) for method in table.methods}
+    costs = {method: costs.get(method, Cost()) for method in table.methods}
+    evaluation, protocol = table.place
+    lines = [
+        f"Corpus: {corpus}",
+        f"{EVALUATIONS.get(evaluation, evaluation)}, protocol {protocol}.",
+        f"Classes: {', '.join(class_names)}.",
+        *header,
+    ]
+    whole_title = title
+    if missing := [f"{m} {table.progress(m)} folds" for m in table.unfinished]:
+        whole_title += " (INCOMPLETE)"
+        lines.append(f"INCOMPLETE, not in any test: {'; '.join(missing)}")
+    grids = [
+        _scores(table, labels, costs),
+        table.people and _spread(table, labels),
+        _times(table, labels, costs),
+        table.comparisons and _pairs(table, labels),
+    ]
+    sheet = Sheet(
+        "leaderboard",
+        io.marked_title(whole_title, simulated),
+        lines,
+        list(filter(None, grids)),
+        remarks=_remarks(table, simulated),
     )
-    document = leaderboard_document(
-        table,
-        title=title,
-        corpus=corpus,
-        simulated=simulated,
-        header=header,
-        class_names=class_names,
-    )
-    rows = leaderboard_rows(table, corpus=corpus, simulated=simulated)
+    of_corpus = {"corpus": corpus, "simulated": simulated}
+    rows = [
+        dict.fromkeys(CSV_COLUMNS)
+        | {k: io.rounded(v) if isinstance(v, float) else v for k, v in row}
+        | {"protocol": "/".join(table.place), **of_corpus}
+        for row in map(dict.items, _long_rows(table, costs))
+    ]
+    ranking, friedman, distance = table.ranking, None, None
+    if ranking:
+        distance = io.rounded(ranking.critical_difference)
+        if ranking.p is not None:
+            statistic = io.rounded(ranking.friedman)
+            friedman = {"statistic": statistic, "p": ranking.p}
     head = {
-        "name": document.name,
-        "title": document.title,
-        "corpus": corpus,
-        "simulated": simulated,
+        "name": sheet.name,
+        "title": sheet.title,
+        **of_corpus,
         "complete": not table.unfinished,
         "metric": metric,
         "reference": table.reference,
-        "class_names": list(class_names),
-        "header": list(header),
-        **_ranking(table),
-        "remarks": list(document.remarks),
-        "fingerprint": access.fingerprint(table.groups),
-        "provenance": access.environments(table.groups),
+        "class_names": class_names,
+        "header": header,
+        "friedman": friedman,
+        "critical_difference": distance,
+        "remarks": sheet.remarks,
+        "fingerprint": table.scores.fingerprint,
+        "provenance": table.scores.environments,
     }
     texts = {
-        "md": render.markdown(document),
-        "csv": csv_text(CSV_COLUMNS, rows),
-        "json": json_text(head, rows),
+        "md": sheet.markdown(),
+        "csv": io.csv_text(CSV_COLUMNS, rows),
+        "json": io.json_text(head, rows),
     }
     out_dir = pathlib.Path(out_dir)
-    mark, other = (f"_{SIMULATED}", "") if simulated else ("", f"_{SIMULATED}")
-    paths = []
-    for suffix, text in texts.items():
-        path = out_dir / f"leaderboard{mark}.{suffix}"
-        paths.append(write_file(path, text.encode()))
-        (out_dir / f"leaderboard{other}.{suffix}").unlink(missing_ok=True)
-    return paths + _figures(table, title, out_dir / "figures", simulated)
-
-
-def strip_timings(text: str) -> str:
-    """A leaderboard file without times, for comparisons.
-
-    Args:
-        text: A `.md`, `.csv` or `.json` file of `write_leaderboard`.
-
-    Returns:
-        The other lines. What is left of a `.json` file need not parse.
-    """
-    return "".join(
-        line
-        for line in render.strip_timings(text).splitlines(keepends=True)
-        if not any(name in line for name in LATENCIES)
-    )
-
-
-def _ranking(table: Standings) -> dict:
-    ranking = table.ranking
-    if ranking is None:
-        return {"friedman": None, "critical_difference": None}
-    friedman = {"statistic": rounded(ranking.friedman), "p": ranking.p}
-    return {
-        "friedman": None if ranking.friedman is None else friedman,
-        "critical_difference": rounded(ranking.critical_difference),
-    }
-
-
-def _figures(
-    table: Standings, title: str, folder: pathlib.Path, simulated: bool
-) -> list[pathlib.Path]:
-    """Both figures; those that cannot be drawn are removed."""
-    labels = {standing.method: standing.label for standing in table.finished}
+    paths = write_texts(out_dir, "leaderboard", texts, simulated)
     options = {"labels": labels, "simulated": simulated}
-    paths = []
+    return paths + _figures(table, title, out_dir / "figures", **options)
+
+
+def _figures(table, title, folder, **options):
+    """Both figures; those that cannot be drawn are removed."""
+    paths, scores = [], list(table.people.values())
     ranks, forest = folder / "critical_difference.png", folder / "forest.png"
-    if table.ranking:
-        paths.append(
-            plot_critical_difference(
-                table.ranking, table.comparisons, title, ranks, **options
-            )
-        )
-    if table.finished:
-        scores = [standing.scores for standing in table.finished]
-        paths.append(plot_forest(scores, title, forest, **options))
     for path in (ranks, forest):
-        marked = path.with_stem(f"{path.stem}_{SIMULATED}")
-        for stale in {path, marked} - set(paths):
-            stale.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        io.marked(path, True).unlink(missing_ok=True)
+    if table.ranking:
+        found = table.ranking, table.comparisons
+        path = plot_critical_difference(*found, title, ranks, **options)
+        paths.append(path)
+    if scores:
+        paths.append(plot_forest(scores, title, forest, **options))
     return paths
+
+
+def _remarks(table, simulated):
+    rows, ranking = table.scores.rows, table.ranking
+    remarks = [
+        simulated
+        and "SIMULATED: measured on simulated recordings. It shows that the "
+        "pipeline runs; the order of the methods says nothing about people.",
+        f"Order: pooled {METRIC_NAMES[table.metric]}; pooled metrics are means "
+        f"over {counted(rows.seeds.max(), 'seed')} (± standard deviation) of "
+        f"{counted(rows.folds.max(), 'fold')} each.",
+    ]
+    if table.people:
+        remarks += _statistics_remarks(table)
+    else:
+        remarks.append("No method is finished: there is nothing to compare.")
+    if ranking and ranking.p is not None:
+        p = p_text(ranking.p)
+        remarks.append(
+            f"Friedman's test over {len(ranking.ranks)} methods: "
+            f"{ranking.friedman:.2f}, p {'' if p[0] == '<' else '= '}{p}; "
+            "Nemenyi's critical difference of average ranks at 5%: "
+            f"{ranking.critical_difference:.2f}."
+        )
+    remarks.append(
+        "FLOPs are of one window: matrix products only, a multiply-add is two. "
+        "Classical methods have neither parameters nor FLOPs in that sense."
+    )
+    remarks += [*RULES.values(), *software_remarks(table.scores)]
+    return list(dict.fromkeys(filter(None, remarks)))
+
+
+def _statistics_remarks(table):
+    """How the comparisons were made, and what they cannot show."""
+    scores = next(iter(table.people.values()))
+    metric = METRIC_NAMES[table.metric]
+    people, comparisons = len(scores.subjects), table.comparisons
+    classes = (scores.confusions[0].sum(axis=-1) > 0).sum(axis=-1)
+    remarks = [
+        f"Statistics are over people: each of the {people} counts once, with "
+        f"the mean of {metric} over {counted(len(scores.seeds), 'seed')}. The "
+        "± of pooled metrics is the standard deviation over seeds and says "
+        "nothing about other people; the intervals are over people.",
+        f"Intervals: {LEVEL:.0%}, bootstrap of people, {DRAWS} draws; of means "
+        "over people bias-corrected and accelerated (BCa), of pooled metrics "
+        "percentile. They are not corrected for the number of comparisons, "
+        "and take the trained networks as given: that the folds of different "
+        "people share training data is in none of them.",
+        1 in classes
+        and f"{(classes == 1).sum()} of the {people} people have windows of "
+        "one class only. A method that always says that class is perfect "
+        f"there, so that means of {metric} over people favour the majority "
+        "baseline: read the pooled differences and their tests beside them.",
+    ]
+    if not comparisons:
+        end = "A single finished method: there is no pair to compare."
+        return [*remarks, end]
+    first, dropped = comparisons[0], comparisons[0].dropped
+    exact = people + len(dropped) <= MOST_EXACT
+    how = "in every possible way" if exact else f"{DRAWS} times at random"
+    few, advice = too_few_people(comparisons), "More people are needed."
+    if least_p(first) < 1 - LEVEL:
+        advice = "Compare fewer methods."
+    tests = dict.fromkeys(pair.by_person.test for pair in comparisons)
+    return [
+        *remarks,
+        *(_TESTS[test] for test in tests),
+        first.pooled.test
+        and "Test of pooled differences: the predictions of two methods are "
+        f"exchanged, a whole person at a time, {how}.",
+        "p-values are two-sided; Holm's correction is over "
+        f"{counted(len(comparisons), 'pair')} of methods. Effect size: "
+        "matched-pairs rank-biserial correlation, from -1 to 1, and Cohen's "
+        "d_z, mean difference over its standard deviation (– where all "
+        "differences are equal).",
+        dropped
+        and f"{counted(len(dropped), 'person', 'people')} left out of "
+        f"statistics over people, of all methods alike, as {metric} is "
+        f"undefined there: {', '.join(dropped)}.",
+        few
+        and f"{few} {advice} Intervals over so few people are too narrow "
+        "to stand in for a test, and Friedman's test says only that not "
+        "all methods are alike.",
+    ]
+
+
+# --- Grids ---
+
+
+def _scores(table, labels, costs):
+    """One row a method: scores, p-values, size."""
+    metric = METRIC_NAMES[table.metric]
+    shown = dict.fromkeys((table.metric, *_SHOWN))
+    rows = []
+    for place, (method, scores) in enumerate(table.people.items(), start=1):
+        found = [table.score(method, f"pooled_{name}") for name in shown]
+        rank = table.ranking and f"{table.ranking.ranks[method]:.2f}"
+        row = [
+            *(str(place), labels[method]),
+            *(number(score, 3, "undefined") for score in found),
+            *(_range(scores.mean, scores.interval), rank or NOTHING),
+        ]
+        for other in (table.reference, MAJORITY):
+            pair = table.against(method, other)
+            tests = (pair.by_person, pair.pooled) if pair else ()
+            row += [p_text(test.p_holm) for test in tests] or [NOTHING] * 2
+        rows.append(row)
+    for method in table.unfinished:
+        progress = f"{table.progress(method)} folds"
+        empty = [NOTHING] * (len(shown) + 5)
+        rows.append(["", labels[method], progress, *empty])
+    for row, method in zip(rows, table.methods, strict=True):
+        row += ["" if n is None else f"{n:,}" for n in costs[method][:2]]
+    columns = [
+        "#",
+        "Method",
+        *(METRIC_NAMES[name] for name in shown),
+        f"{metric}, mean over people [{LEVEL:.0%}]",
+        "Average rank",
+        f"Holm p to {labels.get(table.reference, 'the best')}: by person",
+        "pooled",
+        "Holm p to majority: by person",
+        "pooled",
+        "Parameters",
+        "FLOPs",
+    ]
+    title = "Pooled over the windows of all people, and over people"
+    return Grid(title, columns, [rows])
+
+
+def _spread(table, labels):
+    """What varies over seeds, apart from what varies over people."""
+    rows = []
+    for method, scores in table.people.items():
+        pooled = table.score(method, f"pooled_{table.metric}")
+        interval = table.pooled_intervals.get((method, table.metric))
+        mean = _range(scores.mean, scores.interval)
+        spreads = map(_range, (scores.seed_sd, scores.subject_sd))
+        row = [labels[method], _range(pooled["mean"], interval)]
+        rows.append([*row, _range(float(pooled.sd)), mean, *spreads])
+    columns = [
+        "Method",
+        f"Pooled {_INTERVAL}",
+        "sd over seeds",
+        f"Mean over people {_INTERVAL}",
+        "sd over seeds",
+        "sd over people",
+    ]
+    title = f"{METRIC_NAMES[table.metric]}: spread over people and over seeds"
+    return Grid(title, columns, [rows], left=1)
+
+
+def _times(table, labels, costs):
+    """Training and prediction times, which differ between equal runs."""
+    rows = []
+    for method in table.methods:
+        seconds = number(table.score(method, "fit_seconds"), 1)
+        latencies = ["" if n is None else f"{n:.3g}" for n in costs[method][2:]]
+        rows.append([labels[method], seconds, *latencies])
+    columns = [
+        "Method",
+        "Training, seconds a fold",
+        "Latency, ms a window: one by one",
+        "512 at once",
+    ]
+    text = (
+        "Training: wall-clock seconds, pre-training included, the one-time "
+        "tracing of networks left out, mean over folds. Latency: median "
+        "wall-clock time of a prediction from scaled windows, after warm-up."
+        + hardware_remarks(table.scores, "Training on", "training times")
+    )
+    return Grid("Times", columns, [rows], left=1, timing=True, remarks=(text,))
+
+
+def _pairs(table, labels):
+    """One row a pair of methods."""
+    groups = {}
+    for pair in table.comparisons:
+        d_z = pair.cohens_dz
+        (person, *p_person), pooled = (
+            (_range(d.value, d.interval, "+"), p_text(d.p), p_text(d.p_holm))
+            for d in (pair.by_person, pair.pooled)
+        )
+        effects = (
+            f"{pair.rank_biserial:+.2f}",
+            NOTHING if d_z is None else f"{d_z:+.2f}",
+        )
+        names = (labels[pair.first], labels[pair.second])
+        row = [*names, person, *effects, *p_person, *pooled]
+        groups.setdefault(pair.first, []).append(row)
+    first = table.comparisons[0]
+    tests = f"Test of means over people: {first.by_person.test}."
+    if first.pooled.test:
+        tests += f" Test of pooled differences: {EXCHANGE}."
+    columns = [
+        "First",
+        "Second",
+        f"Mean over people {_INTERVAL}",
+        "Rank-biserial",
+        "d_z",
+        "p",
+        "Holm p",
+        f"Pooled {_INTERVAL}",
+        "p",
+        "Holm p",
+    ]
+    metric = METRIC_NAMES[table.metric]
+    title = f"All pairs: {metric} of the first minus the second"
+    return Grid(title, columns, list(groups.values()), remarks=(tests,))
+
+
+def _range(value, interval=None, sign=""):
+    if pd.isna(value):
+        return NOTHING
+    # Adding zero turns -0.0 into 0.0.
+    first, *ends = (
+        f"{round(v, 3) + 0.0:{sign}.3f}" for v in (value, *(interval or ()))
+    )
+    return f"{first} [{', '.join(ends)}]" if ends else first
+
+
+# --- Long form ---
+
+
+def _long_rows(table, costs):
+    """What `CSV_COLUMNS` say of each number: of methods, then of pairs.
+
+    `n_folds` of unfinished methods is text such as `"12/30"`.
+    """
+    rows = []
+
+    def add(method, metric, value, interval=None, **more):
+        low, high = interval or (None, None)
+        row = {"method": method, "metric": metric, "value": value}
+        rows.append({**row, "low": low, "high": high, **more})
+
+    def add_score(method, metric, interval=None):
+        score = table.score(method, metric)
+        counts = {"n_folds": int(score.folds), "n_seeds": int(score.seeds)}
+        counts["sd_seeds"] = score.sd
+        add(method, metric, score["mean"], interval, **counts)
+
+    for method in table.methods:
+        if scores := table.people.get(method):
+            for metric in SCALAR_METRICS:
+                interval = table.pooled_intervals.get((method, metric))
+                add_score(method, f"pooled_{metric}", interval)
+            people, seeds = len(scores.subjects), len(scores.seeds)
+            counts = {"n_people": people, "n_seeds": seeds}
+            sds = {"sd_seeds": scores.seed_sd, "sd_people": scores.subject_sd}
+            mean = (f"subject_mean_{table.metric}", scores.mean)
+            add(method, *mean, scores.interval, **counts, **sds)
+            if table.ranking:
+                rank = table.ranking.ranks[method]
+                add(method, "average_rank", rank, **counts)
+            add_score(method, "fit_seconds")
+        else:
+            progress = table.progress(method)
+            add(method, f"pooled_{table.metric}", None, n_folds=progress)
+        for name, value in costs[method]._asdict().items():
+            add(method, name, value)
+    for pair in table.comparisons:
+        both = {"against": pair.second, "n_people": pair.num_subjects}
+        kinds = {"subject_mean": pair.by_person, "pooled": pair.pooled}
+        for kind, found in kinds.items():
+            name = f"difference_{kind}_{pair.metric}"
+            add(pair.first, name, **found._asdict(), **both)
+        for name in ("rank_biserial", "cohens_dz"):
+            add(pair.first, name, getattr(pair, name), **both)
+    return rows

@@ -1,55 +1,64 @@
-"""What each evaluation defect is worth: the ledger's numbers.
+"""What each evaluation defect is worth: the ledger of leaks.
 
 A score with a defect on, minus the score without any, on the same people and
 seeds. Predictions are reduced to one confusion matrix a seed, person and
 threshold; from there every change and its interval is arithmetic.
 """
 
-import dataclasses
+import json
+import pathlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.defects import resolve_defects
-from keras_pain.reports.confusions import confusions_by_subject, scores_of
-from keras_pain.reports.resampling import draw
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments.defects import LEAKS
+from keras_pain.experiments.protocols import LEAK_FREE, Protocol
+from keras_pain.io import marked_title
+from keras_pain.reports.figures import save_figure
+from keras_pain.reports.statistics import (
+    METRIC_NAMES,
+    confusions_by_subject,
+    draw,
+    percentile_interval,
+    scores_of,
+)
+from keras_pain.reports.table import Grid, Sheet, write_texts
 
 METRICS = ("macro_f1", "mcc", "accuracy")
 DRAWS = 2000
-LEVEL = 0.95
 
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)  # those of `best_threshold`
-_HALF = np.array([0.5])
+_NONE, _ALL = "none", "all of these"
+_NAMES = tuple(defect.name for defect in LEAKS)
+_SCORING = tuple(defect.name for defect in LEAKS if defect.only_scoring)
 
 
-@dataclasses.dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """Scored predictions of one method under one set of defects.
 
     Args:
         confusions: `(seeds, S, T, K, K)` a person and threshold.
-        tuned: Whether the threshold with the best macro-F1 is taken.
+        thresholds: `(T,)`; the one with the best macro-F1 is taken.
         precision: Whether the last class's precision stands for its F1.
     """
 
     confusions: np.ndarray
-    tuned: bool
+    thresholds: np.ndarray
     precision: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What a defect does to one score.
 
-    Args:
-        value: The pooled score with the defect on, mean over seeds.
-        change: That minus the score without it.
-        low: Lower end of the paired 95 % interval of the change.
-        high: Upper end.
+    The pooled score `with_defect`, mean over seeds; that minus the score
+    without it; and the ends of the paired 95 % interval of that change.
     """
 
-    value: float
+    with_defect: float
     change: float
     low: float
     high: float
@@ -60,145 +69,241 @@ def condition(
     defects: Sequence[str],
     subjects: Sequence[str],
 ) -> Condition:
-    """Reduces stored predictions to confusion matrices.
+    """Reduces stored predictions of two classes to confusion matrices.
 
     Args:
         seeds: For every seed, the predictions of all folds as the store holds
-            them (two classes).
+            them.
         defects: The defects that are on; only those of scoring matter here.
         subjects: All people.
-
-    Returns:
-        The condition.
 
     Raises:
         ConfigurationError: There are not two classes.
     """
-    chosen = resolve_defects(defects)
-    tuned = any(d.probabilities is not None for d in chosen)
-    thresholds = _THRESHOLDS if tuned else _HALF
+    tuned = "threshold_on_test" in defects
+    thresholds = _THRESHOLDS if tuned else np.array([0.5])
     confusions = []
     for folds in seeds:
-        joined = {
-            name: np.concatenate([fold[name] for fold in folds])
+        y_true, probabilities, subject = (
+            np.concatenate([fold[name] for fold in folds])
             for name in ("y_true", "probabilities", "subject")
-        }
-        if joined["probabilities"].shape[1] != 2:
+        )
+        if probabilities.shape[1] != 2:
             raise ConfigurationError("the ledger is for two classes")
-        positive = joined["probabilities"][:, 1].astype(np.float64)
-        confusions.append(
-            np.stack(
-                [
-                    confusions_by_subject(
-                        joined["y_true"],
-                        (positive > cut).astype(np.int64),
-                        joined["subject"],
-                        subjects,
-                        2,
-                    )
-                    for cut in thresholds
-                ],
-                axis=1,
-            )
-        )
-    return Condition(
-        np.stack(confusions),
-        tuned,
-        any(d.metrics is not None for d in chosen),
-    )
+        above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
+        of_seed = [
+            confusions_by_subject(y_true, y_pred, subject, subjects, 2)
+            for y_pred in above.astype(np.int64)
+        ]
+        confusions.append(np.stack(of_seed, axis=1))
+    precision = "precision_as_f1" in defects
+    return Condition(np.stack(confusions), thresholds, precision)
 
 
-def pooled_scores(
-    with_defects: Condition, counts: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Pooled scores of every seed, with people counted so often.
+def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Pooled `METRICS` of every seed, each `(draws, seeds)`.
 
-    Args:
-        with_defects: The condition.
-        counts: `(draws, S)` how often each person is in each draw.
-
-    Returns:
-        `METRICS`, each `(draws, seeds)`. A threshold that is tuned is tuned
-        anew in every draw, as it would be on those people.
+    `counts` `(draws, S)` says how often each person is in each draw. A
+    threshold that is tuned is tuned anew in every draw, as it would be on those
+    people.
     """
-    summed = np.einsum("ds,estkl->detkl", counts, with_defects.confusions)
-    scores = scores_of(summed)
-    best = np.zeros(summed.shape[:2], np.int64)
-    if with_defects.tuned:
-        order = np.lexsort(
-            (
-                np.broadcast_to(np.abs(_THRESHOLDS - 0.5), summed.shape[:3]),
-                -np.round(scores["macro_f1"], 12),
-            ),
-            axis=-1,
-        )
-        best = order[..., 0]
-    at = {
-        name: np.take_along_axis(scores[name], best[..., None], -1)[..., 0]
-        for name in METRICS
-    }
-    if with_defects.precision:
-        at["macro_f1"] = _with_precision(
-            np.take_along_axis(
-                summed, best[..., None, None, None], axis=2
-            ).squeeze(2)
-        )
-    return at
+    summed = np.einsum("ds,estkl->detkl", counts, side.confusions)
+    macro_f1 = np.round(scores_of(summed)["macro_f1"], 12)
+    is_best = macro_f1 == macro_f1.max(axis=-1, keepdims=True)
+    # Of equals the nearest to 0.5.
+    off = np.where(is_best, np.abs(side.thresholds - 0.5), np.inf)
+    best = off.argmin(axis=-1)[..., None, None, None]
+    scores = scores_of(np.take_along_axis(summed, best, axis=2)[:, :, 0])
+    if side.precision:
+        first, last = np.moveaxis(scores["f1"], -1, 0)
+        precision = scores["precision"][..., -1]
+        # scikit-learn's 0, where windows of a class exist and none is
+        # predicted.
+        unused = np.isfinite(last) & np.isnan(precision)
+        precision = np.where(unused, 0.0, precision)
+        scores["macro_f1"] = np.nanmean([first, precision], axis=0)
+    return {name: scores[name] for name in METRICS}
 
 
-def change(
-    base: Condition, with_defects: Condition, draws: int = DRAWS, seed: int = 0
-) -> dict[str, Change]:
-    """What the defects change, with intervals over people and seeds.
+def change(base: Condition, side: Condition) -> dict[str, Change]:
+    """What defects change, with 95 % intervals over people and seeds.
 
-    People and seeds are drawn with replacement, the same ones on both sides.
-
-    Args:
-        base: Without defects.
-        with_defects: With them; the same seeds and people.
-        draws: Number of bootstrap draws.
-        seed: Seed of the draws.
-
-    Returns:
-        One change for each of `METRICS`.
+    People and seeds are drawn with replacement, the same ones without (`base`)
+    and with (`side`) the defects. Returns a change for each of `METRICS`.
 
     Raises:
         ConfigurationError: The two are of other seeds or people.
     """
-    shape = base.confusions.shape[:2]
-    if with_defects.confusions.shape[:2] != shape:
+    num_seeds, people = shape = base.confusions.shape[:2]
+    if side.confusions.shape[:2] != shape:
         raise ConfigurationError(
             f"the ledger compares the same seeds and people; got {shape} and "
-            f"{with_defects.confusions.shape[:2]} of them"
+            f"{side.confusions.shape[:2]} of them"
         )
-    num_seeds, people = shape
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
+    counts = draw(people, DRAWS, rng)
+    equal = np.full(num_seeds, 1 / num_seeds)
+    of_seeds = rng.multinomial(num_seeds, equal, size=DRAWS)
     once = np.ones((1, people), np.int64)
-    counts = draw(people, draws, rng)
-    of_seeds = rng.multinomial(
-        num_seeds, np.full(num_seeds, 1 / num_seeds), size=draws
-    )
-    whole = [pooled_scores(side, once) for side in (base, with_defects)]
-    drawn = [pooled_scores(side, counts) for side in (base, with_defects)]
-    tails = [50 * (1 - LEVEL), 100 - 50 * (1 - LEVEL)]
+    before, after = (pooled_scores(one, once) for one in (base, side))
+    drawn, others = (pooled_scores(one, counts) for one in (side, base))
     changes = {}
     for name in METRICS:
-        difference = drawn[1][name] - drawn[0][name]
-        samples = (difference * of_seeds).sum(axis=1) / num_seeds
-        low, high = np.percentile(samples[np.isfinite(samples)], tails)
-        value = float(whole[1][name].mean())
-        before = float(whole[0][name].mean())
-        changes[name] = Change(value, value - before, float(low), float(high))
+        value = float(after[name].mean())
+        samples = (drawn[name] - others[name]) * of_seeds
+        ends = percentile_interval(samples.sum(axis=1) / num_seeds)
+        changes[name] = Change(value, value - float(before[name].mean()), *ends)
     return changes
 
 
-def _with_precision(confusions: np.ndarray) -> np.ndarray:
-    """Mean of the first class's F1 and the last one's precision."""
-    scores = scores_of(confusions)
-    precision = scores["precision"][..., -1]
-    # scikit-learn's 0, where windows of a class exist and none is predicted.
-    known = np.isfinite(scores["f1"][..., -1])
-    precision = np.where(known & np.isnan(precision), 0.0, precision)
-    parts = np.stack([scores["f1"][..., 0], precision])
-    defined = np.isfinite(parts)
-    return np.where(defined, parts, 0).sum(axis=0) / defined.sum(axis=0)
+# --- The report ---
+
+
+def ledger_protocols() -> tuple[Protocol, ...]:
+    """Leak-free, each leak that changes a run alone, and all together.
+
+    Leaks of scoring need no run of their own: they score the predictions of
+    the leak-free one.
+    """
+    single = [
+        Protocol(f"leak_free+{name}", defects=(name,))
+        for name in _NAMES
+        if name not in _SCORING
+    ]
+    return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES))
+
+
+def ledger_report(run) -> list[pathlib.Path]:
+    """Writes `ledger.md`, `.csv`, `.json` and the figure; returns the paths.
+
+    `run` is the `FinishedRun` of an experiment under `ledger_protocols`.
+
+    Raises:
+        KerasPainError: Folds are missing; which, and what to do.
+    """
+    missing = [key for key in run.expected if not run.store.contains(key)]
+    if missing:
+        raise KerasPainError(
+            f"{run.results_dir}: {len(missing)} of {len(run.expected)} folds "
+            "are not run yet; the ledger is written when the same command "
+            "without --folds has run them"
+        )
+    ledger = {
+        row.label: _changes(run, row.method)
+        for row in run.table.rows
+        if row.method not in ("majority", "stratified")
+    }
+    corpus, simulated = run.prepared.corpus, run.prepared.simulated
+    header = [line for line in run.header if "Protocol leak_free+" not in line]
+    seeds = len({key.seed for key in run.expected})
+    drawn = f" and seeds ({seeds})" if seeds > 1 else " (one seed)"
+    remarks = (
+        *run.table.notes,
+        f"Intervals: people{drawn} drawn with replacement 2,000 times, the "
+        "same ones with and without the defect; predictions are grouped by "
+        "the person who moved, also where windows were split at random.",
+        "Intervals take the trained networks as given: where a defect needs "
+        "networks of its own, part of a change is what any training anew "
+        "would move, and one or two seeds hardly tell them apart.",
+        "threshold_on_test tunes the threshold in every draw, too: its "
+        "macro-F1 cannot fall, its interval cannot reach below zero, and "
+        "with few people it is shifted upwards, since draws have fewer "
+        "different people to fit.",
+        "With one epoch there is no epoch to choose: epoch_on_test is zero "
+        "then by construction.",
+        "epoch_on_test keeps the training people of leak_free: only who "
+        "chooses the epoch changes.",
+        f"The leaks of scoring, {' and '.join(_SCORING)}, are applied to the "
+        "leak-free predictions.",
+        *(f"{defect.name}: {defect.says}." for defect in LEAKS),
+    )
+    title = marked_title(run.table.title, simulated)
+    grids = [_grid(method, changes) for method, changes in ledger.items()]
+    sheet = Sheet("leaks", title, header, grids, remarks=remarks)
+    rows = []
+    for method, changes in ledger.items():
+        for name, by_metric in changes.items():
+            for metric, found in by_metric.items():
+                row = {"method": method, "defect": name, "metric": metric}
+                numbers = found._asdict()
+                if name == _NONE:
+                    numbers |= dict.fromkeys(["change", "low", "high"])
+                row |= {k: v and round(v, 6) for k, v in numbers.items()}
+                rows.append(row | {"corpus": corpus, "simulated": simulated})
+    document = {"title": title, "header": header, "rows": rows}
+    texts = {
+        "md": sheet.markdown(),
+        "csv": pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"),
+        "json": json.dumps(document, indent=1) + "\n",
+    }
+    paths = write_texts(run.results_dir, "ledger", texts, simulated)
+    path = run.results_dir / "figures" / "leaks.png"
+    return [*paths, _plot(ledger, run.table.title, path, simulated)]
+
+
+def _changes(run, method):
+    """What each leak changes for one method; the first is none."""
+    subjects = sorted({*run.samples[LEAK_FREE.name].subject.tolist()})
+    predictions = {}
+    for key in run.expected:
+        if key.method == method:
+            seeds = predictions.setdefault(key.protocol, {})
+            fold = run.store.read(key)
+            seeds.setdefault(key.seed, []).append(fold.predictions)
+
+    def side(protocol, names):
+        seeds = predictions[protocol]
+        return condition([seeds[s] for s in sorted(seeds)], names, subjects)
+
+    base = side("leak_free", ())
+    sides = {_NONE: base}
+    for name in _NAMES:
+        own = "leak_free" if name in _SCORING else f"leak_free+{name}"
+        sides[name] = side(own, (name,))
+    sides[_ALL] = side("leak_free+all", _NAMES)
+    return {name: change(base, one) for name, one in sides.items()}
+
+
+def _grid(method, changes):
+    rows = []
+    for name, by_metric in changes.items():
+        text = (
+            "{:.3f}" if name == _NONE else "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}])"
+        )
+        cells = (text.format(*found) for found in by_metric.values())
+        rows.append([name, *cells])
+    title = f"{method}: pooled score (change against leak_free, 95 % interval)"
+    columns = ["Defect that is on", *(METRIC_NAMES[name] for name in METRICS)]
+    return Grid(title, columns, [rows], left=1)
+
+
+def _plot(ledger, title, path, simulated):
+    """One bar a leak: what it adds to a score, with its interval."""
+    size = (4.2 + 3.1 * len(METRICS), 1.6 + len(ledger) * 0.42 * 9)
+    figure = Figure(size, layout="constrained")
+    shared = {"squeeze": False, "sharey": True, "sharex": "col"}
+    grid = figure.subplots(len(ledger), len(METRICS), **shared)
+    for row, (method, changes) in zip(grid, ledger.items(), strict=True):
+        names = [name for name in changes if name != _NONE]
+        for axes, metric in zip(row, METRICS, strict=True):
+            of_names = [changes[name][metric] for name in names]
+            _, values, low, high = np.transpose(of_names)
+            axes.barh(
+                np.arange(len(names)),
+                values,
+                # A percentile interval need not hold the value itself.
+                xerr=np.maximum([values - low, high - values], 0),
+                color=["#1f5a99"] * (len(names) - 1) + ["#8c2d19"],
+                error_kw={"ecolor": "#222222", "capsize": 2.5, "lw": 1},
+            )
+            axes.axvline(0, color="black", lw=0.8)
+            axes.grid(axis="x", alpha=0.3)
+            axes.set_axisbelow(True)
+            axes.tick_params(labelsize=9)
+            axes.set_title(f"{method}: {METRIC_NAMES[metric]}", fontsize=10)
+        words = [name.replace("_", " ") for name in names]
+        row[0].set_yticks(range(len(names)), words)
+    grid[0, 0].invert_yaxis()  # of all: the axis is shared
+    for axes in grid[-1]:
+        axes.set_xlabel("change against leak-free")
+    return save_figure(figure, title, path, simulated)

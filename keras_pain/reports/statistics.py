@@ -3,259 +3,600 @@
 Each person counts once, with the mean over seeds: seeds repeat the training,
 not the sample of people, and would only pretend more data. Differences are
 paired by person. Recommended for classifiers by Demsar (JMLR 7, 2006); for the
-few people of this field the permutation test is exact.
+few people of this field the permutation test is exact. Windows of one person
+resemble each other, so the bootstrap draws people, never windows (Efron and
+Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13).
 """
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from keras_pain.errors import ConfigurationError
-from keras_pain.reports.pooled_test import MOST_EXACT, pooled_test
-from keras_pain.reports.resampling import (
-    LEVEL,
-    POOLED_METRICS,
-    Interval,
-    mean_interval,
-    percentile_interval,
-    pooled_samples,
-)
-from keras_pain.reports.subject_scores import (
-    DIGITS,
-    SubjectScores,
-    align,
-    subject_scores,
-)
+from keras_pain.experiments.metrics import SCALAR_METRICS, compute_metrics
+from keras_pain.experiments.store import FoldResult
 
-__all__ = [
-    "ALTERNATIVES",
-    "Comparison",
-    "SubjectScores",
-    "align",
-    "compare",
-    "compare_all",
-    "effect_sizes",
-    "holm",
-    "mean_interval",
-    "paired_test",
-    "subject_scores",
-]
-
-ALTERNATIVES = ("two-sided", "greater", "less")
+LEVEL = 0.95
+DRAWS = 9999
+MOST_EXACT = 14  # 2^14 exchanges take some 50 ms
 PERMUTATION, WILCOXON = "sign-flip permutation", "Wilcoxon"
+EXCHANGE = "exchange of people"
+# Of the scalar metrics, those that depend on the confusion matrix alone.
+POOLED_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro-F1",
+    "mcc": "MCC",
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+}
+# Means over seeds of equal numbers in another order differ in the last digit;
+# ranks and tests must not see that.
+_DIGITS = 12
+_TOLERANCE = 1e-12
+
+
+# --- Confusion matrices of many people at once ---
+
+
+def confusions_by_subject(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    subject: np.ndarray,
+    subjects: Sequence[str],
+    num_classes: int,
+) -> np.ndarray:
+    """`(S, K, K)` counts of windows, one matrix a person, rows true.
+
+    Args:
+        y_true: `(n,)` true classes in `[0, num_classes)`.
+        y_pred: `(n,)` predicted classes.
+        subject: `(n,)` person of each window.
+        subjects: The S people, sorted; each occurs in `subject`.
+        num_classes: Number of classes K.
+
+    Raises:
+        ConfigurationError: A window is of nobody in `subjects`, or somebody
+            there has no window.
+        ValueError: A class is out of range.
+    """
+    names, row = np.unique(subject, return_inverse=True)
+    if odd := sorted({*names.tolist()} ^ {*subjects}):
+        raise ConfigurationError(
+            f"predictions and the list of subjects differ in {', '.join(odd)};"
+            " give the subjects that were tested, and all of their windows"
+        )
+    classes = np.stack([y_true, y_pred]).astype(np.int64)
+    if not 0 <= classes.min() <= classes.max() < num_classes:
+        raise ValueError(
+            f"classes must lie in [0, {num_classes}), got {classes.min()} to "
+            f"{classes.max()}"
+        )
+    shape = (len(names), num_classes, num_classes)
+    flat = np.ravel_multi_index((row, *classes), shape)
+    return np.bincount(flat, minlength=np.prod(shape)).reshape(shape)
+
+
+def scores_of(confusions: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores of `(..., K, K)` confusion matrices, rows true, none all zero.
+
+    They are those of `keras_pain.experiments.metrics.compute_metrics`, with
+    NaN where it says None.
+
+    Returns:
+        `accuracy`, `balanced_accuracy`, `macro_f1` and `mcc`, each of shape
+        `(...)`; `precision`, `recall` and `f1`, each `(..., K)`.
+    """
+    counts = np.asarray(confusions, dtype=np.float64)
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    true, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    total, correct = true.sum(axis=-1), hits.sum(axis=-1)
+    recall = _ratio(hits, true)
+    f1 = _ratio(2 * hits, true + predicted)
+    several = (true > 0).sum(axis=-1) > 1
+    # Gorodkin's R_K (2004), which is MCC for two classes.
+    covariance = correct * total - (true * predicted).sum(axis=-1)
+    spread_true = total**2 - (true**2).sum(axis=-1)
+    spread_predicted = total**2 - (predicted**2).sum(axis=-1)
+    scale = np.sqrt(spread_true * spread_predicted)
+    mcc = np.where(spread_predicted == 0, 0.0, _ratio(covariance, scale))
+    return {
+        "accuracy": _ratio(correct, total),
+        "balanced_accuracy": np.where(several, _present_mean(recall), np.nan),
+        "macro_f1": _present_mean(f1),
+        "mcc": np.where(several, mcc, np.nan),
+        "precision": _ratio(hits, predicted),
+        "recall": recall,
+        "f1": f1,
+    }
+
+
+def _ratio(above, below):
+    """`above / below`, NaN where `below` is zero."""
+    return above / np.where(below == 0, np.nan, below)
+
+
+def _present_mean(values):
+    """Mean over the last axis of what is not NaN; NaN where all is."""
+    present = np.isfinite(values).sum(axis=-1)
+    return _ratio(np.nansum(values, axis=-1), present)
+
+
+# --- Bootstrap over people, without a loop ---
+
+
+class Interval(NamedTuple):
+    """A confidence interval, of the level `LEVEL`."""
+
+    low: float
+    high: float
+
+
+def draw(
+    num_subjects: int, num_draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """`(num_draws, S)` times that each of S people is drawn; rows sum to S.
+
+    Raises:
+        ConfigurationError: There are fewer than two people.
+    """
+    _check_people(num_subjects)
+    chances = np.full(num_subjects, 1 / num_subjects)
+    return rng.multinomial(num_subjects, chances, size=num_draws)
+
+
+def pooled_draws(
+    confusions: np.ndarray, counts: np.ndarray, metric: str = "macro_f1"
+) -> np.ndarray:
+    """`(draws,)` pooled scores, means over seeds; NaN where one lacks it.
+
+    A score depends on the windows only through the confusion matrix, so that a
+    draw is a weighted sum of one matrix a person, and all draws together are
+    one matrix product. Methods scored with the same `counts` are paired.
+
+    Args:
+        confusions: `(seeds, S, K, K)` or `(S, K, K)`.
+        counts: `(draws, S)`, from `draw`; a row of ones is the score itself.
+        metric: A scalar that `scores_of` returns.
+    """
+    confusions = np.asarray(confusions, dtype=np.float64)
+    people, classes = confusions.shape[-3:-1]
+    flat = confusions.reshape(-1, people, classes * classes)
+    summed = (counts @ flat).reshape(len(flat), -1, classes, classes)
+    return scores_of(summed)[metric].mean(axis=0)
+
+
+def pooled_samples(
+    confusions: np.ndarray, metric: str = "macro_f1"
+) -> tuple[float, np.ndarray]:
+    """A pooled score, and `(DRAWS,)` bootstrap draws of it; see `pooled_draws`.
+
+    As many people give the same draws of people, so that methods can be
+    subtracted from each other.
+
+    Raises:
+        ConfigurationError: There are fewer than two people.
+    """
+    counts = _everyone_and_draws(np.shape(confusions)[-3])
+    values = pooled_draws(confusions, counts, metric)
+    return float(values[0]), values[1:]
+
+
+def percentile_interval(samples: np.ndarray) -> Interval | None:
+    """The percentile interval of `(draws,)` bootstrap draws, NaN left out.
+
+    None where no draw defines the score.
+    """
+    if not np.isfinite(samples).any():
+        return None
+    tail = 100 * (1 - LEVEL) / 2
+    return Interval(*np.nanpercentile(samples, [tail, 100 - tail]).tolist())
+
+
+def mean_interval(values: np.ndarray) -> Interval:
+    """Bootstrap interval of the mean of `(S,)` values, one a person.
+
+    It is bias-corrected and accelerated (BCa), a percentile interval where
+    that does not exist, and a point where all values are equal.
+
+    Raises:
+        ConfigurationError: There are fewer than two people.
+    """
+    _check_people(len(values))
+    if not np.ptp(values):
+        return Interval(*values[[0, 0]].tolist())
+    for how in ("BCa", "percentile"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            ends = stats.bootstrap(
+                (values,),
+                np.mean,
+                n_resamples=DRAWS,
+                confidence_level=LEVEL,
+                method=how,
+                rng=np.random.default_rng(0),
+            ).confidence_interval
+        if np.isfinite(ends).all():
+            break
+    return Interval(*map(float, ends))
+
+
+@functools.lru_cache(maxsize=4)
+def _everyone_and_draws(people):
+    """`(1 + DRAWS, people)` weights; the first row is everyone once."""
+    counts = draw(people, DRAWS, np.random.default_rng(0))
+    counts = np.concatenate([np.ones((1, people), counts.dtype), counts])
+    counts.flags.writeable = False
+    return counts
+
+
+def _check_people(number):
+    if number < 2:
+        raise ConfigurationError(
+            f"cannot resample {number} subject: an interval over people needs "
+            "at least two; use an evaluation that tests more people, e.g. loso"
+        )
+
+
+# --- One score a person and seed ---
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class SubjectScores:
+    """Scores of one method.
+
+    Args:
+        method: Name of the method.
+        metric: One of `keras_pain.experiments.metrics.SCALAR_METRICS`.
+        subjects: The S people, sorted.
+        seeds: The seeds, sorted.
+        values: `(seeds, S)`; NaN where a person does not define the metric.
+        pooled: `(seeds,)`: the metric over the windows of all people; NaN
+            where they do not define it.
+        confusions: `(seeds, S, K, K)` counts of windows, rows true.
+    """
+
+    method: str
+    metric: str
+    subjects: tuple[str, ...]
+    seeds: tuple[int, ...]
+    values: np.ndarray
+    pooled: np.ndarray
+    confusions: np.ndarray
+
+    @property
+    def by_subject(self) -> np.ndarray:
+        """`(S,)`: one score a person, the mean over seeds."""
+        return np.round(self.values.mean(axis=0), _DIGITS)
+
+    @property
+    def by_seed(self) -> np.ndarray:
+        """`(seeds,)`: the mean over people, one a seed."""
+        return self.values.mean(axis=1)
+
+    @property
+    def mean(self) -> float:
+        """Mean over people, each the mean over seeds."""
+        return float(self.by_subject.mean())
+
+    @functools.cached_property
+    def interval(self) -> Interval:
+        """Of the mean over people."""
+        return mean_interval(self.by_subject)
+
+    @property
+    def subject_sd(self) -> float | None:
+        """Spread over people of their means over seeds; None below two."""
+        return _sd(self.by_subject)
+
+    @property
+    def seed_sd(self) -> float | None:
+        """Spread over seeds of the mean over people; None below two."""
+        return _sd(self.by_seed)
+
+
+def subject_scores(
+    results: Iterable[FoldResult],
+    metric: str = "macro_f1",
+    num_classes: int = 2,
+) -> SubjectScores:
+    """Scores of every person, under one method, evaluation and protocol.
+
+    Windows are grouped by the stored `subject`, so that it does not matter
+    how people were put into folds. `results` are all folds and seeds.
+
+    Raises:
+        ConfigurationError: The metric is unknown, there is no fold, folds are
+            of several methods, or seeds lack people that others have.
+    """
+    if metric not in SCALAR_METRICS:
+        raise ConfigurationError(
+            f"metric {metric!r} is not one of {', '.join(SCALAR_METRICS)}"
+        )
+    folds = list(results)
+    places = {(f.key.evaluation, f.key.protocol, f.key.method) for f in folds}
+    names = sorted(map("/".join, places))
+    if len(names) != 1:
+        raise ConfigurationError(
+            f"subject scores are of one method at a time, got "
+            f"{', '.join(names) or 'no fold'}; give the finished folds "
+            "of one method, evaluation and protocol"
+        )
+    truth, probabilities, subject = (
+        np.concatenate([fold.predictions[part] for fold in folds])
+        for part in ("y_true", "probabilities", "subject")
+    )
+    sizes = [len(fold.predictions["y_true"]) for fold in folds]
+    seed = np.repeat([fold.key.seed for fold in folds], sizes)
+    guess, seeds = probabilities.argmax(axis=1), np.unique(seed).tolist()
+    subjects, confusions = np.unique(subject).tolist(), []
+    for one in seeds:
+        mine = seed == one
+        if lacking := sorted({*subjects}.difference(subject[mine].tolist())):
+            raise ConfigurationError(
+                f"{names[0]}: seed {one} lacks {_listed(lacking)}, "
+                "whom other seeds have; run the missing folds"
+            )
+        windows = (truth[mine], guess[mine], subject[mine])
+        found = confusions_by_subject(*windows, subjects, num_classes)
+        confusions.append(found)
+    confusions = np.stack(confusions)
+
+    def score(part):
+        found = compute_metrics(truth[part], probabilities[part], num_classes)
+        return found[metric]
+
+    if metric in POOLED_METRICS:
+        values = scores_of(confusions)[metric]
+        pooled = scores_of(confusions.sum(axis=1))[metric]
+    else:
+        values = [
+            [score((seed == one) & (subject == name)) for name in subjects]
+            for one in seeds
+        ]
+        pooled = [score(seed == one) for one in seeds]
+    return SubjectScores(
+        folds[0].key.method,
+        metric,
+        tuple(subjects),
+        tuple(seeds),
+        values=np.array(values, dtype=float),  # None becomes NaN
+        pooled=np.array(pooled, dtype=float),
+        confusions=confusions,
+    )
+
+
+def align(
+    scores: Sequence[SubjectScores],
+) -> tuple[list[SubjectScores], tuple[str, ...]]:
+    """Scores of several methods on the people who define all of them.
+
+    And the people left out, of all methods alike, since one of them leaves the
+    metric undefined there.
+
+    Raises:
+        ConfigurationError: Methods are of different metrics or people, or
+            fewer than two people are left.
+    """
+    if not scores:
+        raise ConfigurationError("no method to compare: no fold is finished")
+    first = scores[0]
+    for other in scores[1:]:
+        if other.metric != first.metric:
+            raise ConfigurationError(
+                f"cannot compare {first.metric} of {first.method!r} with "
+                f"{other.metric} of {other.method!r}; score both alike"
+            )
+        if odd := sorted(set(first.subjects) ^ set(other.subjects)):
+            raise ConfigurationError(
+                f"{first.method!r} and {other.method!r} were tested on "
+                f"different subjects: only one of them has "
+                f"{_listed(odd)}; run both on the same folds"
+            )
+    values = np.concatenate([score.values for score in scores])
+    defined, names = np.isfinite(values).all(axis=0), np.array(first.subjects)
+    kept, dropped = names[defined].tolist(), names[~defined].tolist()
+    if len(kept) < 2:
+        left = f"only {kept[0]}" if kept else "nobody"
+        why = f" once {len(dropped)} without it are dropped" if dropped else ""
+        raise ConfigurationError(
+            f"statistics over subjects need at least two: {left} has a "
+            f"defined {first.metric}{why}; use an evaluation that tests more "
+            "people, e.g. loso, or another metric"
+        )
+    aligned = [
+        dataclasses.replace(
+            score,
+            subjects=tuple(kept),
+            values=score.values[:, defined],
+            confusions=score.confusions[:, defined],
+        )
+        for score in scores
+    ]
+    return aligned, tuple(dropped)
+
+
+def _listed(names):
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more
+
+
+def _sd(values):
+    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+
+# --- Tests of pairs ---
+
+
+class Difference(NamedTuple):
+    """One score of the first of two methods minus that of the second.
+
+    Args:
+        value: The difference; None where the score is undefined.
+        interval: Bootstrap interval of it, by people.
+        p: p-value of its test.
+        test: `PERMUTATION`, `WILCOXON` or `EXCHANGE`.
+        p_holm: `p` after Holm's correction; None for a single comparison.
+    """
+
+    value: float | None = None
+    interval: Interval | None = None
+    p: float | None = None
+    test: str | None = None
+    p_holm: float | None = None
+
+
+class Comparison(NamedTuple):
     """Two methods on the same people.
 
     Args:
         first: Name of the first method.
         second: Name of the second.
         metric: What both are scored by.
-        alternative: `"two-sided"`; or `"greater"`: the first is better;
-            or `"less"`.
         num_subjects: People in the test.
         dropped: People who do not define the metric.
-        difference: Mean over people of first minus second.
-        interval: Bootstrap interval of it, by people.
-        pooled_difference: First minus second of the metric pooled over the
-            windows of all people; None for metrics that rank windows.
-        pooled_interval: Bootstrap interval of it, by people.
-        pooled_p: p-value of the randomisation test of the pooled difference,
-            see `keras_pain.reports.pooled_test`.
+        by_person: Difference of the means over people, see `paired_test`.
+        pooled: Difference of the metric pooled over the windows of all people,
+            see `pooled_test`; without values for metrics that rank windows.
         rank_biserial: Matched-pairs rank-biserial correlation, from -1 to 1.
         cohens_dz: Mean difference over its standard deviation; None where all
             differences are equal and not zero.
-        p: p-value of the test of the difference by person.
-        test: `"sign-flip permutation"` or `"Wilcoxon"`.
-        p_holm: `p` after Holm's correction; None for a single comparison.
-        pooled_p_holm: The same of `pooled_p`.
     """
 
     first: str
     second: str
     metric: str
-    alternative: str
     num_subjects: int
     dropped: tuple[str, ...]
-    difference: float
-    interval: Interval
-    pooled_difference: float | None
-    pooled_interval: Interval | None
-    pooled_p: float | None
+    by_person: Difference
+    pooled: Difference
     rank_biserial: float
     cohens_dz: float | None
-    p: float
-    test: str
-    p_holm: float | None = None
-    pooled_p_holm: float | None = None
 
 
-def compare(
-    a: SubjectScores,
-    b: SubjectScores,
-    alternative: str = "two-sided",
-    *,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> Comparison:
-    """Compare two methods on the people both were tested on.
-
-    Args:
-        a: Scores of the first method.
-        b: Scores of the second.
-        alternative: `"two-sided"`; `"greater"`: `a` is better; `"less"`.
-        level: Confidence level of the intervals.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        The comparison.
+def compare(a: SubjectScores, b: SubjectScores) -> Comparison:
+    """Compares two methods on the people both were tested on.
 
     Raises:
-        ConfigurationError: The alternative is unknown, the methods are of
-            different people or metrics, or fewer than two people are left.
+        ConfigurationError: The methods are of different people or metrics, or
+            fewer than two people are left.
     """
-    align([a, b])  # says what is wrong before the draws do
-    pooled = _pooled(a, seed), _pooled(b, seed)
-    return _compare(a, b, pooled, alternative, level, seed)
-
-
-def _compare(a, b, pooled, alternative, level, seed) -> Comparison:
-    everyone = a.confusions, b.confusions
-    (a, b), dropped = align([a, b])
-    differences = np.round(a.by_subject - b.by_subject, DIGITS)
-    p, test = paired_test(differences, alternative)
-    rank_biserial, cohens_dz = effect_sizes(differences)
-    pooled_difference, around_pooled, pooled_p = None, None, None
-    if None not in pooled:
-        (value, samples), (other, others) = pooled
-        pooled_difference = (
-            value - other if np.isfinite(value - other) else None
+    (first, second), dropped = align([a, b])
+    each = np.round(first.by_subject - second.by_subject, _DIGITS)
+    interval = mean_interval(each)
+    by_person = Difference(float(each.mean()), interval, *paired_test(each))
+    pooled = Difference()
+    if a.metric in POOLED_METRICS:
+        (value, samples), (other, others) = (
+            pooled_samples(one.confusions, one.metric) for one in (a, b)
         )
-        around_pooled = percentile_interval(samples - others, level)
-        pooled_p = pooled_test(*everyone, a.metric, alternative, seed=seed)
+        p = pooled_test(a.confusions, b.confusions, a.metric)
+        pooled = Difference(
+            value - other if np.isfinite(value - other) else None,
+            percentile_interval(samples - others),
+            p,
+            None if p is None else EXCHANGE,
+        )
     return Comparison(
-        first=a.method,
-        second=b.method,
-        metric=a.metric,
-        alternative=alternative,
-        num_subjects=len(differences),
-        dropped=dropped,
-        difference=float(differences.mean()),
-        interval=mean_interval(differences, level=level, seed=seed),
-        pooled_difference=pooled_difference,
-        pooled_interval=around_pooled,
-        pooled_p=pooled_p,
-        rank_biserial=rank_biserial,
-        cohens_dz=cohens_dz,
-        p=p,
-        test=test,
+        *(a.method, b.method, a.metric, len(each), dropped),
+        *(by_person, pooled, *effect_sizes(each)),
     )
 
 
-def compare_all(
-    scores: Sequence[SubjectScores],
-    alternative: str = "two-sided",
-    *,
-    level: float = LEVEL,
-    seed: int = 0,
-) -> list[Comparison]:
-    """Compare every pair of methods, with Holm's correction over all pairs.
-
-    Args:
-        scores: One entry a method, in the order wanted.
-        alternative: See `compare`; of the earlier against the later method.
-        level: Confidence level of the intervals, which are not corrected.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        All pairs in order; none for a single method.
-
-    Raises:
-        ConfigurationError: See `compare`.
-    """
+def compare_all(scores: Sequence[SubjectScores]) -> list[Comparison]:
+    """Compares all pairs in order, with Holm's correction; see `compare`."""
     align(scores)  # names what differs before the first of many pairs
-    pooled = [_pooled(score, seed) for score in scores]
-    pairs = [
-        _compare(*methods, samples, alternative, level, seed)
-        for methods, samples in zip(
-            itertools.combinations(scores, 2),
-            itertools.combinations(pooled, 2),
-            strict=True,
-        )
-    ]
-    for name in ("p", "pooled_p"):
-        values = [getattr(pair, name) for pair in pairs]
-        if None in values:
-            continue
-        pairs = [
-            dataclasses.replace(pair, **{f"{name}_holm": float(p)})
-            for pair, p in zip(pairs, holm(values), strict=True)
-        ]
+    pairs = list(itertools.starmap(compare, itertools.combinations(scores, 2)))
+    for kind in ("by_person", "pooled"):
+        values = [getattr(pair, kind).p for pair in pairs]
+        if None not in values:
+            pairs = [
+                pair._replace(**{kind: getattr(pair, kind)._replace(p_holm=p)})
+                for pair, p in zip(pairs, holm(values).tolist(), strict=True)
+            ]
     return pairs
 
 
-def paired_test(
-    differences: np.ndarray, alternative: str = "two-sided"
-) -> tuple[float, str]:
-    """Whether paired differences are centred at zero.
+def paired_test(differences: np.ndarray) -> tuple[float, str]:
+    """Whether `(S,)` paired differences, one a person, are centred at zero.
 
-    Args:
-        differences: `(S,)` differences, one a person.
-        alternative: One of `ALTERNATIVES`.
-
-    Returns:
-        The p-value, 1 where all differences are zero, and the test's name:
-        the exact permutation test up to 14 people, else Wilcoxon's.
-
-    Raises:
-        ConfigurationError: The alternative is unknown.
+    The two-sided p-value, 1 where all are zero, and the test's name: the exact
+    permutation test up to 14 people, else Wilcoxon's.
     """
-    if alternative not in ALTERNATIVES:
-        raise ConfigurationError(
-            f"alternative must be one of {', '.join(ALTERNATIVES)}, got "
-            f"{alternative!r}"
-        )
-    differences = np.asarray(differences, dtype=float)
     few = len(differences) <= MOST_EXACT
     test = PERMUTATION if few else WILCOXON
     # Flipping the sign of a zero changes nothing, and Wilcoxon drops them.
     moved = differences[differences != 0]
     if not len(moved):
         return 1.0, test
-    if few:
-        # SciPy refuses a single number; a zero beside it changes no p-value.
-        found = stats.permutation_test(
-            (moved if len(moved) > 1 else np.append(moved, 0.0),),
-            np.mean,
-            permutation_type="samples",
-            vectorized=True,
-            n_resamples=np.inf,
-            alternative=alternative,
-        )
-    else:
-        found = stats.wilcoxon(moved, alternative=alternative)
+    if not few:
+        return float(stats.wilcoxon(moved).pvalue), test
+    # SciPy refuses a single number; a zero beside it changes no p-value.
+    found = stats.permutation_test(
+        (moved if len(moved) > 1 else np.append(moved, 0.0),),
+        np.mean,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
     return float(found.pvalue), test
 
 
-def effect_sizes(differences: np.ndarray) -> tuple[float, float | None]:
-    """How large paired differences are, apart from how sure.
+def pooled_test(
+    a: np.ndarray, b: np.ndarray, metric: str = "macro_f1"
+) -> float | None:
+    """Paired randomisation test of a score pooled over windows.
+
+    A test of means over people is blind where people have one class only: a
+    method that always says that class is perfect there. The pooled score is
+    not. Under the null hypothesis it does not matter which of two methods made
+    the predictions for a person, so they are exchanged, a whole person at a
+    time (approximate randomisation: Noreen, Computer-Intensive Methods for
+    Testing Hypotheses, 1989; for F1: Yeh, COLING 2000).
 
     Args:
-        differences: `(S,)` differences, one a person.
+        a, b: `(seeds, S, K, K)` confusion matrices of both methods on the same
+            people, one a person; numbers of seeds may differ.
+        metric: A name that `scores_of` returns.
 
     Returns:
-        The matched-pairs rank-biserial correlation (Kerby, Comprehensive
-        Psychology 3, 2014): share of the ranks of non-zero differences that
-        speak for the first, minus the share that speak against; and Cohen's
-        d_z, None where the differences are equal and not zero. Both are 0
-        where all are zero.
+        The two-sided p-value, exact up to 14 people (else of `DRAWS` random
+        exchanges); None where the score is undefined.
     """
-    differences = np.asarray(differences, dtype=float)
+    people = np.shape(a)[1]
+    if people <= MOST_EXACT:
+        swap = np.arange(2**people)[:, None] >> np.arange(people) & 1
+    else:
+        swap = np.random.default_rng(0).integers(0, 2, (DRAWS, people))
+        # The exchange of nobody is one of them: Phipson and Smyth (2010).
+        swap = np.concatenate([np.zeros((1, people), int), swap])
+    seeds = np.lcm(len(a), len(b))  # of a deterministic method one will do
+    both = np.concatenate(
+        [np.tile(m, (seeds // len(m), 1, 1, 1)) for m in (a, b)], axis=1
+    )
+    first, second = np.hstack([1 - swap, swap]), np.hstack([swap, 1 - swap])
+    null = pooled_draws(both, first, metric)
+    null = abs(null - pooled_draws(both, second, metric))
+    # Sums in another order differ in the last digits.
+    extreme = null >= null[0] - _TOLERANCE
+    return float(extreme.mean()) if np.isfinite(null).all() else None
+
+
+def effect_sizes(differences: np.ndarray) -> tuple[float, float | None]:
+    """How large `(S,)` paired differences are, apart from how sure.
+
+    The matched-pairs rank-biserial correlation (Kerby, Comprehensive
+    Psychology 3, 2014): share of the ranks of non-zero differences that speak
+    for the first, minus the share that speak against; and Cohen's d_z, None
+    where the differences are equal and not zero. Both are 0 where all are zero.
+    """
     moved = differences[differences != 0]
     if not len(moved):
         return 0.0, 0.0
@@ -269,11 +610,7 @@ def effect_sizes(differences: np.ndarray) -> tuple[float, float | None]:
 def holm(p_values: Sequence[float]) -> np.ndarray:
     """Holm's step-down correction (Scandinavian J. of Statistics 6, 1979).
 
-    Args:
-        p_values: `(m,)` p-values of one family.
-
-    Returns:
-        `(m,)` corrected p-values in the same order, at most 1.
+    Of `(m,)` p-values of one family, in the same order, at most 1.
     """
     p_values = np.asarray(p_values, dtype=float)
     order = np.argsort(p_values, kind="stable")
@@ -283,8 +620,125 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-def _pooled(score: SubjectScores, seed: int):
-    """Pooled metric and its draws; None where it ranks windows."""
-    if score.metric not in POOLED_METRICS:
-        return None
-    return pooled_samples(score.confusions, score.metric, seed=seed)
+# --- Ranks ---
+
+
+class Ranking(NamedTuple):
+    """Average ranks of methods over people.
+
+    Args:
+        ranks: By method, the best, which is lowest, first; equal scores share.
+        num_subjects: People ranked over.
+        friedman, p: Friedman's statistic and its p-value; None below three
+            methods.
+        critical_difference: Nemenyi's: average ranks that differ by less are
+            not told apart by that test.
+    """
+
+    ranks: dict[str, float]
+    num_subjects: int
+    friedman: float | None
+    p: float | None
+    critical_difference: float
+
+
+def rank_methods(scores: Sequence[SubjectScores]) -> Ranking:
+    """Ranks at least two methods on every person and averages.
+
+    Raises:
+        ConfigurationError: There is a single method, the methods are of
+            different people, or fewer than two people are left.
+    """
+    scores, _ = align(scores)
+    if len(scores) < 2:
+        raise ConfigurationError(
+            f"ranks need at least two methods, got only {scores[0].method!r}; "
+            "add one to --methods"
+        )
+    table = np.stack([score.by_subject for score in scores])
+    ranks = stats.rankdata(-table, axis=0).mean(axis=1)
+    order = np.argsort(ranks, kind="stable")
+    friedman = None, None
+    if len(table) > 2:
+        friedman = 0.0, 1.0  # everything tied, which SciPy divides by
+        if np.ptp(table, axis=0).any():
+            friedman = map(float, stats.friedmanchisquare(*table))
+    return Ranking(
+        {scores[i].method: float(ranks[i]) for i in order},
+        table.shape[1],
+        *friedman,
+        critical_difference(*table.shape),
+    )
+
+
+def critical_difference(num_methods: int, num_subjects: int) -> float:
+    """Nemenyi's critical difference of average ranks, level 5 %.
+
+    q sqrt(k (k + 1) / (6 N)) of k methods and N people, q being the quantile
+    of the Studentised range over sqrt(2) (Demsar, JMLR 7, 2006, section 3.2.2).
+    """
+    quantile = stats.studentized_range.ppf(LEVEL, num_methods, np.inf)
+    scale = np.sqrt(num_methods * (num_methods + 1) / (6 * num_subjects))
+    return float(quantile / np.sqrt(2) * scale)
+
+
+def indistinct_runs(
+    methods: Sequence[str], comparisons: Sequence[Comparison]
+) -> tuple[list[tuple[int, int]], int]:
+    """Neighbours in a ranking, best first, among whom no pair differs.
+
+    Returns:
+        First and last position of each longest run of at least two methods;
+        and the number of pairs that do not differ but share no run, since a
+        method between them differs from one of them.
+    """
+    same = {
+        frozenset((pair.first, pair.second))
+        for pair in comparisons
+        if pair.by_person.p_holm >= 1 - LEVEL
+    }
+
+    def pairs(run):
+        of_run = itertools.combinations(methods[run[0] : run[1] + 1], 2)
+        return set(map(frozenset, of_run))
+
+    runs, ends = [], itertools.combinations(range(len(methods)), 2)
+    for first, last in sorted(ends, key=lambda run: (run[0], -run[1])):
+        longer = not runs or last > runs[-1][1]
+        if longer and pairs((first, last)) <= same:
+            runs.append((first, last))
+    return runs, len(same.difference(*map(pairs, runs)))
+
+
+# --- In words ---
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A number and its noun, e.g. `"1 pair"` or `"3 pairs"`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as readers want it."""
+    if p is None:
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def least_p(comparison: Comparison) -> float:
+    """The smallest p-value that the permutation test can give."""
+    return 2 / 2**comparison.num_subjects
+
+
+def too_few_people(comparisons: Sequence[Comparison]) -> str:
+    """A warning where no p-value could come out below 5 %; else ""."""
+    first, pairs = comparisons[0], len(comparisons)
+    least = least_p(first)
+    if first.by_person.test != PERMUTATION or least * pairs < 1 - LEVEL:
+        return ""
+    return (
+        f"With {first.num_subjects} people no p-value can be below "
+        f"{p_text(least)}, which Holm's correction over "
+        f"{counted(pairs, 'pair')} makes {p_text(min(1.0, least * pairs))}: "
+        "no difference could come out as significant, however large."
+    )

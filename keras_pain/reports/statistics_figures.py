@@ -1,43 +1,38 @@
 """Figures of a comparison of methods: critical difference and forest.
 
-Both draw without pyplot and give the same bytes for the same input.
+Both draw as `keras_pain.reports.figures` says.
 """
 
-import pathlib
 import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_pain.reports.canvas import save_figure
-from keras_pain.reports.ranking import Ranking, indistinct_runs
-from keras_pain.reports.resampling import LEVEL, mean_interval
-from keras_pain.reports.statistics import Comparison
-from keras_pain.reports.statistics_words import (
+from keras_pain.reports.figures import BLUE, ORANGE, new_figure, saved
+from keras_pain.reports.statistics import (
+    LEVEL,
     METRIC_NAMES,
-    forest_caption,
-    rank_caption,
+    Comparison,
+    Ranking,
+    SubjectScores,
+    align,
+    counted,
+    indistinct_runs,
+    too_few_people,
 )
-from keras_pain.reports.subject_scores import SubjectScores, align
 
-_INK, _FAINT, _ACCENT, _SEEDS = "#222222", "#8a8a8a", "#1f5a99", "#d1662a"
-_DASHES = ("--", ":", "-.")
+_INK, _FAINT = "#222222", "#8a8a8a"
 _ROW = 0.3  # inches between two lines of text
-_CAPTION_WIDTH = 150  # characters
 
 
+@saved
 def plot_critical_difference(
     ranking: Ranking,
     comparisons: Sequence[Comparison],
-    title: str,
-    path,
     *,
-    labels: Mapping[str, str] | None = None,
-    alpha: float = 1 - LEVEL,
-    simulated: bool = False,
-) -> pathlib.Path:
+    labels: Mapping[str, str],
+) -> Figure:
     """Average ranks, and which neighbours do not differ.
 
     The arrangement is Demsar's (JMLR 7, 2006); the bars are of paired tests
@@ -48,223 +43,161 @@ def plot_critical_difference(
     Args:
         ranking: From `rank_methods`.
         comparisons: All pairs, from `compare_all`.
-        title: Title of the figure.
-        path: Where to write; `_SIMULATED` is put before the suffix where
-            that holds.
         labels: What readers call the methods; their names by default.
-        alpha: Level of significance.
-        simulated: Whether the data are simulated.
-
-    Returns:
-        The path written.
     """
-    labels = labels or {}
-    count = len(ranking.methods)
-    runs, unjoined = indistinct_runs(ranking.methods, comparisons, alpha)
-    caption = textwrap.wrap(
-        rank_caption(ranking, comparisons, bool(runs), unjoined, alpha),
-        _CAPTION_WIDTH,
-    )
+    ranks, count = list(ranking.ranks.values()), len(ranking.ranks)
+    runs, unjoined = indistinct_runs(list(ranking.ranks), comparisons)
+    caption = _rank_caption(ranking, comparisons, bool(runs), unjoined)
     # Vertical places in lines of text below the axis.
     bars = [0.55 + 0.42 * number for number in range(len(runs))]
     first = (bars[-1] if bars else 0.2) + 0.8
     rows = -(-count // 2)
-    height = _ROW * (first + rows + 2.6) + 0.19 * len(caption) + 0.7
-    figure = _new_figure(height)
-    axis = figure.add_subplot()
+    figure, axis = _captioned(_ROW * (first + rows + 2.6) + 0.7, caption)
     axis.axis("off")
     high = max(count, 1 + ranking.critical_difference)
     margin = 0.04 * (high - 1)
     axis.set_xlim(1 - margin, high + margin)
     axis.set_ylim(first + rows - 0.5, -2.6)
-    _scale(axis, high)
-    _ruler(axis, ranking.critical_difference)
-    for number, (method, rank) in enumerate(
-        zip(ranking.methods, ranking.ranks, strict=True)
-    ):
-        left = number < rows
-        row = first + (number if left else count - 1 - number)
-        end = 1 - margin if left else high + margin
+    style, words = {"color": _INK, "lw": 1.2}, {"va": "bottom", "fontsize": 9}
+    # The axis of ranks, at height 0, and Nemenyi's distance above it.
+    axis.plot([1, high], [0, 0], **style)
+    for rank in range(1, int(high) + 1):
+        axis.plot([rank, rank], [0, -0.25], **style)
+        axis.text(rank, -0.35, str(rank), ha="center", **words)
+    length = ranking.critical_difference
+    axis.plot([1, 1 + length], [-1.8, -1.8], **style)
+    for end in (1, 1 + length):
+        axis.plot([end, end], [-2.0, -1.6], **style)
+    text = f"Nemenyi's critical difference: {length:.2f}"
+    axis.text(1, -2.05, text, ha="left", **words)
+    for number, (method, rank) in enumerate(ranking.ranks.items()):
+        row, end, side = number, 1 - margin, "right"
+        text = f"{labels.get(method, method)}  {rank:.2f} "
+        if number >= rows:
+            row, end, side = count - 1 - number, high + margin, "left"
+            text = f" {rank:.2f}  {labels.get(method, method)}"
+        row += first
         axis.plot([rank, rank, end], [0, row, row], color=_FAINT, lw=0.9)
         axis.plot(rank, 0, "o", color=_INK, ms=4, clip_on=False)
-        name = labels.get(method, method)
-        axis.text(
-            end,
-            row,
-            f"{name}  {rank:.2f} " if left else f" {rank:.2f}  {name}",
-            ha="right" if left else "left",
-            va="center",
-            fontsize=10,
-        )
+        axis.text(end, row, text, ha=side, va="center", fontsize=10)
+    style = {"color": BLUE, "lw": 4.5, "solid_capstyle": "round"}
     for (start, stop), level in zip(runs, bars, strict=True):
-        ends = np.array([ranking.ranks[start], ranking.ranks[stop]])
         # Tied methods would leave a bar without length.
-        ends += np.array([-1, 1]) * 0.008 * (high - 1)
-        axis.plot(
-            ends, [level, level], color=_ACCENT, lw=4.5, solid_capstyle="round"
-        )
-    _write_caption(figure, caption)
-    return save_figure(figure, title, path, simulated)
+        more = 0.008 * (high - 1)
+        ends = [ranks[start] - more, ranks[stop] + more]
+        axis.plot(ends, [level, level], **style)
+    return figure
 
 
+@saved
 def plot_forest(
-    scores: Sequence[SubjectScores],
-    title: str,
-    path,
-    *,
-    labels: Mapping[str, str] | None = None,
-    baselines: Sequence[str] = ("majority", "stratified"),
-    level: float = LEVEL,
-    simulated: bool = False,
-) -> pathlib.Path:
+    scores: Sequence[SubjectScores], *, labels: Mapping[str, str]
+) -> Figure:
     """Mean over people with its interval, people and seeds behind it.
+
+    The mean of a baseline is drawn as a line through all rows.
 
     Args:
         scores: One row each, from top to bottom.
-        title: Title of the figure.
-        path: Where to write; `_SIMULATED` is put before the suffix where
-            that holds.
         labels: What readers call the methods; their names by default.
-        baselines: Methods whose mean is drawn as a line through all rows,
-            where they are among `scores`.
-        level: Confidence level.
-        simulated: Whether the data are simulated.
-
-    Returns:
-        The path written.
 
     Raises:
-        ConfigurationError: See `keras_pain.reports.subject_scores.align`.
+        ConfigurationError: See `keras_pain.reports.statistics.align`.
     """
     scores, dropped = align(scores)
-    labels = labels or {}
-    caption = textwrap.wrap(forest_caption(scores, dropped), _CAPTION_WIDTH)
-    height = 0.44 * len(scores) + 0.19 * len(caption) + 1.7
-    figure = _new_figure(height)
-    axis = figure.add_subplot()
-    lines = [score for score in scores if score.method in baselines]
-    for number, score in enumerate(lines):
-        axis.axvline(
-            score.mean,
-            color=_INK,
-            ls=_DASHES[number % len(_DASHES)],
-            lw=1.1,
-            label=f"mean of {labels.get(score.method, score.method)}",
-            zorder=1,
-        )
-    for row, score in enumerate(scores):
-        _forest_row(axis, row, score, level)
+    caption = _forest_caption(scores[0], dropped)
+    figure, axis = _captioned(0.44 * len(scores) + 1.7, caption)
     names = [labels.get(score.method, score.method) for score in scores]
+    dashes = iter(("--", ":"))
+    for score, name in zip(scores, names, strict=True):
+        if score.method in ("majority", "stratified"):
+            style = {"color": _INK, "ls": next(dashes), "lw": 1.1, "zorder": 1}
+            axis.axvline(score.mean, label=f"mean of {name}", **style)
+    for row, score in enumerate(scores):
+        _forest_row(axis, row, score)
     axis.set_yticks(range(len(scores)), names)
     axis.set_ylim(len(scores) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", alpha=0.25)
     axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.set_xlabel(
-        f"{METRIC_NAMES[scores[0].metric]}, mean over "
-        f"{len(scores[0].subjects)} people"
-    )
-    axis.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=3,
-        fontsize=8.5,
-        frameon=False,
-    )
-    _write_caption(figure, caption)
-    return save_figure(figure, title, path, simulated)
+    metric, people = METRIC_NAMES[scores[0].metric], len(scores[0].subjects)
+    axis.set_xlabel(f"{metric}, mean over {people} people")
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
+    axis.legend(**place, fontsize=8.5, frameon=False)
+    return figure
 
 
-def _scale(axis: Axes, high: float) -> None:
-    """The axis of ranks, at height 0."""
-    axis.plot([1, high], [0, 0], color=_INK, lw=1.2)
-    for rank in range(1, int(high) + 1):
-        axis.plot([rank, rank], [0, -0.25], color=_INK, lw=1.2)
-        axis.text(rank, -0.35, str(rank), ha="center", va="bottom", fontsize=9)
-
-
-def _ruler(axis: Axes, length: float) -> None:
-    """Nemenyi's critical difference, above the axis."""
-    place = -1.8
-    axis.plot([1, 1 + length], [place, place], color=_INK, lw=1.2)
-    for end in (1, 1 + length):
-        axis.plot([end, end], [place - 0.2, place + 0.2], color=_INK, lw=1.2)
-    axis.text(
-        1,
-        place - 0.25,
-        f"Nemenyi's critical difference: {length:.2f}",
-        ha="left",
-        va="bottom",
-        fontsize=9,
-    )
-
-
-def _forest_row(axis: Axes, row: int, score: SubjectScores, level: float):
-    first = row == 0
-    people, seeds = score.by_subject, score.by_seed
+def _forest_row(axis, row, score):
+    people, seeds, interval = score.by_subject, score.by_seed, score.interval
     # Equal scores are common, so dots of neighbours in size lie apart.
     lift = np.empty(len(people))
     lift[np.argsort(people, kind="stable")] = np.resize(
         [0.0, 0.12, -0.12, 0.06, -0.06], len(people)
     )
-    axis.plot(
-        people,
-        row + lift,
-        "o",
-        color=_FAINT,
-        alpha=0.45,
-        ms=3.5,
-        mew=0,
-        label="a person" if first else None,
-        zorder=2,
-    )
-    interval = mean_interval(people, level=level)
-    axis.plot(
-        [interval.low, interval.high],
-        [row, row],
-        color=_ACCENT,
-        lw=2.4,
-        label=f"{level:.0%} interval over people" if first else None,
-        zorder=3,
-    )
-    axis.plot(
-        score.mean,
-        row,
-        "D",
-        color=_ACCENT,
-        ms=5.5,
-        label="mean" if first else None,
-        zorder=4,
-    )
+
+    def draw(x, y, label, marker="", **style):
+        label = None if row else label  # the legend has each once
+        axis.plot(x, y, marker, label=label, **style)
+
+    style = {"color": _FAINT, "alpha": 0.45, "ms": 3.5, "mew": 0, "zorder": 2}
+    draw(people, row + lift, "a person", "o", **style)
+    style = {"color": BLUE, "lw": 2.4, "zorder": 3}
+    draw(interval, [row, row], f"{LEVEL:.0%} interval over people", **style)
+    draw(score.mean, row, "mean", "D", color=BLUE, ms=5.5, zorder=4)
     if len(seeds) > 1:
-        axis.plot(
-            [seeds.min(), seeds.max()],
-            [row + 0.27] * 2,
-            color=_SEEDS,
-            lw=1,
-            marker="|",
-            ms=5,
-            label="range over seeds" if first else None,
-            zorder=3,
-        )
-    axis.text(
-        1.01,
-        row,
-        f"{score.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]",
-        transform=axis.get_yaxis_transform(),
-        va="center",
-        fontsize=9,
-    )
+        ends, place = [seeds.min(), seeds.max()], [row + 0.27] * 2
+        style = {"color": ORANGE, "lw": 1, "ms": 5, "zorder": 3}
+        draw(ends, place, "range over seeds", "-|", **style)
+    text = f"{score.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+    place = axis.get_yaxis_transform()
+    axis.text(1.01, row, text, transform=place, va="center", fontsize=9)
 
 
-def _new_figure(height: float) -> Figure:
-    figure = Figure((9.5, height), layout="constrained")
+def _captioned(height, caption):
+    """A figure of this height and its caption, and one axis in it."""
+    lines = textwrap.wrap(caption, 150)
+    figure = new_figure(9.5, height + 0.19 * len(lines))
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
-    return figure
-
-
-def _write_caption(figure: Figure, lines: Sequence[str]) -> None:
     # Constrained layout keeps this place free.
-    figure.supxlabel(
-        "\n".join(lines), fontsize=8, x=0.02, ha="left", color="#444444"
-    )
+    style = {"fontsize": 8, "x": 0.02, "ha": "left", "color": "#444444"}
+    figure.supxlabel("\n".join(lines), **style)
+    return figure, figure.add_subplot()
+
+
+def _rank_caption(ranking, comparisons, joined, unjoined):
+    """What the figure of average ranks shows."""
+    tests = sorted({pair.by_person.test for pair in comparisons})
+    metric = METRIC_NAMES[comparisons[0].metric]
+    bars = "there is no bar, since all neighbours differ."
+    if joined:
+        bars = "a bar joins methods among which no pair differs."
+    texts = [
+        f"Average ranks over {ranking.num_subjects} people, 1 is best. "
+        f"Paired tests of {metric} by person ({' or '.join(tests)}, Holm over "
+        f"{counted(len(comparisons), 'pair')}, level {1 - LEVEL:.0%}): {bars}",
+        unjoined
+        and f"{counted(unjoined, 'further pair')} cannot be told apart "
+        "either, but a method between the two differs from one.",
+        "The ruler is for comparison; no bar depends on it.",
+        ranking.p is not None
+        and f"Friedman's test: {ranking.friedman:.1f} with "
+        f"{len(ranking.ranks) - 1} degrees of freedom, p = {ranking.p:.2g}.",
+        too_few_people(comparisons),
+    ]
+    return " ".join(filter(None, texts))
+
+
+def _forest_caption(first, dropped):
+    """What the forest figure shows."""
+    seeds = len(first.seeds)
+    texts = [
+        f"Each person counts once, with the mean over "
+        f"{counted(seeds, 'seed')}; the interval is a bootstrap over people.",
+        seeds > 1
+        and "The thin mark below each row reaches from the worst seed's mean "
+        "over people to the best one's.",
+        dropped
+        and f"Left out of all rows, as {METRIC_NAMES[first.metric]} is "
+        f"undefined there: {counted(len(dropped), 'person', 'people')}.",
+    ]
+    return " ".join(filter(None, texts))

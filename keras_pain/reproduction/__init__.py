@@ -1,20 +1,96 @@
 """From a reproduce script's declaration and flags to its table and figures.
 
 A script names a corpus, how windows are cut, the rows of its table and where
-the paper's numbers are; everything else is here.
+the paper's numbers are; everything else is here. TensorFlow is imported when
+the flags are parsed, so that `--help` is quick.
 """
 
+import dataclasses
 import os
+import sys
+from pathlib import Path
+
+from absl import app, logging
+from absl.flags import FLAGS
+
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments.provenance import start_tensorflow
+from keras_pain.reproduction.experiment import Experiment
+from keras_pain.reproduction.flags import (
+    Options,
+    check_used,
+    define_corpus,
+    define_flags,
+    options_of_flags,
+    parse_flags,
+)
+
+__all__ = ["Experiment", "Options", "main", "reproduce"]
 
 # Before TensorFlow is imported: its start-up notes are not the user's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from keras_pain.experiments.quiet import start_tensorflow
+_ALL = "all"
 
-start_tensorflow()
 
-from keras_pain.reproduction.experiment import Experiment  # noqa: E402
-from keras_pain.reproduction.options import Options  # noqa: E402
-from keras_pain.reproduction.run import main, reproduce  # noqa: E402
+def main(
+    *experiments: Experiment, choose_corpus: bool = False, several: bool = False
+) -> None:
+    """Runs experiments with the flags of the command line.
 
-__all__ = ["Experiment", "Options", "main", "reproduce"]
+    With `choose_corpus` the flag `--corpus` says of which corpus; the default
+    is that of the first, or with `several` all of them, one after another.
+
+    Problems that the user can cure end it with one line and exit code 1; an
+    interrupt says what was kept.
+    """
+    define_flags(set().union(*(e.flags for e in experiments)))
+    corpora = list(dict.fromkeys(e.corpus for e in experiments))
+    if choose_corpus:
+        define_corpus([_ALL, *corpora] if several else corpora)
+
+    def run(arguments):
+        # TensorFlow and TFDS report through absl what only they care about.
+        logging.set_verbosity(logging.ERROR)
+        try:
+            if len(arguments) > 1:
+                raise ConfigurationError(
+                    f"unexpected argument {arguments[1]!r}; see --help"
+                )
+            options = options_of_flags()
+            chosen = experiments
+            if choose_corpus and FLAGS.corpus != _ALL:
+                chosen = [e for e in chosen if e.corpus == FLAGS.corpus]
+            elif choose_corpus and options.manual_dir:
+                raise ConfigurationError(
+                    "--manual_dir is the folder of one corpus: say which "
+                    f"with --corpus={'|'.join(corpora)}"
+                )
+            check_used(options, set().union(*(e.flags for e in chosen)))
+            for experiment in chosen:
+                own = options
+                if options.results_dir and len(chosen) > 1:
+                    # Several tables do not share a results folder.
+                    folder = Path(options.results_dir, experiment.table.name)
+                    own = dataclasses.replace(options, results_dir=str(folder))
+                reproduce(experiment, own)
+        except KerasPainError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            print(
+                "interrupted: finished folds are kept, the same command goes "
+                "on from there",
+                file=sys.stderr,
+            )
+            sys.exit(130)
+
+    app.run(run, flags_parser=parse_flags)
+
+
+def reproduce(experiment: Experiment, options: Options) -> list[Path]:
+    """See `keras_pain.reproduction.run.reproduce`, which imports TensorFlow."""
+    start_tensorflow()
+    from keras_pain.reproduction import run
+
+    return run.reproduce(experiment, options)

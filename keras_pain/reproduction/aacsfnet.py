@@ -4,33 +4,32 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_pain.data.clip_feed import Jitter, decoded_frames
-from keras_pain.data.clips import ClipSet
-from keras_pain.experiments.aacsfnet_defects import AS_CODED
-from keras_pain.experiments.clip_methods import ClipOptions
-from keras_pain.experiments.imbalance import balanced_feed
-from keras_pain.experiments.keys import FoldKey
+from keras_pain.data.clips import decoded_frames
+from keras_pain.experiments.defects import AACSFNET_AS_CODED
+from keras_pain.experiments.optim import balanced_feed
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
-from keras_pain.experiments.runner import Task, task_windows
-from keras_pain.interpret.aacsfnet import FaceAttention, attention_maps
-from keras_pain.reports.face_attention import AttendedFace, plot_attended_faces
-from keras_pain.reports.intensity_levels import (
+from keras_pain.experiments.runner import task_samples
+from keras_pain.explain.attention import face_attention
+from keras_pain.explain.figures import AttendedFace, plot_attended_faces
+from keras_pain.reports.figures import (
+    RelativeLoss,
     plot_levels,
+    plot_relative_losses,
     scored_runs,
     write_levels,
 )
-from keras_pain.reports.relative_loss import RelativeLoss, plot_relative_losses
-from keras_pain.reproduction.finished import FinishedRun, table_report
+from keras_pain.reproduction.run import (
+    FinishedRun,
+    stored_network,
+    table_report,
+)
 
 METHOD = "aacsfnet"
-AS_PUBLISHED = Protocol("as_published", "as_published", AS_CODED)
-# Released code: flips, nothing else.
-FLIPS = ClipOptions(jitter=Jitter(flip=0.5, shift=0.0))
+AS_PUBLISHED = Protocol("as_published", "as_published", AACSFNET_AS_CODED)
 _NAMES = {
     LEAK_FREE.name: "corrected (leak_free)",
     AS_PUBLISHED.name: "as coded (as_published)",
 }
-_FACES = 3
 
 
 def aacsfnet_report(run: FinishedRun) -> list[Path]:
@@ -61,34 +60,22 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     """The corrected network's training beside that of the released code.
 
     Both are of the people whom both protocols have tested, one training each.
-    Who chooses the epoch differs, so that losses are put in ratio to those of
-    the mean of the training samples.
-
-    Args:
-        run: The folds.
-        path: Where to write.
+    Each protocol has other samples choose the epoch, so that losses are put in
+    ratio to those of the mean of the training samples.
 
     Returns:
         The path written, None where no person is finished in both.
     """
-    tasks = {
-        (task.key.protocol, task.key.seed, task.key.fold): task
-        for task in run.tasks
-        if task.key.method == METHOD and run.store.contains(task.key)
-    }
-    seen = [
-        {(seed, fold) for p, seed, fold in tasks if p == protocol}
-        for protocol in _NAMES
-    ]
-    both = sorted(set.intersection(*seen))
+    tasks: dict[str, dict] = {name: {} for name in _NAMES}
+    for task in run.tasks:
+        if task.key.method == METHOD and run.store.contains(task.key):
+            tasks[task.key.protocol][task.key.seed, task.key.fold] = task
+    both = sorted(set.intersection(*map(set, tasks.values())))
     if not both:
         return None
+    chosen = [found[fold] for found in tasks.values() for fold in both]
     return plot_relative_losses(
-        [
-            _relative(run, tasks[protocol, *which])
-            for protocol in _NAMES
-            for which in both
-        ],
+        [_relative(run, task) for task in chosen],
         f"{run.table.title}: {METHOD}, a training for each of {len(both)} "
         "people left out",
         path,
@@ -96,18 +83,18 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     )
 
 
-def _relative(run: FinishedRun, task: Task) -> RelativeLoss:
-    samples = task_windows(task, run.windows)
+def _relative(run, task) -> RelativeLoss:
+    samples = task_samples(task, run.samples)
     train = _real(samples, task.fold.train).y.astype(np.float64)
     chooses = _real(samples, task.fold.validation).y.astype(np.float64)
-    balance = task.config["method"]["options"]["balance"]
-    feed = balanced_feed(train, balance)
+    method = task.config["method"]
+    feed = balanced_feed(train, method["options"]["balance"])
     shares = next(iter(feed.values()), np.ones(len(train)))
     mean = np.average(train, weights=shares)
     history = run.store.read(task.key).result["history"]
     return RelativeLoss(
         f"{_NAMES[task.key.protocol]}, learning rate "
-        f"{task.config['method']['recipe']['learning_rate']:g}",
+        f"{method['recipe']['learning_rate']:g}",
         [epoch["loss"] for epoch in history],
         [epoch["val_loss"] for epoch in history],
         float(np.average((train - mean) ** 2, weights=shares)),
@@ -121,45 +108,36 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
     They are of the finished fold of `leak_free` whose tested person shows the
     most levels.
 
-    Args:
-        run: The folds.
-        path: Where to write.
-
     Returns:
         The path written, None where there is no such fold with its network.
     """
-    samples = run.windows.get(LEAK_FREE.name)
-    best: tuple[FoldKey, ClipSet] | None = None
-    for task in run.tasks:
-        key = task.key
-        if (key.method, key.protocol) != (METHOD, LEAK_FREE.name):
-            continue
-        if not (run.store.path(key) / "model.keras").exists():
-            continue
-        test = _real(samples, task.fold.test)
-        if best is None or _levels(test) > _levels(best[1]):
-            best = key, test
-    if best is None:
+
+    def levels(found):
+        return len(np.unique(found[1].y)), found[1].y.max()
+
+    tested = [
+        (task.key, _real(run.samples[LEAK_FREE.name], task.fold.test))
+        for task in run.tasks
+        if (task.key.method, task.key.protocol) == (METHOD, LEAK_FREE.name)
+        and (run.store.path(task.key) / "model.keras").exists()
+    ]
+    if not tested:
         return None
-    import keras
-
-    # Its layers register themselves when the registry is imported.
-    import keras_pain.models.registry  # noqa: F401
-
-    key, test = best
-    model = keras.models.load_model(run.store.path(key) / "model.keras")
+    key, test = max(tested, key=levels)
+    model = stored_network(run.store, key)
     chosen = test.take(rising(test.y))
     (pictures,) = decoded_frames(test.frames, chosen.first, test.size)
-    found = attention_maps(model, pictures.astype(np.float32))
-    predicted = model.predict(pictures.astype(np.float32), verbose=0)[:, 0]
-    faces = [
-        AttendedFace(
-            f"PSPI {chosen.y[i]:g}, predicted {float(predicted[i]):z.1f}",
-            pictures[i],
-            _maps(found, i),
-        )
-        for i in range(len(chosen))
-    ]
+    x = pictures.astype(np.float32)
+    spatial, patches = face_attention(model, x)
+    predicted = model.predict(x, verbose=0)[:, 0]
+    faces = []
+    for i, picture in enumerate(pictures):
+        maps = {"hybrid attention,\nover the face": spatial[i]}
+        for (asking, asked), weights in patches.items():
+            name = f"patches of {asking} px\nask those of {asked} px"
+            maps[name] = weights[i]
+        title = f"PSPI {chosen.y[i]:g}, predicted {float(predicted[i]):z.1f}"
+        faces.append(AttendedFace(title, picture, maps))
     return plot_attended_faces(
         faces,
         f"{METHOD} on {key.fold}, who was left out: attention",
@@ -168,36 +146,19 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
     )
 
 
-def _real(samples: ClipSet, people) -> ClipSet:
+def _real(samples, people):
     """Their frames without the generated ones, which are for training."""
     chosen = samples.of_subjects(people)
     return chosen.take(~chosen.generated)
 
 
-def _levels(samples: ClipSet) -> tuple[int, float]:
-    return len(np.unique(samples.y)), float(samples.y.max())
+def rising(y: np.ndarray) -> np.ndarray:
+    """Positions of at most three samples of rising intensities `y`, `(n,)`.
 
-
-def rising(y: np.ndarray, count: int = _FACES) -> np.ndarray:
-    """Positions of samples whose intensities rise from least to most.
-
-    Args:
-        y: `(n,)` intensities.
-        count: How many are wanted.
-
-    Returns:
-        At most `count` positions, no level twice: the first sample of each of
-        the levels nearest to equal steps.
+    No level comes twice: the first sample of each of the levels nearest to
+    equal steps from the least to the most.
     """
     levels, first = np.unique(y, return_index=True)
-    wanted = np.linspace(levels[0], levels[-1], count)
+    wanted = np.linspace(levels[0], levels[-1], 3)
     nearest = np.abs(levels[None, :] - wanted[:, None]).argmin(axis=1)
     return first[np.unique(nearest)]
-
-
-def _maps(found: FaceAttention, index: int) -> dict[str, np.ndarray]:
-    maps = {"hybrid attention,\nover the face": found.spatial[index]}
-    for (asking, asked), weights in found.patches.items():
-        name = f"patches of {asking} px\nask those of {asked} px"
-        maps[name] = weights[index]
-    return maps

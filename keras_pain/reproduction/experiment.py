@@ -1,29 +1,39 @@
-"""What a reproduce script declares."""
+"""What a reproduce script declares: its table, and where samples come from.
+
+`Experiment` is a table of windows of movement recordings; tables of faces are
+`keras_pain.reproduction.faces.FaceExperiment`.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, ClassVar
 
-from keras_pain.corpora.biovid import LOW_EXPRESSIVE
-from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.clip_methods import ClipOptions
-from keras_pain.experiments.methods import (
-    GENERATED_TOO,
-    registered_methods,
-    resolve_method,
+import numpy as np
+from rich.console import Console
+
+from keras_pain import __version__
+from keras_pain.corpora.base import get_corpus
+from keras_pain.data.prepare import (
+    PreparedDataset,
+    identify,
+    load_recordings,
+    prepare_dataset,
 )
-from keras_pain.experiments.protocols import STANDARD_PROTOCOLS, Protocol
-from keras_pain.experiments.training import dtype_policy
-from keras_pain.experiments.trivial import METHODS as TRIVIAL_REGRESSORS
-from keras_pain.reports.tables import RowSpec, TableSpec
-from keras_pain.reproduction.material import Faces, Windows
-from keras_pain.reproduction.options import Options
+from keras_pain.data.windows import WindowSet, cut_windows
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.protocols import (
+    STANDARD_PROTOCOLS,
+    Protocol,
+    Subject,
+    subjects_of,
+)
+from keras_pain.io import write_folder
+from keras_pain.reports.table import TableSpec
+from keras_pain.reproduction.flags import Options
 
-if TYPE_CHECKING:
-    from keras_pain.reproduction.finished import FinishedRun
-
-_TRIVIAL = ("majority", "stratified", *TRIVIAL_REGRESSORS)
+_SMOKE_PEOPLE = 2  # of each split and group
+_SMOKE_WINDOWS = 20  # of each subject and class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +44,9 @@ class Experiment:
         table: Rows, columns, and where the paper's numbers are.
         corpus: Name of the corpus.
         layouts: Layouts that can fill the table, best first.
-        settings: How windows are cut, see `keras_pain.data.cut.cut_windows`;
-            part of every fold's configuration.
+        settings: How windows are cut, see
+            `keras_pain.data.windows.cut_windows`; part of every fold's
+            configuration.
         augmentation: A kind of `keras_pain.data.augment.augmented`.
         epochs: Epochs of every training stage; None leaves them to the
             recipes.
@@ -46,24 +57,11 @@ class Experiment:
         seeds: Seeds where the user gives none.
         join_methods: Whether a user's own method joins the table's, instead of
             replacing them.
-        report: Writes what the folds are run for; None writes the table and
-            its figures.
-        material: What the samples are.
-        clips: How networks of faces are trained where that is not in their
-            recipes.
+        report: Writes what the folds are run for, from a
+            `keras_pain.reproduction.run.FinishedRun`; None writes the table
+            and its figures.
         smoke_methods: Methods of a smoke run beside the trivial ones; none
             named means all.
-        simulated_settings: Over `settings` where no raw corpus is given, so
-            that a small machine ends in minutes.
-        config: The dataset's config, of faces.
-        simulated_config: The same where no raw corpus is given.
-        simulated_corpus: Arguments of the simulator of faces there.
-        smoke_corpus: Over these in a smoke run.
-        simulated_batch: Samples an update there, of networks of faces.
-        simulated_training: Other fields of `ClipOptions` there.
-        generated: Which generated pictures a run has, `--augment`.
-        pretrained: Whether networks have a ResNet-50 that starts from the
-            weights of `--backbone_weights`.
     """
 
     table: TableSpec
@@ -78,208 +76,226 @@ class Experiment:
     protocols: tuple[Protocol, ...] = STANDARD_PROTOCOLS
     seeds: tuple[int, ...] = (0,)
     join_methods: bool = False
-    report: Callable[["FinishedRun"], list[Path]] | None = None
-    material: Windows | Faces = Windows()
-    clips: ClipOptions = ClipOptions()
+    report: Callable[..., list[Path]] | None = None
     smoke_methods: tuple[str, ...] = ()
-    simulated_settings: Mapping = dataclasses.field(default_factory=dict)
-    simulated_batch: int | None = None
-    simulated_training: Mapping = dataclasses.field(default_factory=dict)
-    config: str | None = None
-    simulated_config: str | None = None
-    simulated_corpus: Mapping = dataclasses.field(default_factory=dict)
-    smoke_corpus: Mapping = dataclasses.field(default_factory=dict)
-    generated: str = ""
-    pretrained: bool = False
+
+    noun: ClassVar[str] = "windows"  # what readers call the samples
+    preparing: ClassVar[str] = ""  # what takes long in a build
 
     @property
     def flags(self) -> set[str]:
         """Special flags that this table looks at."""
-        used = set(self.material.flags)
-        if self.corpus != "biovid":
-            used.discard("exclude_low_expressive")
-        if self.settings.get("level") != "frame":
-            used.discard("augment")
-        return used | {"backbone_weights"} if self.pretrained else used
+        return {"challenge_columns"}
 
-    def check_files(self, options: Options) -> None:
-        """Looks, before the long work, whether flags can be followed here.
+    def check_method(self, name: str) -> None:
+        """Refuses the methods of the suite that cannot see the samples.
 
         Raises:
-            ConfigurationError: A file is not there, or half precision is not
-                for this machine.
+            ConfigurationError: It is one of them.
         """
-        dtype_policy(options.mixed_precision)
-        places = {"backbone_weights": options.backbone_weights}
-        kind, colon, path = (options.landmarks or "").partition(":")
-        if colon:
-            places["landmarks"] = path
-        for flag, place in places.items():
-            if place in (None, "none", "imagenet") or Path(place).exists():
-                continue
-            raise ConfigurationError(
-                f"--{flag}: there is no {place}; give the path of one that is"
+        from keras_pain.experiments.baselines import CLASSICAL
+        from keras_pain.experiments.method_registry import check_samples
+
+        check_samples(name, ["windows"], CLASSICAL, self.noun)
+
+    def check_files(self, options: Options) -> None:
+        """Looks, before the long work, whether flags can be followed here."""
+
+    def prepare(self, options: Options, console: Console) -> PreparedDataset:
+        """The corpus as TFRecords: the user's, or a small simulated one."""
+        if options.manual_dir is None:
+            arguments = self.simulator_arguments(options)
+            manual_dir = simulated_folder(self.corpus, arguments, console)
+        else:
+            manual_dir = Path(options.manual_dir)
+        layout, configs = self.layout_and_configs(options, manual_dir)
+        data_dir, fingerprint = options.data_dir, None
+        if data_dir is None:
+            files = get_corpus(self.corpus).find_files(manual_dir, layout)
+            fingerprint = identify(manual_dir, files)
+            data_dir = Path("data", "tfds", fingerprint[:12])
+        if self.preparing:
+            console.print(f"{self.corpus}: {self.preparing}")
+        given = {
+            "challenge_columns": options.challenge_columns,
+            "landmarks": options.landmarks,
+        }
+        prepared, *further = [
+            prepare_dataset(
+                self.corpus,
+                manual_dir=manual_dir,
+                data_dir=data_dir,
+                layout=config,
+                on_bad_file=options.on_bad_file,
+                fingerprint=fingerprint,
+                given=given,
             )
+            for config in configs
+        ]
+        return dataclasses.replace(prepared, further=tuple(further))
+
+    def simulator_arguments(self, options: Options) -> dict[str, Any]:
+        """Arguments of the corpus' simulator where no raw corpus is given."""
+        return {"layout": self.layouts[0], "scale": "small"}
+
+    def layout_and_configs(
+        self, options: Options, manual_dir: Path
+    ) -> tuple[str, list[str | None]]:
+        """Layout of the raw files, and the dataset's configs that are read.
+
+        Raises:
+            ConfigurationError: The table cannot be filled from this layout.
+        """
+        corpus = get_corpus(self.corpus)
+        layout = options.layout
+        if layout is None and hasattr(corpus, "find_layouts"):
+            found = corpus.find_layouts(manual_dir)
+            layout = next((one for one in self.layouts if one in found), None)
+        layout = layout or corpus.detect_layout(manual_dir)
+        if layout not in self.layouts:
+            raise ConfigurationError(
+                f"{self.table.name} cannot be filled from the layout "
+                f"{layout!r}, only from {', '.join(self.layouts)}"
+            )
+        return layout, [layout]
+
+    def load(self, prepared: PreparedDataset, smoke: bool) -> list[Mapping]:
+        """The recordings that take part."""
+        recordings = load_recordings(prepared.path)
+        return chosen_recordings(recordings, self.where, smoke)
 
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""
-        settings = dict(self.settings)
-        if isinstance(self.material, Faces):
-            if options.manual_dir is None:
-                settings |= self.simulated_settings
-            if options.smoke:
-                smoke = self.material.smoke_settings()
-                settings |= {k: v for k, v in smoke.items() if k in settings}
-            for name in ("num_frames", "size"):
-                if getattr(options, name):
-                    settings[name] = getattr(options, name)
-            if options.exclude_low_expressive and self.corpus == "biovid":
-                settings["without"] = sorted(LOW_EXPRESSIVE)
-            if self.where:
-                settings["where"] = {k: list(v) for k, v in self.where.items()}
-        return settings
+        return dict(self.settings)
 
-    def clip_options(self, options: Options) -> ClipOptions:
-        """How networks of faces are trained in a run with these flags."""
-        batch = options.batch_size
-        if batch is None and (options.manual_dir is None or options.smoke):
-            batch = self.simulated_batch
-        clips = self.clips
-        if options.manual_dir is None or options.smoke:
-            clips = dataclasses.replace(clips, **self.simulated_training)
-        if self.pretrained:
-            weights = {"resnet_weights": backbone_weights(options)}
-            clips = dataclasses.replace(
-                clips, arguments={**clips.arguments, **weights}
-            )
-        if options.balance != "none":
-            clips = dataclasses.replace(clips, balance=options.balance)
-        return dataclasses.replace(
-            clips,
-            batch_size=batch,
-            micro_batch=options.micro_batch,
-            generated=self.generated,
-            mixed_precision=options.mixed_precision,
-        )
+    def cut(
+        self, loaded: Sequence[Mapping], settings: Mapping, smoke: bool
+    ) -> WindowSet:
+        """Unscaled samples of a protocol."""
+        return chosen_windows(loaded, settings, smoke)
+
+    def subjects(
+        self, loaded: Sequence[Mapping], samples: WindowSet
+    ) -> list[Subject]:
+        """The people with samples, in the strata that folds keep even."""
+        return subjects_of(loaded, samples.subject)
+
+    def method_arguments(self, options: Options, loaded) -> dict[str, Any]:
+        """Arguments for every method of the suite."""
+        return {}
+
+    def identity(self, loaded) -> dict:
+        """What configurations say of the data beside their fingerprint."""
+        return {}
 
     def describe(self, options: Options) -> list[str]:
         """Lines about the samples, for the table's header."""
-        settings = ", ".join(
-            f"{k}={v}" for k, v in self.settings_for(options).items()
-            if k not in ("cut", "without") and v not in ("", (), [])
-        )  # fmt: skip
-        noun = self.material.noun
-        if not isinstance(self.material, Faces):
-            return [
-                f"{noun.capitalize()}: {settings}; augmentation of training "
-                f"{noun}: {self.augmentation}."
-            ]
-        chosen = self.clip_options(options)
-        jitter = chosen.jitter
-        batch = chosen.batch_size or "the recipes'"
-        line = f"Training: batch {batch}"
-        if chosen.micro_batch:
-            line += f" in micro-batches of {chosen.micro_batch}"
-        if chosen.mixed_precision:
-            line += ", mixed precision"
-        if chosen.balance != "none":
-            line += f", zero and more than zero balanced by {chosen.balance}"
-        for rate in sorted(set(chosen.learning_rates.values())):
-            names = [k for k, v in chosen.learning_rates.items() if v == rate]
-            line += (
-                f", learning rate {rate:g} for {', '.join(names)} where the "
-                "protocol brings no other"
-            )
-        sizes = ", ".join(
-            f"{k}={v}"
-            for k, v in chosen.arguments.items()
-            if k != "resnet_weights"
-        )
-        if sizes:
-            line += f"; smaller networks ({sizes}, but for what is as coded)"
-        left_out = len(self.settings_for(options).get("without", ()))
-        people = f" {left_out} people left out." if left_out else ""
-        clips = self.settings.get("level") == "clip"
-        drawn = f", frames drawn {jitter.sampling}" if clips else ""
-        lines = [
-            f"{noun.capitalize()}: {settings}.{people}",
-            f"{line}; flips {jitter.flip:g}, shifts up to "
-            f"{100 * jitter.shift:g} %{drawn}.",
+        settings = described(self.settings_for(options))
+        return [
+            f"Windows: {settings}; augmentation of training windows: "
+            f"{self.augmentation}."
         ]
-        if self.generated:
-            lines.append(f"Rows with a plus: {self.generated}.")
-        if self.pretrained:
-            weights = weights_named(chosen.arguments["resnet_weights"])
-            lines.append(f"ResNet-50: starts from {weights}.")
-        return lines
+
+    def remarks(self, loaded, settings: Mapping) -> list[str]:
+        """Lines for the end of the header."""
+        return []
 
 
-def backbone_weights(options: Options) -> str | None:
-    """Pretrained weights to start from: `"imagenet"`, a path, or None."""
-    weights = options.backbone_weights
-    if weights is None:
-        small = options.manual_dir is None or options.smoke
-        weights = "none" if small else "imagenet"
-    return None if weights == "none" else weights
+def described(settings: Mapping) -> str:
+    """Settings as a header has them."""
+    return ", ".join(
+        f"{name}={value}"
+        for name, value in settings.items()
+        if name not in ("cut", "without") and value not in ("", (), [])
+    )
 
 
-def weights_named(weights: str | None) -> str:
-    """What a header calls them."""
-    return {
-        None: "RANDOM weights, so that its rows say nothing about a trained "
-        "one",
-        "imagenet": "ImageNet weights",
-    }.get(weights, "the weights of the given file")
+def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
+    """Folder of a simulated corpus, which is written once.
 
+    `arguments` are of its simulator.
 
-def with_methods(
-    table: TableSpec, methods: Sequence[str] | None, join: bool = False
-) -> TableSpec:
-    """The table with the user's methods; trivial rows always stay.
-
-    With `join`, methods of the user's own are added to all rows of the table,
-    unless some of the suite are named as well.
+    Raises:
+        ConfigurationError: There is none.
     """
-    if not methods:
-        return table
-    if join and all(":" in method for method in methods):
-        ours = dict.fromkeys(row.method for row in table.methods)
-        methods = [*ours, *methods]
-    labels = {row.method: row.label for row in table.rows}
-    rows = []
-    for evaluation in table.evaluations:
-        trivial = [
-            row.method
-            for row in table.methods
-            if row.evaluation == evaluation and row.method in _TRIVIAL
-        ]
-        for method in dict.fromkeys([*trivial, *methods]):
-            label = labels.get(method, method)
-            rows.append(RowSpec(label, method, evaluation))
-    return dataclasses.replace(table, rows=tuple(rows))
+    from keras_pain.simulate import simulate, simulator_of
+
+    try:
+        simulator_of(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{name} cannot be simulated: give the folder of its raw files "
+            "with --manual_dir"
+        ) from error
+    text = "_".join(f"{k}{v}" for k, v in sorted(arguments.items()))
+    text = "".join(c for c in text if c.isalnum() or c == "_")
+    # Another version of the simulator may write other files.
+    folder = Path("data/simulated", f"{name}_{text}_seed0_v{__version__}")
+    if not folder.is_dir():
+        console.print(
+            f"no --manual_dir: simulating a small {name} corpus in {folder}; "
+            "results will be marked SIMULATED"
+        )
+        write_folder(
+            folder,
+            lambda new: simulate(name, new, seed=0, **arguments),
+            is_complete=folder.is_dir,
+            cure="free some space there, or give --manual_dir",
+        )
+    return folder
 
 
-def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
-    """The table with a row of generated pictures behind each network's."""
-    rows = []
-    for row in table.rows:
-        rows.append(row)
-        more = row.method + GENERATED_TOO
-        if more in registered_methods():
-            rows.append(
-                dataclasses.replace(
-                    row, method=more, label=f"{row.label} + {label}"
-                )
-            )
-    return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
+def chosen_recordings(
+    recordings: Sequence[Mapping], where: Mapping, smoke: bool
+) -> list[Mapping]:
+    """Recordings that take part: those `where` says, of few people for smoke.
+
+    Raises:
+        ConfigurationError: None is left.
+    """
+    chosen = [
+        recording
+        for recording in recordings
+        if all(recording[key] in values for key, values in where.items())
+    ]
+    if not chosen:
+        raise ConfigurationError(
+            f"none of {len(recordings)} recordings has {dict(where)}: check "
+            "the folder given with --manual_dir"
+        )
+    return _few_people(chosen) if smoke else chosen
 
 
-def named_rows(table: TableSpec) -> TableSpec:
-    """The table with the names of methods that were given as a path."""
-    rows = []
-    for row in table.rows:
-        if ":" in row.method:
-            name = resolve_method(row.method).name
-            row = dataclasses.replace(row, method=name, label=name)
-        rows.append(row)
-    return dataclasses.replace(table, rows=tuple(rows))
+def chosen_windows(
+    recordings: Sequence[Mapping], settings: Mapping, smoke: bool
+) -> WindowSet:
+    """Windows of recordings; a few of each subject and class for smoke."""
+    windows = cut_windows(recordings, settings)
+    if not smoke:
+        return windows
+    chosen = []
+    for subject in dict.fromkeys(windows.subject.tolist()):
+        for label in range(windows.num_classes):
+            of_both = (windows.subject == subject) & (windows.y == label)
+            index = np.flatnonzero(of_both)
+            step = max(len(index) // _SMOKE_WINDOWS, 1)
+            chosen.append(index[::step][:_SMOKE_WINDOWS])
+    return windows.take(np.sort(np.concatenate(chosen)))
+
+
+def _few_people(recordings):
+    """Recordings of a few people of each split and group, four at least.
+
+    Leaving one out and setting one aside must leave two to train on.
+    """
+    people: dict[tuple, dict] = {}  # in the order in which they come
+    for r in recordings:
+        of_stratum = people.setdefault((r["split"], r.get("group")), {})
+        of_stratum[r["subject_id"]] = None
+    wanted = max(_SMOKE_PEOPLE, -(-4 // len(people)))
+    few = {k: list(v)[:wanted] for k, v in people.items()}
+    return [
+        r
+        for r in recordings
+        if r["subject_id"] in few[r["split"], r.get("group")]
+    ]

@@ -1,94 +1,38 @@
 """Maps and their sanity checks from the finished folds of a results folder."""
 
-import dataclasses
+import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress
 
-from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.quiet import start_tensorflow
+from keras_pain.data.prepare import load_recordings
+from keras_pain.data.windows import arranged
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments.defects import apply_defects
+from keras_pain.experiments.folds import FoldData, prepare_fold
+from keras_pain.experiments.protocols import Fold
+from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, ResultStore
-from keras_pain.reports.checks import plot_checks, reading
-from keras_pain.reproduction.explain_checks import (
-    check_maps,
-    num_steps,
-    write_numbers,
-)
-from keras_pain.reproduction.explain_draw import draw_maps
-from keras_pain.reproduction.gallery import TITLES, Gallery
-from keras_pain.reproduction.rebuild import (
+from keras_pain.explain.run import (
+    MODEL_FILE,
+    Explained,
+    ExplainOptions,
     FinishedFold,
-    finished_folds,
-    rebuild_fold,
+    explain_fold,
 )
-
-MODEL_FILE = "model.keras"
-
-
-@dataclasses.dataclass(frozen=True)
-class ExplainOptions:
-    """What is explained, and how.
-
-    Args:
-        methods: Names of networks; None takes all that have a finished fold.
-        protocol: Protocol of the folds.
-        fold: Name of the fold. None takes the first that has test windows of
-            every class, else the first.
-        seed: Seed of the folds.
-        out: Folder for the files; None takes `explanations` in the results
-            folder.
-        checks: Whether to run the sanity checks.
-        check_epochs: Epochs of the trainings that the label check needs; None
-            takes the fold's own number, but no more than
-            `explain_checks.CHECK_EPOCHS`.
-        axis_labels: `"real"`, or `"as_released"` for the labels of the
-            released L-SFAN figure (its defect `misordered_axis_labels`).
-    """
-
-    methods: Sequence[str] | None = None
-    protocol: str = "leak_free"
-    fold: str | None = None
-    seed: int = 0
-    out: str | Path | None = None
-    checks: bool = True
-    check_epochs: int | None = None
-    axis_labels: str = "real"
-
-
-@dataclasses.dataclass(frozen=True)
-class Explained:
-    """What was written of one fold.
-
-    Args:
-        key: The fold.
-        paths: The files.
-        reading: The checks in numbers, one line; "" without them.
-    """
-
-    key: FoldKey
-    paths: tuple[Path, ...]
-    reading: str
+from keras_pain.models.registry import MODELS
+from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
+from keras_pain.reproduction.run import RUN_FILE
 
 
 def explain(results_dir, options: ExplainOptions) -> list[Explained]:
     """Draws the maps of a results folder's networks, and checks them.
 
-    Args:
-        results_dir: Results folder of a reproduce script.
-        options: What is explained, and how.
-
-    Returns:
-        One entry a network.
+    Returns an entry for each network.
 
     Raises:
         KerasPainError: A folder, a fold, a network or the data are missing.
@@ -99,35 +43,40 @@ def explain(results_dir, options: ExplainOptions) -> list[Explained]:
             f"--check_epochs must be 1 or more, got {options.check_epochs}; "
             "--no_checks leaves the checks out"
         )
-    start_tensorflow()
-    import tensorflow as tf
-
     # It warns of many traced functions; here every network has its own.
     tf.get_logger().setLevel("ERROR")
     out = Path(options.out or Path(results_dir) / "explanations")
     explained = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
         for key in keys:
             task = progress.add_task(f"{key.method}: reading data", total=None)
-            finished = rebuild_fold(results_dir, key, with_joints=True)
-            explained.append(
-                explain_fold(
-                    finished,
-                    out / key.method,
-                    options,
-                    lambda text, done, total, task=task: progress.update(
-                        task, description=text, completed=done, total=total
-                    ),
-                )
-            )
+
+            def show(text, done, total, task=task):
+                of_task = {"completed": done, "total": total}
+                progress.update(task, description=text, **of_task)
+
+            fold = rebuild_fold(results_dir, key)
+            folder = out / key.method
+            explained.append(explain_fold(fold, folder, options, show))
     return explained
+
+
+def finished_folds(results_dir) -> list[FoldKey]:
+    """Keys of the finished folds of a results folder.
+
+    Raises:
+        ConfigurationError: There is no such folder, or no finished fold in it.
+    """
+    problem = "there is no such folder"
+    if Path(results_dir).is_dir():
+        problem = "holds no finished fold"
+        if keys := ResultStore(results_dir).completed():
+            return keys
+    raise ConfigurationError(
+        f"{results_dir}: {problem}; give the results folder of a reproduce "
+        "script, e.g. results/table8_lsfan"
+    )
 
 
 def choose_folds(results_dir, options: ExplainOptions) -> list[FoldKey]:
@@ -139,109 +88,99 @@ def choose_folds(results_dir, options: ExplainOptions) -> list[FoldKey]:
     """
     keys = finished_folds(results_dir)
     store = ResultStore(results_dir)
+    wanted = (options.protocol, options.seed)
     chosen = [
         key
         for key in keys
-        if key.protocol == options.protocol
-        and key.seed == options.seed
+        if (key.protocol, key.seed) == wanted
         and options.fold in (None, key.fold)
     ]
-    wanted = f"protocol {options.protocol}, seed {options.seed}"
-    if options.fold is not None:
-        wanted += f", fold {options.fold}"
-    networks: dict[str, list[FoldKey]] = {}
+    networks = {}
     for key in chosen:
         if (store.path(key) / MODEL_FILE).is_file():
             networks.setdefault(key.method, []).append(key)
-    for method in options.methods or ():
-        if method in networks:
+    names = list(dict.fromkeys(options.methods or networks))
+    for name in names or ["a network"]:
+        if name in networks:
             continue
-        if method in {key.method for key in chosen}:
+        if name in {key.method for key in chosen}:
             raise ConfigurationError(
-                f"{results_dir}: {method} has no network ({MODEL_FILE}), so "
+                f"{results_dir}: {name} has no network ({MODEL_FILE}), so "
                 f"there is no map to draw; networks: {_listed(networks)}"
             )
+        fold = "" if options.fold is None else f", fold {options.fold}"
         raise ConfigurationError(
-            f"{results_dir}: has no finished fold of {method} ({wanted}); it "
-            f"has folds of {_listed(key.method for key in keys)}"
+            f"{results_dir}: has no finished fold of {name} (protocol "
+            f"{options.protocol}, seed {options.seed}{fold}); there are folds "
+            f"of {_listed(key.method for key in keys)} under "
+            f"{_listed(f'{key.protocol} seed {key.seed}' for key in keys)}"
         )
-    if not networks:
-        protocols = _listed(f"{k.protocol} seed {k.seed}" for k in keys)
-        raise ConfigurationError(
-            f"{results_dir}: has no finished fold of a network ({wanted}); "
-            f"there are folds of {_listed(k.method for k in keys)} under "
-            f"{protocols}"
-        )
-    names = dict.fromkeys(options.methods or networks)
-    return [_best_fold(store, networks[name]) for name in names]
+
+    def has_every_class(key):
+        found = store.read(key).predictions
+        classes = found["probabilities"].shape[1]
+        return len(np.unique(found["y_true"])) == classes
+
+    return [
+        next(filter(has_every_class, networks[name]), networks[name][0])
+        for name in names
+    ]
 
 
-def _best_fold(store: ResultStore, keys: Sequence[FoldKey]) -> FoldKey:
-    """The first whose test windows hold every class, else the first."""
-    for key in keys:
-        predictions = store.read(key).predictions
-        classes = predictions["probabilities"].shape[1]
-        if len(np.unique(predictions["y_true"])) == classes:
-            return key
-    return keys[0]
+def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold:
+    """Cuts, splits and scales the data of a finished fold as its run did.
 
-
-def explain_fold(
-    finished: FinishedFold,
-    folder: Path,
-    options: ExplainOptions,
-    on_progress=lambda text, done, total: None,
-) -> Explained:
-    """Draws the maps of one finished fold's network, and checks them.
-
-    Args:
-        finished: The fold; `recordings` with joints draws skeletons, too.
-        folder: Folder for the files.
-        options: Labels and checks.
-        on_progress: Called with (what is done, steps done, steps in all).
-
-    Returns:
-        What was written.
+    Raises:
+        KerasPainError: The fold, the note on its data, or the data are not
+            there, or the data were built anew from other files.
     """
-    import keras
-
-    # Its layers register themselves when the registry is imported.
-    import keras_pain.models.registry  # noqa: F401
-    from keras_pain.interpret.maps import explanations
-
-    key = finished.key
-    model = keras.models.load_model(finished.result.path / MODEL_FILE)
-    kinds = explanations(model)
-    total = len(kinds) + (num_steps(kinds) if options.checks else 0)
-    done = 0
-
-    def step(text):
-        nonlocal done
-        on_progress(f"{key.method}: {text}", done, total)
-        done += 1
-
-    gallery = Gallery(finished, model, folder, options.axis_labels)
-    paths = []
-    for kind in kinds:
-        step(f"drawing {TITLES[kind.name]}")
-        paths += draw_maps(gallery, kind)
-    if not options.checks:
-        return Explained(key, tuple(paths), "")
-    panels, note = check_maps(
-        finished, model, kinds, options.check_epochs, step
-    )
-    for kind, panel in zip(kinds, panels, strict=True):
-        paths.append(
-            plot_checks(
-                [panel],
-                f"{key.method}: sanity checks of {panel.title}",
-                folder / f"{kind.name}_checks.png",
-                simulated=finished.simulated,
-                note=note,
-            )
+    result = ResultStore(results_dir).read(key)
+    path, again = Path(results_dir) / RUN_FILE, "run the reproduce script again"
+    try:
+        note = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise KerasPainError(
+            f"{path}: is missing, so it is not known where the data are; "
+            f"{again} (finished folds are kept)"
+        ) from None
+    except ValueError as error:
+        raise KerasPainError(
+            f"{path}: cannot be read ({error}); {again}"
+        ) from error
+    dataset = result.config["dataset"]
+    if dataset["fingerprint"] != note["fingerprint"]:
+        raise KerasPainError(
+            f"{results_dir}: fold {key.fold} was run on other data than "
+            f"{RUN_FILE} names; run the script again"
         )
-    paths.append(write_numbers(folder / "checks.csv", panels))
-    return Explained(key, tuple(paths), reading(panels))
+    smoke = dataset.get("smoke", False)
+    recordings = chosen_recordings(
+        load_recordings(note["dataset"], with_joints=True),
+        dataset.get("where", {}),
+        smoke,
+    )
+    windows = chosen_windows(recordings, dataset["windows"], smoke)
+    defects = result.config.get("defects", ())
+    windows = apply_defects(defects, "samples", windows, key.seed)
+    fold = Fold(**result.config["subjects"])
+    data = prepare_fold(
+        windows,
+        fold,
+        fold_seed(key.seed, result.result["fold_number"]),
+        dataset.get("augmentation", "balanced"),
+        # Copies of test windows say nothing more about a network.
+        [name for name in defects if name != "augmented_copies_tested"],
+    )
+    entry = MODELS.get(key.method)
+    order = entry.channel_order if entry else "canonical"
+    return FinishedFold(
+        key,
+        result,
+        FoldData(**{k: arranged(v, order) for k, v in vars(data).items()}),
+        raw_test=arranged(windows.of_subjects(fold.test), order),
+        recordings={r["recording"]: r for r in recordings},
+        simulated=note["simulated"],
+    )
 
 
 def _listed(names) -> str:

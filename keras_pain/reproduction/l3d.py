@@ -7,12 +7,9 @@ Systems and Applications 33(2):291-298, 2024 (in Chinese).
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_pain.data.clip_feed import Jitter
-from keras_pain.experiments.clip_methods import ClipOptions
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
-from keras_pain.reports.tables import ColumnSpec, RowSpec, TableSpec
-from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.material import Faces
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reproduction.faces import FaceExperiment, Simulation
 
 PAPER = (
     "Pain detection based on an improved 3D convolutional neural network "
@@ -38,45 +35,37 @@ AS_PUBLISHED = Protocol(
 
 # unsaid: flips and shifts are not in the paper; faces are nearly symmetric and
 # the detector's boxes move by a few percent of the face.
-CLIPS = ClipOptions(jitter=Jitter(flip=0.5, shift=0.04, sampling="random"))
+TRAINING = {"jitter": {"flip": 0.5, "shift": 0.04, "sampling": "random"}}
 
 # unsaid: the paper gives no clip length; 32 frames is the least that L3D's
 # five halvings of time need, and fits its table of FLOPs.
 SETTINGS = {"num_frames": 32, "size": 224, "level": "clip", "unit": "subject"}
 
-# So that a simulated table ends in minutes on two cores.
-SIMULATED = {"num_frames": 8, "size": 64}
-SIMULATED_BATCH = 4
 SIMULATED_CORPORA = {
     "unbc_mcmaster": {"subjects": 8, "sequences": 40, "frames": 24},
     "biovid": {"subjects": 6, "clips": 2, "frames": 16, "size": (260, 348)},
 }
-
 SMOKE_CORPORA = {
     "unbc_mcmaster": {"subjects": 5, "sequences": 10, "frames": 8},
     "biovid": {"subjects": 5, "clips": 1, "frames": 8},
 }
 
-LABELS = {"unbc_mcmaster": "vas", "biovid": "level"}
-NAMES = {"unbc_mcmaster": "UNBC-McMaster", "biovid": "BioVid Part A"}
-SCALES = {
-    "unbc_mcmaster": "self-reported VAS, 0 to 10, of each sequence",
-    "biovid": "level of the heat stimulus, 0 to 4, of each video",
+# Name, label of a clip, and what that is.
+CORPORA = {
+    "unbc_mcmaster": (
+        "UNBC-McMaster",
+        "vas",
+        "self-reported VAS, 0 to 10, of each sequence",
+    ),
+    "biovid": (
+        "BioVid Part A",
+        "level",
+        "level of the heat stimulus, 0 to 4, of each video",
+    ),
 }
 
 
-def trivial_rows(corpus: str) -> list[RowSpec]:
-    """Constant predictions that a network has to beat on this corpus."""
-    rows = [
-        RowSpec("Training mean", "train_mean", EVALUATION),
-        RowSpec("Training median", "train_median", EVALUATION),
-    ]
-    if corpus == "biovid":
-        rows.append(RowSpec("Always 2", "constant_2", EVALUATION))
-    return rows
-
-
-def face_experiment(
+def l3d_experiment(
     name: str,
     title: str,
     corpus: str,
@@ -85,33 +74,29 @@ def face_experiment(
     *,
     literature: Sequence[tuple[str, str]] = (),
     simulated_epochs: int = 10,
-    simulated_batch: int = SIMULATED_BATCH,
+    simulated_batch: int = 4,
     smoke: Sequence[str] = ("l3d_full",),
     notes: Sequence[str] = (),
-) -> Experiment:
+) -> FaceExperiment:
     """One corpus of one table.
 
     Args:
-        name: Short name of the table.
-        title: Its title, without the corpus.
+        name, title, published, notes: As for a `TableSpec`, the title without
+            the corpus.
         corpus: `"unbc_mcmaster"` or `"biovid"`.
         rows: Label and method of every network.
-        published: The paper's numbers.
         literature: Label and name of rows that the paper took from elsewhere.
         simulated_epochs: Epochs where no raw corpus is given.
         simulated_batch: Clips an update there.
         smoke: Networks of a smoke run.
-        notes: Lines below the table.
-
-    Returns:
-        The experiment.
     """
-    cited = [
-        RowSpec(label, method, EVALUATION, literature=True)
-        for label, method in literature
+    corpus_name, label, scale = CORPORA[corpus]
+    trivial = [
+        ("Training mean", "train_mean"),
+        ("Training median", "train_median"),
     ]
-    ours = [RowSpec(label, method, EVALUATION) for label, method in rows]
     if corpus == "biovid":
+        trivial.append(("Always 2", "constant_2"))
         notes = (
             *notes,
             "The five levels are equally frequent, so that who always says 2 "
@@ -120,14 +105,17 @@ def face_experiment(
         )
     table = TableSpec(
         name=name,
-        title=f"{title}, {NAMES[corpus]}",
+        title=f"{title}, {corpus_name}",
         paper=PAPER,
-        rows=(*trivial_rows(corpus), *cited, *ours),
+        rows=tuple(
+            RowSpec(*row, EVALUATION, literature=row in literature)
+            for row in (*trivial, *literature, *rows)
+        ),
         columns=COLUMNS,
         class_names=(),
         published=published,
         notes=(
-            f"Intensity is the {SCALES[corpus]}.",
+            f"Intensity is the {scale}.",
             "The paper prints the mean over five folds; it does not say "
             "whether clips of one person were kept together.",
             *notes,
@@ -135,21 +123,23 @@ def face_experiment(
         reference="l3d_full",
         samples="clips",
     )
-    return Experiment(
+    return FaceExperiment(
         table=table,
         corpus=corpus,
         layouts=("faces",),
-        smoke_methods=tuple(smoke),
-        config="c224",
-        simulated_config="c112",
-        simulated_corpus=SIMULATED_CORPORA[corpus],
-        smoke_corpus=SMOKE_CORPORA[corpus],
-        settings={**SETTINGS, "label": LABELS[corpus]},
+        settings={**SETTINGS, "label": label},
         augmentation="none",
         simulated_epochs=simulated_epochs,
         protocols=(AS_PUBLISHED, LEAK_FREE),
-        material=Faces("clips"),
-        clips=CLIPS,
-        simulated_settings=SIMULATED,
-        simulated_batch=simulated_batch,
+        smoke_methods=tuple(smoke),
+        noun="clips",
+        config="c224",
+        training=TRAINING,
+        simulation=Simulation(
+            corpus=SIMULATED_CORPORA[corpus],
+            smoke_corpus=SMOKE_CORPORA[corpus],
+            config="c112",
+            settings={"num_frames": 8, "size": 64},
+            training={"batch_size": simulated_batch},
+        ),
     )

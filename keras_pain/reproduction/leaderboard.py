@@ -4,30 +4,26 @@ from pathlib import Path
 
 from rich.console import Console
 
-from keras_pain.data.channels import arranged
-from keras_pain.experiments.classical import METHODS as CLASSICAL
-from keras_pain.experiments.fold_data import prepare_fold
+from keras_pain.data.windows import arranged
+from keras_pain.experiments.baselines import CLASSICAL
+from keras_pain.experiments.folds import prepare_fold
 from keras_pain.experiments.latency import keras_predictor, measure_latency
-from keras_pain.experiments.methods import resolve_method
+from keras_pain.experiments.method_registry import resolve_method
 from keras_pain.experiments.protocols import LEAK_FREE
-from keras_pain.experiments.runner import Task, task_windows
-from keras_pain.experiments.store import ResultStore
+from keras_pain.experiments.runner import Task, task_samples
 from keras_pain.models.flops import count_flops
 from keras_pain.models.registry import MODELS, PROTECTIVE
 from keras_pain.reports.leaderboard import Cost, write_leaderboard
-from keras_pain.reproduction.finished import FinishedRun
+from keras_pain.reproduction.run import FinishedRun, stored_network
 
 _BATCHES = (1, 512)
 
 
 def movement_methods(channels: int) -> tuple[str, ...]:
-    """Every registered method for windows of movement.
+    """Every registered method for windows of movement with so many channels.
 
-    Args:
-        channels: Channels that the corpus has; 26 without sEMG, else 30.
-
-    Returns:
-        Names, trivial and classical methods first.
+    Without sEMG these are 26, else 30. Trivial and classical methods come
+    first.
     """
     networks = (
         entry.name
@@ -43,11 +39,8 @@ def leaderboard_report(run: FinishedRun) -> list[Path]:
     Returns:
         Paths of the files, the Markdown first.
     """
-    expected = {
-        task.key: task.config
-        for task in run.tasks
-        if task.key.protocol == LEAK_FREE.name
-    }
+    given = run.expected.items()
+    expected = {k: v for k, v in given if k.protocol == LEAK_FREE.name}
     firsts: dict[str, Task] = {}
     for task in run.tasks:
         if task.key in expected and run.store.contains(task.key):
@@ -68,11 +61,11 @@ def leaderboard_report(run: FinishedRun) -> list[Path]:
     )
 
 
-def _cost(run: FinishedRun, task: Task) -> Cost:
+def _cost(run, task) -> Cost:
     """Size and speed of a method, measured on one of its folds."""
-    windows = task_windows(task, run.windows)
+    windows = task_samples(task, run.samples)
     data = prepare_fold(windows, task.fold, 0, "none")
-    model = _stored_network(run.store, task)
+    model = stored_network(run.store, task.key)
     if model is not None:
         entry = MODELS.get(task.key.method)
         order = entry.channel_order if entry else "canonical"
@@ -81,20 +74,10 @@ def _cost(run: FinishedRun, task: Task) -> Cost:
         )
         return Cost(model.count_params(), count_flops(model), *latency.values())
     if task.key.method not in CLASSICAL:
-        return Cost(None, None, None, None)
+        return Cost()
     # Classical methods store no model; fitting one again takes no time.
     method = resolve_method(task.method, **task.options)
     train = data.augmented if method.augment else data.train
     method.fit(train, data.validation, 0)
     latency = measure_latency(method.predict_proba, data.test, _BATCHES)
     return Cost(None, None, *latency.values())
-
-
-def _stored_network(store: ResultStore, task: Task):
-    """The network that a fold stored, or None."""
-    path = store.path(task.key) / "model.keras"
-    if not path.exists():
-        return None
-    import keras
-
-    return keras.models.load_model(path)

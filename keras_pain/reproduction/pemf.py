@@ -1,138 +1,106 @@
-"""What the table of PEMF needs: pictures and landmarks of the same clips."""
+"""The table of PEMF: pictures and landmarks of the same clips."""
 
 import dataclasses
-import os
-from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-from keras_pain.data.frames import FrameStore, open_frames
-from keras_pain.data.landmarked import LandmarkedFrames, digest, read_landmarks
-from keras_pain.data.prepare import PreparedDataset
-from keras_pain.experiments import fine_tuned
-from keras_pain.experiments.pemf_methods import (
-    METHODS,
-    PemfOptions,
-)
-from keras_pain.models.convnext import BACKBONES, check_backbone
-from keras_pain.reproduction.experiment import (
-    Experiment,
+from keras_pain.data.clips import LandmarkedFrames, digest, read_landmarks
+from keras_pain.experiments.method_registry import check_samples, fed
+from keras_pain.experiments.pemf import FINE_TUNED, PemfOptions
+from keras_pain.models.convnext_lstm import BACKBONES, check_backbone
+from keras_pain.models.registry import FEATURES, LANDMARKS
+from keras_pain.reproduction.experiment import described
+from keras_pain.reproduction.faces import (
+    FaceExperiment,
     backbone_weights,
+    is_small,
     weights_named,
 )
-from keras_pain.reproduction.material import Faces, check_method
-from keras_pain.reproduction.options import Options
+from keras_pain.reproduction.flags import Options
 
-_LANDMARKS = "landmarks"  # the builder's config
-_LANDMARKS_VARIABLE = "KERAS_PAIN_LANDMARKS"
 _SHUFFLED = "shuffled"
 _SHUFFLE_SEED = 0
-_FED_LANDMARKS = tuple(name for name in METHODS if "convnext" not in name)
 
 
-class PemfFaces(Faces):
-    """Clips of PEMF: pictures and, where a method is fed them, landmarks."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PemfExperiment(FaceExperiment):
+    """Clips of PEMF: pictures and, where a method is fed them, landmarks.
 
-    preparing = "bringing all clips into squares"
-    flags = (
-        "batch_size", "num_frames", "size", "backbone", "backbone_weights",
-        "landmarks", "shuffle_labels",
-    )  # fmt: skip
-
-    def __init__(self):
-        super().__init__("clips", smoke_size=32, smoke_frames=8)
-        self._landmarks = ""
-
-    def check_method(self, name: str) -> None:
-        """Refuses the methods of the suite that know no classes of clips.
-
-        Raises:
-            ConfigurationError: It is one of them.
-        """
-        fits = ["majority", "stratified", *METHODS, *fine_tuned.METHODS]
-        check_method(name, fits, "clips with and without pain")
-
-    def further_configs(self, options: Options) -> tuple[str, ...]:
-        methods = options.methods
-        if methods and not set(methods) & set(_FED_LANDMARKS):
-            return ()
-        if options.landmarks:  # the builder takes them from there
-            os.environ[_LANDMARKS_VARIABLE] = options.landmarks
-        return (_LANDMARKS,)
-
-    def load(
-        self, prepared: PreparedDataset, where: Mapping, smoke: bool
-    ) -> FrameStore:
-        """All pictures, with landmarks where these were prepared."""
-        frames = open_frames(prepared.path)
-        self._landmarks = ""
-        for further in prepared.further:
-            points = read_landmarks(further.path)
-            frames = LandmarkedFrames(frames, points)
-            self._landmarks = digest(frames, pictures=False)
-        return frames
-
-    def cut(self, loaded: FrameStore, settings: Mapping, smoke: bool):
-        """Labelled clips; with `shuffled`, of labels dealt at random."""
-        settings = dict(settings)
-        shuffled = settings.pop(_SHUFFLED, False)
-        clips = super().cut(loaded, settings, smoke)
-        if shuffled:
-            y = np.random.default_rng(_SHUFFLE_SEED).permutation(clips.y)
-            clips = dataclasses.replace(clips, y=y)
-        return clips
-
-    def options(self, experiment, options: Options) -> dict[str, Any]:
-        """Arguments for every method."""
-        chosen = experiment.pemf_options(options)
-        chosen = dataclasses.replace(chosen, landmarks=self._landmarks)
-        return {"options": chosen}
-
-
-@dataclasses.dataclass(frozen=True)
-class PemfExperiment(Experiment):
-    """A table of both systems.
-
-    Args:
-        simulated: Fields of `PemfOptions` where no raw corpus is given, so
-            that a small machine ends in minutes.
+    The simulation's `training` are fields of `PemfOptions`.
     """
 
-    simulated: Mapping = dataclasses.field(default_factory=dict)
+    preparing: ClassVar[str] = "bringing all clips into squares"
 
-    def settings_for(self, options: Options) -> dict:
+    @property
+    def flags(self):
+        names = (
+            "batch_size num_frames size backbone backbone_weights landmarks "
+            "shuffle_labels"
+        )
+        return set(names.split())
+
+    def check_method(self, name):
+        baselines = ["majority", "stratified"]
+        noun = "clips with and without pain"
+        check_samples(name, [FEATURES, LANDMARKS], baselines, noun)
+
+    def layout_and_configs(self, options, manual_dir):
+        layout, configs = super().layout_and_configs(options, manual_dir)
+        methods = options.methods
+        if not methods or any(fed(name) == LANDMARKS for name in methods):
+            configs.append("landmarks")
+        return layout, configs
+
+    def load(self, prepared, smoke):
+        """All pictures, with landmarks where these were prepared."""
+        frames = super().load(prepared, smoke)
+        for further in prepared.further:
+            frames = LandmarkedFrames(frames, read_landmarks(further.path))
+        return frames
+
+    def settings_for(self, options):
         settings = super().settings_for(options)
         if options.shuffle_labels:
             settings[_SHUFFLED] = True
         return settings
 
+    def cut(self, loaded, settings, smoke):
+        """Labelled clips; with `shuffled`, of labels dealt at random."""
+        known = {k: v for k, v in settings.items() if k != _SHUFFLED}
+        clips = super().cut(loaded, known, smoke)
+        if settings.get(_SHUFFLED):
+            y = np.random.default_rng(_SHUFFLE_SEED).permutation(clips.y)
+            clips = dataclasses.replace(clips, y=y)
+        return clips
+
+    def method_arguments(self, options, loaded):
+        chosen = self.pemf_options(options)
+        if isinstance(loaded, LandmarkedFrames):
+            landmarks = digest(loaded, pictures=False)
+            chosen = dataclasses.replace(chosen, landmarks=landmarks)
+        return {"options": chosen}
+
     def pemf_options(self, options: Options) -> PemfOptions:
         """How the methods are set in a run with these flags."""
-        small = options.manual_dir is None or options.smoke
-        values = dict(self.simulated) if small else {}
-        backbone = options.backbone or values.get("backbone", "ConvNeXtXLarge")
-        check_backbone("--backbone", _full_name(backbone))
-        values["backbone"] = _full_name(backbone)
-        values["backbone_weights"] = backbone_weights(options)
+        values = dict(self.simulation.training) if is_small(options) else {}
+        backbone = options.backbone or values.get("backbone", "XLarge")
+        if f"ConvNeXt{backbone}" in BACKBONES:
+            backbone = f"ConvNeXt{backbone}"
+        check_backbone("--backbone", backbone)
         if options.batch_size:
             values["batch_size"] = options.batch_size
+        weights = backbone_weights(options)
+        values |= {"backbone": backbone, "backbone_weights": weights}
         return PemfOptions(**values)
 
-    def config_for(self, options: Options) -> str:
-        """Of the dataset with pictures."""
-        if options.layout:
-            return options.layout
-        return self.simulated_config if not options.manual_dir else self.config
-
-    def describe(self, options: Options) -> list[str]:
+    def describe(self, options):
         settings = self.settings_for(options)
         chosen = self.pemf_options(options)
         weights = weights_named(chosen.backbone_weights)
-        tuned = set(options.methods or ()) & set(fine_tuned.METHODS)
-        trained = f"trained in {', '.join(tuned)}, else frozen"
-        if not tuned:
-            trained = "frozen"
+        trained = "frozen"
+        if FINE_TUNED in (options.methods or ()):
+            trained = f"trained in {FINE_TUNED}, else frozen"
         lines = [
             f"Clips: {settings['num_frames']} frames, as config "
             f"{self.config_for(options)} has them, of {settings['size']} x "
@@ -144,28 +112,14 @@ class PemfExperiment(Experiment):
             lines.append(f"Landmarks: from {options.landmarks}.")
         if options.shuffle_labels:
             lines.insert(0, "CONTROL: the labels are dealt at random.")
-        small = []
-        if chosen.batch_size:
-            small.append(f"batch {chosen.batch_size}")
-        if chosen.relative:
-            small.append(
-                "in leak_free, features relative to those of the clip's first "
-                "frame"
-            )
-        if chosen.learning_rate:
-            small.append(f"learning rate {chosen.learning_rate:g}")
-        for part, arguments in (
-            ("LSTM head", chosen.head),
-            ("STGCN-LSTM", chosen.graph),
-        ):
-            if arguments:
-                text = ", ".join(f"{k}={v}" for k, v in arguments.items())
-                small.append(f"{part} with {text}")
-        if small:
-            lines.append(f"Instead of the recipes': {'; '.join(small)}.")
+        small = {
+            "batch {}": chosen.batch_size,
+            "in leak_free, features relative to those of the clip's first "
+            "frame": chosen.relative,
+            "learning rate {:g}": chosen.learning_rate,
+            "LSTM head with {}": described(chosen.head),
+            "STGCN-LSTM with {}": described(chosen.graph),
+        }
+        if text := "; ".join(k.format(v) for k, v in small.items() if v):
+            lines.append(f"Instead of the recipes': {text}.")
         return lines
-
-
-def _full_name(backbone: str) -> str:
-    full = f"ConvNeXt{backbone}"
-    return full if full in BACKBONES else backbone

@@ -2,126 +2,88 @@
 
 import dataclasses
 import json
-import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
-from absl import app, flags, logging
+import keras
+import numpy as np
 from rich.console import Console
 
 from keras_pain.data.prepare import PreparedDataset
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import runner
-from keras_pain.experiments.atomic import write_file
+from keras_pain.experiments.baselines import CONSTANTS
 from keras_pain.experiments.defects import resolve_defects, settings_with
-from keras_pain.experiments.methods import (
-    GENERATED_TOO,
-    plain_name,
+from keras_pain.experiments.folds import (
+    Samples,
+    class_counts,
+    prepare_fold,
+)
+from keras_pain.experiments.method_registry import (
+    registered_methods,
     resolve_method,
 )
-from keras_pain.experiments.protocols import Protocol, has_owners_split
-from keras_pain.experiments.store import ResultStore
-from keras_pain.reproduction.corpus import prepare
-from keras_pain.reproduction.experiment import (
-    Experiment,
-    named_rows,
-    with_generated_rows,
-    with_methods,
+from keras_pain.experiments.methods import GENERATED_TOO, plain_name
+from keras_pain.experiments.protocols import (
+    LEAK_FREE,
+    Fold,
+    Protocol,
+    has_owners_split,
 )
-from keras_pain.reproduction.finished import FinishedRun, table_report
-from keras_pain.reproduction.generated import NONE, with_generated
-from keras_pain.reproduction.material import counted
-from keras_pain.reproduction.options import (
-    ALL_CORPORA,
-    Options,
-    check_used,
-    define_corpus,
-    options_of_flags,
-    parse_folds,
-    show_in_help,
-)
+from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.explain.attention import attention_maps
+from keras_pain.explain.figures import plot_attention
+from keras_pain.io import write_file
+from keras_pain.reports import figures
+from keras_pain.reports.table import RowSpec, TableSpec, write_table
+from keras_pain.reproduction.experiment import Experiment
+from keras_pain.reproduction.flags import Options, parse_folds
 
+RUN_FILE = "run.json"
 _BASES = {
     "as_published": "trained on all others",
     "leak_free": "the epoch is chosen on training subjects set aside for it, "
     "and the test subjects are scored once; methods that choose no epoch "
     "train on those subjects as well",
 }
-RUN_FILE = "run.json"
 _SMOKE_FOLDS = 2  # of a cross-validation
+_TRIVIAL = ("majority", "stratified", *CONSTANTS)
 
 
-def main(
-    *experiments: Experiment, choose_corpus: bool = False, several: bool = False
-) -> None:
-    """Runs experiments with the flags of the command line.
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """The folds of one script, as far as they are run.
 
-    With `choose_corpus` the flag `--corpus` says of which corpus; the default
-    is that of the first, or with `several` all of them, one after another.
-
-    Problems that the user can cure end it with one line and exit code 1; an
-    interrupt says what was kept.
+    Args:
+        experiment: The declaration.
+        table: Its table, with the user's methods.
+        tasks: All folds that it consists of.
+        store: Where they are.
+        samples: Unscaled samples of every person, by protocol.
+        prepared: The data set.
+        results_dir: Folder for the report.
+        header: Lines that a reader has to know before the first number.
+        subject_lists: Files with the people of every fold.
     """
-    if choose_corpus:
-        corpora = list(dict.fromkeys(e.corpus for e in experiments))
-        define_corpus([ALL_CORPORA, *corpora] if several else corpora)
-    show_in_help()
 
-    def run_all(arguments):
-        # TensorFlow and TFDS report through absl what only they care about.
-        logging.set_verbosity(logging.ERROR)
-        try:
-            if len(arguments) > 1:
-                raise ConfigurationError(
-                    f"unexpected argument {arguments[1]!r}; see --help"
-                )
-            options = options_of_flags()
-            chosen = experiments
-            if choose_corpus:
-                corpus = flags.FLAGS.corpus
-                chosen = [
-                    e for e in experiments if corpus in (e.corpus, ALL_CORPORA)
-                ]
-                if corpus == ALL_CORPORA and options.manual_dir:
-                    raise ConfigurationError(
-                        "--manual_dir is the folder of one corpus: say which "
-                        f"with --corpus={'|'.join(corpora)}"
-                    )
-            check_used(options, set().union(*(e.flags for e in chosen)))
-            for experiment in chosen:
-                reproduce(experiment, own_folder(experiment, options))
-        except KerasPainError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-        except KeyboardInterrupt:
-            print(
-                "interrupted: finished folds are kept, the same command goes "
-                "on from there",
-                file=sys.stderr,
-            )
-            sys.exit(130)
+    experiment: Experiment
+    table: TableSpec
+    tasks: tuple[runner.Task, ...]
+    store: ResultStore
+    samples: Mapping[str, Samples]
+    prepared: PreparedDataset
+    results_dir: Path
+    header: tuple[str, ...]
+    subject_lists: tuple[Path, ...]
 
-    def own_folder(experiment, options):
-        """Several tables of one script do not share a results folder."""
-        alone = len({e.corpus for e in experiments}) == len(experiments)
-        if choose_corpus and flags.FLAGS.corpus == ALL_CORPORA:
-            alone = False
-        if options.results_dir is None or (choose_corpus and alone):
-            return options
-        if len(experiments) == 1:
-            return options
-        folder = Path(options.results_dir, experiment.table.name)
-        return dataclasses.replace(options, results_dir=str(folder))
-
-    app.run(run_all)
+    @property
+    def expected(self) -> dict[FoldKey, dict]:
+        """The folds and their configurations."""
+        return {task.key: task.config for task in self.tasks}
 
 
 def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     """Prepares the data, runs what the store lacks, writes table and figures.
-
-    Args:
-        experiment: The declaration.
-        options: The flags.
 
     Returns:
         Paths of all files written, the table's first.
@@ -131,70 +93,51 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     name = experiment.table.name + ("_smoke" if options.smoke else "")
-    results_dir = Path(options.results_dir or "results") / (
-        "" if options.results_dir else name
-    )
+    results_dir = Path(options.results_dir or Path("results", name))
     # What the user may have mistyped is looked at before the long work.
     folds = parse_folds(options.folds)
-    methods = options.methods
-    if options.smoke and not methods:
-        methods = experiment.smoke_methods
-    table = with_methods(experiment.table, methods, experiment.join_methods)
-    for row in table.methods:
-        resolve_method(row.method)
-        experiment.material.check_method(row.method)
-        if row.method.endswith(GENERATED_TOO):
-            raise ConfigurationError(
-                f"--methods: {row.method} is a row that --augment adds; name "
-                f"{plain_name(row.method)} and give --augment"
-            )
+    table = _table(experiment, options)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"
         )
     experiment.check_files(options)
-    if options.shuffle_labels:
-        title = f"CONTROL with labels dealt at random: {table.title}"
-        table = dataclasses.replace(table, title=title)
-    prepared = prepare(experiment, options, console)
-    material = experiment.material
-    loaded = material.load(prepared, experiment.where, options.smoke)
+
+    prepared = experiment.prepare(options, console)
+    loaded = experiment.load(prepared, options.smoke)
     protocols = _protocols(experiment, options)
     settings = experiment.settings_for(options)
-    if options.augment != NONE:
+    if options.augment != "none":
+        # Only here: its generators are many modules.
+        from keras_pain.augment.training import with_generated
+
         loaded, label, note = with_generated(
             loaded,
             options.augment,
             settings,
             prepared,
-            lambda: material.cut(loaded, settings, options.smoke),
+            lambda: experiment.cut(loaded, settings, options.smoke),
         )
         experiment = dataclasses.replace(experiment, generated=note)
         table = with_generated_rows(table, label)
-    windows = {
-        protocol.name: material.cut(
-            loaded,
-            settings_with(protocol.defects, settings),
-            options.smoke,
-        )
-        for protocol in protocols
-    }
-    subjects = {
-        protocol: material.subjects(loaded, of_protocol)
-        for protocol, of_protocol in windows.items()
-    }
-    epochs = _epochs(experiment, options)
+    samples, subjects = {}, {}
+    for protocol in protocols:
+        changed = settings_with(protocol.defects, settings)
+        cut = experiment.cut(loaded, changed, options.smoke)
+        samples[protocol.name] = cut
+        subjects[protocol.name] = experiment.subjects(loaded, cut)
+    evaluations = {evaluation: [] for evaluation in table.evaluations}
+    for row in table.methods:
+        evaluations[row.evaluation].append(row.method)
     seeds = options.seeds or experiment.seeds[: 1 if options.smoke else None]
+    epochs = experiment.epochs
+    if options.manual_dir is None:
+        epochs = experiment.simulated_epochs
+    epochs = options.epochs or (1 if options.smoke else epochs)
+
     tasks = runner.plan(
         subjects,
-        evaluations={
-            evaluation: [
-                row.method
-                for row in table.methods
-                if row.evaluation == evaluation
-            ]
-            for evaluation in table.evaluations
-        },
+        evaluations=evaluations,
         protocols=protocols,
         seeds=seeds,
         dataset={
@@ -205,139 +148,33 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             "where": {k: list(v) for k, v in experiment.where.items()},
             "smoke": options.smoke,
             "augmentation": experiment.augmentation,
-            **material.identity(loaded),
+            **experiment.identity(loaded),
         },
         epochs=epochs,
-        extra=material.options(experiment, options),
+        extra=experiment.method_arguments(options, loaded),
         num_folds=_SMOKE_FOLDS if options.smoke else None,
     )
-    table = named_rows(table)
     store = ResultStore(results_dir)
     console.print(
-        f"{table.name}: {max(map(len, windows.values()))} {material.noun}, "
+        f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}, "
         f"{len(tasks)} folds to {results_dir}"
     )
-    runner.run(
-        tasks,
-        windows,
-        store,
-        folds=folds,
-        jobs=options.jobs,
-    )
-    subject_lists = _write_subjects(tasks, results_dir)
-    _write_run_file(results_dir, prepared)
-    finished = FinishedRun(
-        experiment=experiment,
-        table=table,
-        tasks=tuple(tasks),
-        store=store,
-        windows=windows,
-        prepared=prepared,
-        results_dir=results_dir,
-        header=tuple(
-            _header(
-                experiment,
-                prepared,
-                windows,
-                epochs,
-                seeds,
-                protocols,
-                all(map(has_owners_split, subjects.values())),
-                options,
-            )
-            + material.remarks(loaded, settings)
-        ),
-        subject_lists=tuple(subject_lists),
-    )
-    console.print("drawing figures")
-    paths = (experiment.report or table_report)(finished)
-    _remove_stale(results_dir, [*paths, *subject_lists])
-    print(paths[0].read_text())
-    console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
-    return paths + subject_lists
-
-
-def _protocols(experiment: Experiment, options: Options) -> list[Protocol]:
-    if options.protocol == "both":
-        return list(experiment.protocols)
-    chosen = [p for p in experiment.protocols if p.name == options.protocol]
-    if not chosen:
-        raise ConfigurationError(
-            f"--protocol={options.protocol}: {experiment.table.name} has "
-            f"{', '.join(p.name for p in experiment.protocols)}"
-        )
-    return chosen
-
-
-def _epochs(experiment: Experiment, options: Options) -> int | None:
-    if options.epochs:
-        return options.epochs
-    if options.smoke:
-        return 1
-    if options.manual_dir is None:
-        return experiment.simulated_epochs
-    return experiment.epochs
-
-
-def _write_subjects(
-    tasks: Iterable[runner.Task], results_dir: Path
-) -> list[Path]:
-    """Who was in which part of every fold: one file a protocol."""
-    lists: dict[str, dict] = {}
-    for task in tasks:
-        name = f"subjects_{task.key.evaluation}_{task.key.protocol}.json"
-        lists.setdefault(name, {})[task.fold.name] = dataclasses.asdict(
-            task.outer_fold
-        )
-    return [
-        write_file(
-            results_dir / name, (json.dumps(folds, indent=1) + "\n").encode()
-        )
-        for name, folds in lists.items()
-    ]
-
-
-def _write_run_file(results_dir: Path, prepared: PreparedDataset) -> None:
-    """Notes where the data are, for those who look at a fold later."""
-    note = {
-        "dataset": str(prepared.path.resolve()),
-        "corpus": prepared.corpus,
-        "layout": prepared.config,
-        "fingerprint": prepared.fingerprint,
-        "simulated": prepared.simulated,
-    }
-    text = json.dumps(note, indent=1) + "\n"
-    write_file(results_dir / RUN_FILE, text.encode())
-
-
-def _header(
-    experiment,
-    prepared,
-    windows,
-    epochs,
-    seeds,
-    protocols,
-    split_by_owners,
-    options,
-) -> list[str]:
-    """What a reader has to know before the first number."""
-    lines = [
+    runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
+    lists = _write_notes(tasks, prepared, results_dir)
+    header = [
+        *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
         f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "
-        f"{counted(windows, experiment.material.noun)}.",
+        f"{_counted(samples, experiment.noun)}.",
         *experiment.describe(options),
         f"Epochs: {epochs}, instead of the recipes'."
         if epochs
         else "Epochs: those of the recipes.",
-        f"Seeds: {', '.join(str(seed) for seed in seeds)}.",
+        f"Seeds: {', '.join(map(str, seeds))}.",
         *map(_protocol_line, protocols),
     ]
-    if options.smoke:
-        lines.insert(
-            0,
-            "SMOKE RUN: a few people and samples, one epoch.",
-        )
-    if "holdout" in experiment.table.evaluations and not split_by_owners:
-        lines.append(
+    split_by_owners = all(map(has_owners_split, subjects.values()))
+    if "holdout" in table.evaluations and not split_by_owners:
+        header.append(
             "This release has no train / validation split: the test subjects "
             "of the hold-out are drawn by us (seed 0), not the challenge's."
         )
@@ -348,23 +185,213 @@ def _header(
         if file["refused"]
     }
     if refused:
-        lines.append(f"Raw files refused and left out: {len(refused)}.")
-    return lines
+        header.append(f"Raw files refused and left out: {len(refused)}.")
+    finished = FinishedRun(
+        experiment=experiment,
+        table=_named_rows(table),
+        tasks=tuple(tasks),
+        store=store,
+        samples=samples,
+        prepared=prepared,
+        results_dir=results_dir,
+        header=(*header, *experiment.remarks(loaded, settings)),
+        subject_lists=lists,
+    )
+    console.print("drawing figures")
+    paths = (experiment.report or table_report)(finished)
+    # Figures and lists of an earlier call with other rows go.
+    kept = {path.resolve() for path in (*paths, *lists)}
+    for pattern in ("figures/*.png", "subjects_*.json"):
+        for path in results_dir.glob(pattern):
+            if path.resolve() not in kept:
+                path.unlink()
+    print(paths[0].read_text())
+    console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
+    return [*paths, *lists]
 
 
-def _protocol_line(protocol: Protocol) -> str:
+def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:
+    """Who was in which part of every fold, and where the data are.
+
+    One file a protocol, whose paths are returned, and one for those who look
+    at a fold later.
+    """
+    notes: dict[str, dict] = {}
+    for task in tasks:
+        name = f"subjects_{task.key.evaluation}_{task.key.protocol}.json"
+        people = dataclasses.asdict(task.outer_fold)
+        notes.setdefault(name, {})[task.fold.name] = people
+    lists = tuple(results_dir / name for name in notes)
+    notes[RUN_FILE] = {
+        "dataset": str(prepared.path.resolve()),
+        "corpus": prepared.corpus,
+        "layout": prepared.config,
+        "fingerprint": prepared.fingerprint,
+        "simulated": prepared.simulated,
+    }
+    for name, note in notes.items():
+        text = json.dumps(note, indent=1) + "\n"
+        write_file(results_dir / name, text.encode())
+    return lists
+
+
+def table_report(run: FinishedRun) -> list[Path]:
+    """Writes the table and the figures beside it.
+
+    Of the experiment's `attention` methods one window of the first fold is
+    among these.
+
+    Returns:
+        Paths of all files, the table's Markdown first.
+    """
+    folder, simulated = run.results_dir / "figures", run.prepared.simulated
+    paths = write_table(
+        run.table,
+        run.store,
+        run.expected,
+        run.results_dir,
+        corpus=run.prepared.corpus,
+        simulated=simulated,
+        header=run.header,
+        subject_lists=[path.name for path in run.subject_lists],
+    )
+    paths += figures.write_figures(
+        run.table, run.store, run.expected, folder, simulated=simulated
+    )
+    for key in figures.first_folds(run.store, run.expected):
+        place = (key.protocol, key.evaluation)
+        shown = key.method in run.experiment.attention
+        if shown and place == (LEAK_FREE.name, "holdout"):
+            model = stored_network(run.store, key)
+            if model is not None:
+                paths.append(_draw_attention(run, key, model, folder))
+    return paths
+
+
+def stored_network(store: ResultStore, key: FoldKey) -> keras.Model | None:
+    """The network that a finished fold stored, or None."""
+    path = store.path(key) / "model.keras"
+    return keras.models.load_model(path) if path.exists() else None
+
+
+def _draw_attention(run, key, model, folder) -> Path:
+    """Attention on the test window that the network is surest of."""
+    result, windows = run.store.read(key), run.samples[key.protocol]
+    fold = Fold(**result.config["subjects"])
+    test = prepare_fold(windows, fold, 0, "none").test
+    last = result.predictions["probabilities"][:, -1]
+    index = int(np.where(test.y == test.num_classes - 1, last, -1).argmax())
+    maps = attention_maps(model, test.x[index : index + 1])
+    return plot_attention(
+        windows.of_subjects(fold.test).x[index],
+        int(test.length[index]),
+        maps["temporal_attention"][0],
+        maps.get("bodily_attention", [None])[0],
+        windows.channel_names,
+        f"{key.method}: attention on {test.window_id[index]} "
+        f"({test.class_names[test.y[index]]}, p = {last[index]:.2f})",
+        folder / f"attention_{key.method}.png",
+        simulated=run.prepared.simulated,
+    )
+
+
+def _table(experiment, options) -> TableSpec:
+    """The table with the methods that are run; refuses those that do not fit.
+
+    Trivial rows always stay. Where the experiment says so, methods of the
+    user's own are added to all rows, unless some of the suite are named too.
+    """
+    table = experiment.table
+    methods = options.methods
+    if options.smoke and not methods:
+        methods = experiment.smoke_methods
+    if methods:
+        if experiment.join_methods and all(":" in name for name in methods):
+            methods = [*(row.method for row in table.methods), *methods]
+        labels = {row.method: row.label for row in table.rows}
+        rows = []
+        for evaluation in table.evaluations:
+            of_table = [r for r in table.methods if r.evaluation == evaluation]
+            trivial = [r.method for r in of_table if r.method in _TRIVIAL]
+            rows += [
+                RowSpec(labels.get(method, method), method, evaluation)
+                for method in dict.fromkeys([*trivial, *methods])
+            ]
+        table = dataclasses.replace(table, rows=tuple(rows))
+    for row in table.methods:
+        resolve_method(row.method)
+        experiment.check_method(row.method)
+        if row.method.endswith(GENERATED_TOO):
+            raise ConfigurationError(
+                f"--methods: {row.method} is a row that --augment adds; name "
+                f"{plain_name(row.method)} and give --augment"
+            )
+    if options.shuffle_labels:
+        title = f"CONTROL with labels dealt at random: {table.title}"
+        table = dataclasses.replace(table, title=title)
+    return table
+
+
+def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
+    """The table with a row of generated pictures behind each network's."""
+    known, rows = registered_methods(), []
+    for row in table.rows:
+        rows.append(row)
+        more = row.method + GENERATED_TOO
+        if more in known:
+            label_of_more = f"{row.label} + {label}"
+            rows.append(RowSpec(label_of_more, more, row.evaluation))
+    return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
+
+
+def _named_rows(table):
+    """The table with the names of methods that were given as a path."""
+    rows = []
+    for row in table.rows:
+        if ":" in row.method:
+            name = resolve_method(row.method).name
+            row = row._replace(method=name, label=name)
+        rows.append(row)
+    return dataclasses.replace(table, rows=tuple(rows))
+
+
+def _protocols(experiment, options) -> list[Protocol]:
+    wanted, known = options.protocol, experiment.protocols
+    chosen = [p for p in known if wanted in (p.name, "both")]
+    if not chosen:
+        raise ConfigurationError(
+            f"--protocol={wanted}: {experiment.table.name} has "
+            f"{', '.join(p.name for p in known)}"
+        )
+    return chosen
+
+
+def _counted(samples, noun) -> str:
+    """Samples of each class, for each protocol that has its own."""
+    protocols: dict[str, list[str]] = {}
+    for protocol, chosen in samples.items():
+        made = getattr(chosen, "generated", None)
+        if made is not None:
+            chosen = chosen.take(~made)
+        y, counts = chosen.y, map(str, class_counts(chosen))
+        if chosen.class_names:
+            named = zip(counts, chosen.class_names, strict=True)
+            counts = ", ".join(map(" ".join, named))
+        else:
+            counts = f"intensity {y.min():g} to {y.max():g}"
+            counts += f", mean {y.mean():.2f}"
+        people = len(set(getattr(chosen, "person", chosen.subject)))
+        text = f"{len(chosen)} {noun} ({counts}) of {people} people"
+        protocols.setdefault(text, []).append(protocol)
+    if len(protocols) == 1:
+        return next(iter(protocols))
+    return "; ".join(f"{', '.join(v)}: {k}" for k, v in protocols.items())
+
+
+def _protocol_line(protocol) -> str:
     line = f"Protocol {protocol.name}: {_BASES[protocol.base]}"
     defects = resolve_defects(protocol.defects)
     if not defects:
         return f"{line}. No known defect is on."
     on = "; ".join(f"{d.name} ({d.says})" for d in defects)
     return f"{line}. Known defects that are on: {on}."
-
-
-def _remove_stale(results_dir: Path, written: list[Path]) -> None:
-    """Removes figures and lists of an earlier call with other rows."""
-    kept = {path.resolve() for path in written}
-    for pattern in ("figures/*.png", "subjects_*.json"):
-        for path in results_dir.glob(pattern):
-            if path.resolve() not in kept:
-                path.unlink()

@@ -7,71 +7,39 @@ recovered from printed rows of the full release.
 
 import numpy as np
 
-JOINTS_26 = (
-    "hip",
-    "left_upper_leg",
-    "left_lower_leg",
-    "left_ankle",
-    "left_heel",
-    "left_toes",
-    "right_upper_leg",
-    "right_lower_leg",
-    "right_ankle",
-    "right_heel",
-    "right_toes",
-    "spine",
-    "spine_1",
-    "left_shoulder",
-    "left_upper_arm",
-    "left_lower_arm",
-    "left_wrist",
-    "left_fingertip",
-    "right_shoulder",
-    "right_upper_arm",
-    "right_lower_arm",
-    "right_wrist",
-    "right_fingertip",
-    "neck",
-    "head",
-    "crown",
+JOINTS_26 = tuple(
+    """
+    hip
+    left_upper_leg left_lower_leg left_ankle left_heel left_toes
+    right_upper_leg right_lower_leg right_ankle right_heel right_toes
+    spine spine_1
+    left_shoulder left_upper_arm left_lower_arm left_wrist left_fingertip
+    right_shoulder right_upper_arm right_lower_arm right_wrist right_fingertip
+    neck head crown
+    """.split()
 )
-
 # The 22-joint package leaves out heels and toes and renumbers the rest.
-_FEET = ("left_heel", "left_toes", "right_heel", "right_toes")
-JOINTS_22 = tuple(name for name in JOINTS_26 if name not in _FEET)
+JOINTS_22 = tuple(n for n in JOINTS_26 if not n.endswith(("_heel", "_toes")))
 
-ANGLE_NAMES = (
-    "left_full_body_flexion",
-    "right_full_body_flexion",
-    "left_inner_body_flexion",
-    "right_inner_body_flexion",
-    "left_knee",
-    "right_knee",
-    "left_elbow",
-    "right_elbow",
-    "left_shoulder",
-    "right_shoulder",
-    "left_lateral_bend",
-    "right_lateral_bend",
-    "neck",
-)
-
-# End point, vertex, end point.
-ANGLE_TRIPLETS = (
-    ("crown", "hip", "left_ankle"),
-    ("crown", "hip", "right_ankle"),
-    ("spine", "hip", "left_lower_leg"),
-    ("spine", "hip", "right_lower_leg"),
-    ("left_upper_leg", "left_lower_leg", "left_ankle"),
-    ("right_upper_leg", "right_lower_leg", "right_ankle"),
-    ("left_upper_arm", "left_lower_arm", "left_wrist"),
-    ("right_upper_arm", "right_lower_arm", "right_wrist"),
-    ("neck", "left_shoulder", "left_upper_arm"),
-    ("neck", "right_shoulder", "right_upper_arm"),
-    ("left_lower_arm", "left_shoulder", "left_upper_leg"),
-    ("right_lower_arm", "right_shoulder", "right_upper_leg"),
-    ("spine", "neck", "crown"),
-)
+# An angle, and its end point, vertex and end point.
+_ANGLES = """
+left_full_body_flexion    crown           hip              left_ankle
+right_full_body_flexion   crown           hip              right_ankle
+left_inner_body_flexion   spine           hip              left_lower_leg
+right_inner_body_flexion  spine           hip              right_lower_leg
+left_knee                 left_upper_leg  left_lower_leg   left_ankle
+right_knee                right_upper_leg right_lower_leg  right_ankle
+left_elbow                left_upper_arm  left_lower_arm   left_wrist
+right_elbow               right_upper_arm right_lower_arm  right_wrist
+left_shoulder             neck            left_shoulder    left_upper_arm
+right_shoulder            neck            right_shoulder   right_upper_arm
+left_lateral_bend         left_lower_arm  left_shoulder    left_upper_leg
+right_lateral_bend        right_lower_arm right_shoulder   right_upper_leg
+neck                      spine           neck             crown
+"""
+_ROWS = [line.split() for line in _ANGLES.strip().splitlines()]
+ANGLE_NAMES = tuple(row[0] for row in _ROWS)
+ANGLE_TRIPLETS = tuple(tuple(row[1:]) for row in _ROWS)
 
 
 def joint_angles(
@@ -96,33 +64,25 @@ def joint_angles(
         raise ValueError(
             f"joints must be (T, {len(joint_names)}, 3), got {joints.shape}"
         )
-    index = {name: number for number, name in enumerate(joint_names)}
-    missing = {n for t in ANGLE_TRIPLETS for n in t} - index.keys()
+    missing = set(np.ravel(ANGLE_TRIPLETS).tolist()) - set(joint_names)
     if missing:
         raise ValueError(f"joints are missing: {sorted(missing)}")
-    triplets = np.array([[index[n] for n in t] for t in ANGLE_TRIPLETS])
-    vertex = joints[:, triplets[:, 1]]
-    first = joints[:, triplets[:, 0]] - vertex
-    second = joints[:, triplets[:, 2]] - vertex
+    triplets = np.vectorize(joint_names.index)(ANGLE_TRIPLETS)
+    first, vertex, second = joints[:, triplets.T].swapaxes(0, 1)
+    first, second = first - vertex, second - vertex
     # The arctangent form keeps its precision at 0 and 180 degrees, where the
     # arccosine of the papers loses half the digits.
     sine = np.linalg.norm(np.cross(first, second), axis=-1)
     cosine = np.sum(first * second, axis=-1)
-    undefined = (np.linalg.norm(first, axis=-1) == 0) | (
-        np.linalg.norm(second, axis=-1) == 0
-    )
+    undefined = (np.linalg.norm([first, second], axis=-1) == 0).any(axis=0)
     return np.where(undefined, np.nan, np.degrees(np.arctan2(sine, cosine)))
 
 
 def angle_energies(angles: np.ndarray) -> np.ndarray:
-    """Squared frame-to-frame angle differences.
+    """Squared frame-to-frame differences of `(T, K)` angles in degrees.
 
-    Args:
-        angles: `(T, K)` degrees.
-
-    Returns:
-        `(T, K)` degrees^2 / frame^2; the first row, which has no predecessor,
-        is zero.
+    `(T, K)` degrees^2 / frame^2; the first row, which has no predecessor, is
+    zero.
     """
     angles = np.asarray(angles)
     return np.diff(angles, axis=0, prepend=angles[:1]) ** 2

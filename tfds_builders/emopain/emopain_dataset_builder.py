@@ -2,13 +2,12 @@
 
 import dataclasses
 import os
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_pain.corpora import emopain
-from keras_pain.corpora.recording import NUM_BEHAVIOURS, Recording
+from keras_pain.corpora.recording import NUM_BEHAVIOURS
 from keras_pain.errors import KerasPainError
 from keras_pain.signals.kinematics import JOINTS_22, JOINTS_26
 from tfds_builders.corpus_builder import (
@@ -30,8 +29,7 @@ class EmopainConfig(CorpusConfig):
 
     Args:
         challenge_columns: Where the challenge2020 files keep their labels, as
-            `keras_pain.corpora.emopain.parse_challenge_columns` reads it, e.g.
-            `"exercise=30,pain=none,protective=31"`. None asks the environment
+            `parse_challenge_columns` reads it. None asks the environment
             variable `KERAS_PAIN_CHALLENGE_COLUMNS`, then takes the default,
             which is inferred, as the owners' description is not public.
     """
@@ -59,24 +57,18 @@ class Builder(CorpusBuilder):
     writes simulated files of the same form.
     """
     BUILDER_CONFIGS = [
-        EmopainConfig(
-            name="fame",
-            layout="fame",
-            description="Full release: 26 joints and four raters a frame.",
-        ),
-        EmopainConfig(
-            name="coordinates",
-            layout="coordinates",
-            description="Coordinate package: 22 joints and merged labels.",
-        ),
-        EmopainConfig(
-            name="challenge2020",
-            layout="challenge2020",
-            description="EmoPain Challenge 2020: 30 channels, merged labels.",
-        ),
+        EmopainConfig(name=name, layout=name, description=description)
+        for name, description in (
+            ("fame", "Full release: 26 joints and four raters a frame."),
+            ("coordinates", "Coordinate package: 22 joints and merged labels."),
+            (
+                "challenge2020",
+                "EmoPain Challenge 2020: 30 channels, merged labels.",
+            ),
+        )
     ]
 
-    def _info(self) -> tfds.core.DatasetInfo:
+    def _info(self):
         layout = self.builder_config.layout
         features = {
             "angles": signal(13),
@@ -100,18 +92,20 @@ class Builder(CorpusBuilder):
 
     def options(self) -> dict[str, str]:
         config = self.builder_config
-        columns = config.challenge_columns or os.environ.get(
-            CHALLENGE_COLUMNS_VARIABLE
+        columns = (
+            self.given.get("challenge_columns")
+            or config.challenge_columns
+            or os.environ.get(CHALLENGE_COLUMNS_VARIABLE)
         )
         if config.layout != "challenge2020" or not columns:
             return {}
         return {"challenge_columns": columns}
 
-    def _read_options(self) -> dict[str, Any]:
+    def _read_options(self):
         parse = emopain.parse_challenge_columns
         return {name: parse(text) for name, text in self.options().items()}
 
-    def _find_files(self, root):
+    def find_raw_files(self, root):
         layout = self.builder_config.layout
         found = emopain.find_layouts(root)
         if found and layout not in found:
@@ -120,9 +114,9 @@ class Builder(CorpusBuilder):
                 f"{root}: holds the layout {', '.join(found)}, not {layout}; "
                 f"build with {choices}"
             )
-        return super()._find_files(root)
+        return super().find_raw_files(root)
 
-    def _example(self, recording: Recording) -> dict[str, Any]:
+    def _example(self, recording):
         names = {"recording": recording.name, "split": recording.split}
         return names | {
             name: getattr(recording, name)

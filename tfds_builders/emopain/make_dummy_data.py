@@ -7,7 +7,6 @@ back. The header of each file says so, as the simulator's files do.
 """
 
 import pathlib
-import sys
 
 import numpy as np
 import scipy.io
@@ -19,6 +18,7 @@ from keras_pain.signals.kinematics import (
     angle_energies,
     joint_angles,
 )
+from tfds_builders.dummy_data import run
 
 FRAMES = 48
 HEADER = b"SIMULATED by keras_pain: dummy data, every number invented"
@@ -68,66 +68,60 @@ def figure(seed: int) -> np.ndarray:
     return np.round(joints, 2)
 
 
+def _table(width, kind, joints=None):
+    """`(T, width)`, with sEMG and the positions of the joints."""
+    table = np.zeros((FRAMES, width))
+    table[:, kind.semg] = 0.02
+    if joints is not None:
+        columns = joints.transpose(0, 2, 1).reshape(FRAMES, -1)
+        table[:, kind.positions] = columns
+    return table
+
+
 def fame(name: str, seed: int) -> np.ndarray:
     """A `(T, 160)` table of the full release."""
+    kind = layout.Fame
     joints = figure(seed)
     angles = joint_angles(joints)
     energies = angle_energies(angles)
     energies[0] = np.nan  # as in the release
-    table = np.zeros((FRAMES, layout.Fame.num_columns))
-    table[:, layout.Fame.positions] = joints.transpose(0, 2, 1).reshape(
-        FRAMES, -1
-    )
-    table[:, layout.Fame.semg] = 0.02
+    table = _table(kind.num_columns, kind, joints)
     if name.startswith("P"):
         # Two raters see guarding (the first behaviour) in the second half.
-        first = layout.Fame.raters.start
+        first = kind.raters.start
         table[FRAMES // 2 :, [first, first + 7]] = 1
-    bend = [n for n, _ in layout.Fame.activity_columns].index("Bend 1")
-    table[8:40, layout.Fame.activities.start + bend] = 1
-    table[:, layout.Fame.angles] = angles
-    table[:, layout.Fame.energies] = energies
+    bend = [n for n, _ in kind.activity_columns].index("Bend 1")
+    table[8:40, kind.activities.start + bend] = 1
+    table[:, kind.angles], table[:, kind.energies] = angles, energies
     return table
 
 
-def _labels(name: str) -> dict[str, np.ndarray]:
-    patient = name.startswith("P")
-    time = np.arange(FRAMES)
+def _add_labels(table, name, columns):
+    patient, time = name.startswith("P"), np.arange(FRAMES)
     bend = layout.ACTIVITIES.index("bend")
-    return {
-        "exercise": np.where((time >= 8) & (time < 40), bend, 0),
-        "pain": np.full(FRAMES, 1 if patient else 0),
-        "protective": (time >= FRAMES // 2) & patient,
-    }
+    table[:, columns.exercise] = np.where((time >= 8) & (time < 40), bend, 0)
+    table[:, columns.pain] = 1 if patient else 0
+    table[:, columns.protective] = (time >= FRAMES // 2) & patient
+    return table
 
 
 def coordinates(name: str, seed: int) -> np.ndarray:
     """A `(T, 78)` table of the coordinate package."""
+    kind = layout.Coordinates
     joints = figure(seed)[:, [JOINTS_26.index(n) for n in JOINTS_22]]
-    table = np.zeros((FRAMES, layout.Coordinates.num_columns[0]))
-    table[:, layout.Coordinates.positions] = joints.transpose(0, 2, 1).reshape(
-        FRAMES, -1
-    )
-    table[:, layout.Coordinates.semg] = 0.02
-    for label, values in _labels(name).items():
-        table[:, getattr(layout.Coordinates, label)] = values
-    return table
+    return _add_labels(_table(kind.num_columns[0], kind, joints), name, kind)
 
 
 def challenge(name: str, seed: int) -> np.ndarray:
     """A `(T, 33)` table of the challenge: 30 channels, three labels."""
-    angles = joint_angles(figure(seed))
-    columns = layout.ChallengeColumns()
-    table = np.zeros((FRAMES, layout.Challenge.num_channels + 3))
-    table[:, layout.Challenge.angles] = angles
-    table[:, layout.Challenge.energies] = angle_energies(angles)
-    table[:, layout.Challenge.semg] = 0.02
-    for label, values in _labels(name).items():
-        table[:, getattr(columns, label)] = values
-    return table
+    kind = layout.Challenge
+    table = _table(kind.num_channels + 3, kind)
+    table[:, kind.angles] = angles = joint_angles(figure(seed))
+    table[:, kind.energies] = angle_energies(angles)
+    return _add_labels(table, name, layout.ChallengeColumns())
 
 
-def _save(path: pathlib.Path, variable: str, table: np.ndarray) -> None:
+def _save(path, variable, table):
     path.parent.mkdir(parents=True, exist_ok=True)
     scipy.io.savemat(path, {variable: table}, do_compression=True)
     with open(path, "r+b") as stream:
@@ -138,14 +132,11 @@ def main(out: pathlib.Path) -> None:
     """Writes all layouts below a folder."""
     groups = {"C": "healthy", "P": "patient"}
     for seed, name in enumerate(FAME):
-        path = (
-            out / "fame" / layout.Fame.folders[groups[name[0]]] / f"{name}.mat"
-        )
+        folder = layout.Fame.folders[groups[name[0]]]
+        path = out / "fame" / folder / f"{name}.mat"
         _save(path, name.split("_")[0], fame(name, seed))
-    for kind, table in (
-        ("coordinates", coordinates),
-        ("challenge2020", challenge),
-    ):
+    tables = {"coordinates": coordinates, "challenge2020": challenge}
+    for kind, table in tables.items():
         for split, names in SPLITS.items():
             for seed, name in enumerate(names):
                 path = out / kind / split / f"{name}.mat"
@@ -153,5 +144,4 @@ def main(out: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    here = pathlib.Path(__file__).parent / "dummy_data"
-    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+    run(__file__, main)

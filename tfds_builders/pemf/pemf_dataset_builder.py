@@ -7,7 +7,7 @@ import pathlib
 import tensorflow_datasets as tfds
 
 from keras_pain.corpora import manifest
-from keras_pain.corpora.files import RawFile
+from keras_pain.corpora.base import RawFile
 from keras_pain.corpora.pemf import layout as facts
 from keras_pain.errors import ConfigurationError
 from tfds_builders.clip_maker import ClipSettings
@@ -52,23 +52,13 @@ class Builder(FaceBuilder):
     pemf --out <manual directory>` writes simulated files of the same form.
     """
     BUILDER_CONFIGS = [
-        PemfConfig(
-            name="frames",
-            content="frames",
-            description="20 whole frames, squeezed to 224 x 224 pixels.",
-        ),
-        PemfConfig(
-            name="faces",
-            content="faces",
-            description="20 faces, found and cut out, of 224 x 224 pixels.",
-        ),
-        PemfConfig(
-            name="landmarks",
-            content="landmarks",
-            description="68 facial landmarks in each of 20 frames.",
-        ),
+        PemfConfig(name=content, content=content, description=description)
+        for content, description in (
+            ("frames", "20 whole frames, squeezed to 224 x 224 pixels."),
+            ("faces", "20 faces, found and cut out, of 224 x 224 pixels."),
+            ("landmarks", "68 facial landmarks in each of 20 frames."),
+        )
     ]
-
     _landmarks = ""
 
     def settings(self, root: str | os.PathLike) -> ClipSettings:
@@ -85,20 +75,22 @@ class Builder(FaceBuilder):
             options |= {"landmarks": kind, "landmarks_sha256": fingerprint}
         return options
 
-    def _find_files(self, root: str | os.PathLike) -> list[RawFile]:
+    def find_raw_files(self, root: str | os.PathLike) -> list[RawFile]:
         self._landmarks = self._find_landmarks(root)
-        return super()._find_files(root)
+        return super().find_raw_files(root)
 
-    def _find_landmarks(self, root: str | os.PathLike) -> str:
+    def _find_landmarks(self, root):
         """Where the points come from, `csv:FOLDER` for example."""
         if self.builder_config.content != "landmarks":
             return ""
-        source = self.builder_config.landmarks or os.environ.get(
-            LANDMARKS_VARIABLE
+        source = (
+            self.given.get("landmarks")
+            or self.builder_config.landmarks
+            or os.environ.get(LANDMARKS_VARIABLE)
         )
         if source:
             return source
-        folder = super()._find_files(root)[0].root / facts.LANDMARKS
+        folder = super().find_raw_files(root)[0].root / facts.LANDMARKS
         if folder.is_dir():
             return f"csv:{folder}"
         raise ConfigurationError(

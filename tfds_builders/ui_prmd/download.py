@@ -19,10 +19,7 @@ import tensorflow_datasets as tfds
 from keras_pain.errors import KerasPainError
 
 HOMEPAGE = "https://webpages.uidaho.edu/ui-prmd/"
-ARCHIVES = (
-    "Segmented Movements.zip",
-    "Incorrect Segmented Movements.zip",
-)
+ARCHIVES = ("Segmented Movements.zip", "Incorrect Segmented Movements.zip")
 URLS = {name: HOMEPAGE + urllib.parse.quote(name) for name in ARCHIVES}
 _TIMEOUT = 20  # seconds
 
@@ -30,15 +27,8 @@ _TIMEOUT = 20  # seconds
 def raw_folder(dl_manager: tfds.download.DownloadManager) -> str:
     """Folder that holds the unpacked archives.
 
-    Args:
-        dl_manager: Of the build.
-
-    Returns:
-        The manual directory where it holds anything, else a folder into which
-        the owners' archives were downloaded and unpacked.
-
-    Raises:
-        KerasPainError: There is no manual directory, and no download either.
+    It is the manual directory where that holds anything, else one into which
+    the owners' archives were downloaded; raises KerasPainError without either.
     """
     try:
         return os.fspath(dl_manager.manual_dir)
@@ -63,6 +53,6 @@ def raw_folder(dl_manager: tfds.download.DownloadManager) -> str:
     return os.fspath(target)
 
 
-def _check(url: str) -> None:
+def _check(url):
     request = urllib.request.Request(url, method="HEAD")
     urllib.request.urlopen(request, timeout=_TIMEOUT).close()

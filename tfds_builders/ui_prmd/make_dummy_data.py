@@ -7,11 +7,12 @@ Every number is invented: a stick figure of round measures bends its knees.
 
 import gzip
 import pathlib
-import sys
 
 import numpy as np
 
+from keras_pain.corpora.base import SIMULATED_NOTE
 from keras_pain.corpora.ui_prmd import layout
+from tfds_builders.dummy_data import run
 
 FRAMES = 60
 NOTE = "Dummy data for the tests: every number is invented.\n"
@@ -78,7 +79,7 @@ def write(path: pathlib.Path, values: np.ndarray) -> None:
 def main(out: pathlib.Path) -> None:
     """Writes five episodes of two people; one of them has a single frame."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / layout.SIMULATED_NOTE).write_text(NOTE)
+    (out / SIMULATED_NOTE).write_text(NOTE)
     correct, incorrect = (out / folder for folder in layout.FOLDERS.values())
     write(correct / "m05_s01_e01_positions.txt.gz", markers(300))
     lost = markers(320)
@@ -90,5 +91,4 @@ def main(out: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    here = pathlib.Path(__file__).parent / "dummy_data"
-    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here)
+    run(__file__, main)

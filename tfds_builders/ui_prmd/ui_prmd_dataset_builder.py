@@ -1,11 +1,8 @@
 """UI-PRMD: rehabilitation exercises done correctly and incorrectly."""
 
-from typing import Any
-
 import numpy as np
 import tensorflow_datasets as tfds
 
-from keras_pain.corpora.ui_prmd import UiPrmdRecording
 from keras_pain.signals.kinematics import JOINTS_26
 from tfds_builders.corpus_builder import CorpusBuilder, CorpusConfig, signal
 from tfds_builders.ui_prmd import download
@@ -37,10 +34,10 @@ class Builder(CorpusBuilder):
             name="vicon",
             layout="vicon",
             description="39 Vicon markers, turned into EmoPain's 26 joints.",
-        ),
+        )
     ]
 
-    def _info(self) -> tfds.core.DatasetInfo:
+    def _info(self):
         return self._make_info(
             {
                 "angles": signal(13),
@@ -57,10 +54,10 @@ class Builder(CorpusBuilder):
             homepage=download.HOMEPAGE,
         )
 
-    def _raw_folder(self, dl_manager: tfds.download.DownloadManager) -> str:
+    def _raw_folder(self, dl_manager):
         return download.raw_folder(dl_manager)
 
-    def _example(self, recording: UiPrmdRecording) -> dict[str, Any]:
+    def _example(self, recording):
         return {"recording": recording.name} | {
             name: getattr(recording, name)
             for name in self.info.features

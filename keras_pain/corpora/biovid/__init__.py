@@ -1,74 +1,255 @@
 """BioVid Heat Pain Database, Part A: heat at four levels, filmed faces.
 
-The module follows the interface that `keras_pain.corpora.registry` describes.
+The owners' list of clips, `samples.csv`, is checked, never trusted: the class
+of a clip is the one in its name.
 """
 
-import os
-import pathlib
+import collections
+import csv
 
-from keras_pain.corpora.biovid.folders import detect_layout, find_files
+from keras_pain.corpora import media
+from keras_pain.corpora.base import (
+    Findings,
+    RawFile,
+    StrPath,
+    child,
+    files_below,
+    find_base,
+    group_by_name,
+    is_leaving,
+    report_with_first,
+)
 from keras_pain.corpora.biovid.layout import (
     CLASSES,
+    CLIP_NAME,
+    FOLDER,
+    FRAME_RATE,
     LAYOUTS,
-    LOW_EXPRESSIVE,
+    NUM_FRAMES,
+    SAMPLES,
+    SAMPLES_COLUMNS,
     SUBJECTS,
+    TOLERATED_FRAMES,
+    VIDEO_FOLDER,
 )
-from keras_pain.corpora.biovid.reader import read_file
+from keras_pain.corpora.recording import VideoRecording
 
-__all__ = [
-    "CLASSES",
-    "LAYOUTS",
-    "LOW_EXPRESSIVE",
-    "SUBJECTS",
-    "detect_layout",
-    "find_files",
-    "read_file",
-    "simulate",
-]
+_PLACES = ((), (FOLDER,), LAYOUTS, ("biovid",), ("biovid", FOLDER))
+_NOTHING = (
+    "no BioVid clips video/<subject>/<subject>-<class>-<number>.mp4 here (it "
+    "holds {}); give the folder PartA with --manual_dir"
+)
 
 
-def simulate(
-    out: str | os.PathLike,
-    *,
-    layout: str = "all",
-    scale: str = "small",
-    seed: int = 0,
-    subjects: int | None = None,
-    clips: int | None = None,
-    frames: int | None = None,
-    size: tuple[int, int] | None = None,
-    jobs: int | None = None,
-    progress: bool = True,
-) -> list[pathlib.Path]:
-    """Writes a simulated Part A as `biovid/PartA`.
+def detect_layout(root: StrPath) -> str:
+    """`"part_a"`, the only layout; raises as `find_files` does."""
+    find_base(root, _PLACES, _has_clips, _NOTHING)
+    return LAYOUTS[0]
 
-    Args:
-        out: Folder to write into.
-        layout: `"part_a"`, or `"all"`.
-        scale: `"small"`: 5 people, 3 clips a class, 348 x 260 pixels;
-            `"full"`: 87 people, 20 clips, 1388 x 1038, as in the corpus.
-        seed: Same seed, same bytes.
-        subjects: Number of people, else that of the scale.
-        clips: Clips of each person and class, else that of the scale.
-        frames: Frames a clip, else 138; fewer sample the 5.5 s more thinly.
-        size: Height and width in pixels, else those of the scale.
-        jobs: Number of processes, else one for each core.
-        progress: Show a progress bar.
 
-    Returns:
-        Paths of the mp4 files.
+def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
+    """The clips of Part A, by subject, class and number, without opening them.
+
+    Biosignals are left alone. What is odd about the folder as a whole (stray
+    files, people missing) is reported with the first clip.
+
+    `root` is the folder `PartA`, its parent, or that one's parent if it is
+    called `biovid`. Raises KerasPainError where there are no clips.
     """
-    from keras_pain.corpora.biovid import simulator
-
-    return simulator.simulate(
-        out,
-        layout=layout,
-        scale=scale,
-        seed=seed,
-        subjects=subjects,
-        clips=clips,
-        frames=frames,
-        size=size,
-        jobs=jobs,
-        progress=progress,
+    base = find_base(root, _PLACES, _has_clips, _NOTHING)
+    video = child(base, VIDEO_FOLDER)
+    found, strays = [], []
+    for path in files_below(video):
+        if path.suffix.lower() == ".mp4" and not is_leaving(path, video):
+            found.append(_raw_file(path, base, video))
+        else:
+            strays.append(path.name)
+    # The shallowest of one name is the one where the owners put it.
+    clips = group_by_name(found, lambda f: (len(f.path.parts), f.relative))
+    clips.sort(key=lambda same: _order(same[0]))
+    files = [same[0] for same in clips]
+    about_all = Findings()
+    samples = _read_samples(child(base, *SAMPLES), about_all)
+    about_all.listed(
+        "stray_files", strays, "{n} files are no clips: {}; skipped"
     )
+    places = collections.Counter(
+        file.path.relative_to(base).parent.parent.as_posix()
+        for file in files
+        if file.path.parent.parent != video
+    )
+    for place, count in places.items():
+        detail = f"{count} clips lie in {place}/<subject>; read there"
+        about_all.noted("nested_folder", detail)
+    _compare(samples, files)
+    for file, *others in clips:
+        file.findings.listed(
+            "duplicate",
+            sorted(other.relative for other in others),
+            f"is there {len(others) + 1} times, also as {{}}; this one is read",
+        )
+    report_with_first(files, about_all)
+    return files
+
+
+def _has_clips(base):
+    video = child(base, VIDEO_FOLDER)
+    return video is not None and any(
+        path.suffix.lower() == ".mp4" and CLIP_NAME.fullmatch(path.stem)
+        for path in files_below(video)
+    )
+
+
+def _raw_file(path, base, video):
+    file = RawFile(path, LAYOUTS[0], path.stem, base, info={"level": None})
+    match = CLIP_NAME.fullmatch(path.stem)
+    if match is None:
+        file.refusal = (
+            "unknown_name",
+            "its name is not <subject>-<class>-<number>.mp4",
+            "give it the name its owners gave it, or move it out of here",
+        )
+        return file
+    subject, label = match["subject"].lower(), match["class"].upper()
+    file.name = f"{subject}-{label}-{match['number']}"
+    file.subject_id, file.group = subject, "healthy"
+    if label in CLASSES:
+        file.info["level"] = CLASSES.index(label)
+    else:
+        file.refusal = (
+            "unknown_class",
+            f"{label} is no class of Part A ({', '.join(CLASSES)})",
+            "move it out of here",
+        )
+    folders = {part.lower() for part in path.relative_to(video).parts[:-1]}
+    others = sorted((folders - {subject}) & set(SUBJECTS))
+    if others:
+        detail = f"lies with {', '.join(others)}; its name is believed"
+        file.findings.noted("subject_against_folder", detail)
+    return file
+
+
+def _order(file):
+    level = file.info["level"]
+    rank = len(CLASSES) if level is None else level
+    return file.subject_id, rank, file.name
+
+
+def _read_samples(path, found):
+    """The rows of the list by lower-case clip name; none of an unfit list."""
+    if path is None:
+        found.noted("no_samples", "no samples.csv: nothing to compare")
+        return {}
+    problem, rows = None, []
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"cannot be read ({error})"
+    else:
+        delimiter = max("\t;,", key=lines[0].count) if lines else "\t"
+        reader = csv.DictReader(lines, delimiter=delimiter)
+        rows, header = list(reader), reader.fieldnames or ()
+        missing = [c for c in SAMPLES_COLUMNS if c not in header]
+        if not lines:
+            problem = "is empty"
+        elif missing:
+            problem = f"has no column {', '.join(missing)}"
+    if problem:
+        detail = f"{path.name} {problem}: nothing to compare the clips with"
+        found.noted("bad_samples", detail)
+        return {}
+    samples, broken, twice = {}, [], []
+    for line, row in enumerate(rows, start=2):
+        row = {c: (row[c] or "").strip() for c in SAMPLES_COLUMNS}
+        name = row["sample_name"]
+        if not all(row.values()):
+            broken.append(line)
+        elif name.lower() in samples:
+            twice.append(name)
+        else:
+            samples[name.lower()] = row
+    commas = [repr(delimiter)] if delimiter != "\t" else []
+    for items, text in (
+        (broken, "{}: values missing in line {{}}"),
+        (twice, "{} lists clips twice: {{}}"),
+        (commas, "{} has {{}} between columns, not tabs"),
+    ):
+        found.listed("samples_format", items, text.format(path.name))
+    return samples
+
+
+def _compare(samples, files):
+    """Notes what the owners' lists of clips and people say against the files.
+
+    Extra clips and other classes are noted with the clip, missing clips with
+    the first clip of the subject, missing subjects with the first of all.
+    """
+    sound = [file for file in files if file.refusal is None]
+    first = {file.subject_id: file for file in reversed(sound)}
+    if samples:
+        for file in sound:
+            sample, note = samples.get(file.name.lower()), file.findings.noted
+            if sample is None:
+                note("not_in_samples", "samples.csv does not list it; kept")
+                continue
+            level, person = file.info["level"], sample["subject_name"]
+            named, number = sample["class_name"], sample["class_id"]
+            if (named.upper(), number) != (CLASSES[level], str(level)):
+                note(
+                    "class_against_samples",
+                    f"samples.csv says {named} ({number}), its name "
+                    f"{CLASSES[level]} ({level}): its name is believed",
+                )
+            if person.lower() != file.subject_id:
+                note(
+                    "subject_against_samples",
+                    f"samples.csv says {person}, its name {file.subject_id}: "
+                    "its name is believed",
+                )
+        there = {file.name.lower() for file in files}
+        absent = collections.defaultdict(list)
+        for name, sample in samples.items():
+            if name not in there:
+                subject = sample["subject_name"].lower()
+                absent[subject].append(sample["sample_name"])
+        for subject in first.keys() & absent.keys():
+            first[subject].findings.listed(
+                "missing_clips",
+                absent.pop(subject),
+                f"{{n}} clips of {subject} that samples.csv lists are not "
+                "here: {}",
+            )
+        for file in sound[:1]:
+            file.findings.listed(
+                "missing_subjects",
+                sorted(absent),
+                "{n} people that samples.csv lists have no clip here: {}",
+            )
+    for subject in first.keys() - set(SUBJECTS):
+        detail = f"{subject} is none of the 87 people; kept"
+        first[subject].findings.noted("unknown_subject", detail)
+
+
+def read_file(raw_file: RawFile) -> tuple[VideoRecording, Findings]:
+    """Reads one clip to its end, holding one frame at a time.
+
+    Returns the recording, whose label `level` is the stimulus level 0 (none)
+    to 4, and what was found; raises BadFileError where it cannot be used.
+    """
+    raw_file.check_refusal()
+    labels = {"level": float(raw_file.info["level"])}
+    recording, odd = media.read_clip(raw_file, labels, FRAME_RATE)
+    count, found = len(recording), Findings(raw_file.findings)
+    usual = f"{count} frames, not {NUM_FRAMES}"
+    low, *_, high = TOLERATED_FRAMES
+    if not low <= count <= high:
+        detail = f"{usual}, nor {low} to {high}; kept"
+        found.noted("unusual_frame_count", detail)
+    elif count != NUM_FRAMES:
+        found.noted("frame_count", f"{usual}: tolerated")
+    rate = media.frame_rate(raw_file.path)
+    if abs(rate - FRAME_RATE) >= 0.01:
+        detail = f"{rate:g} frames a second by its header, not 25; taken as 25"
+        found.noted("frame_rate", detail)
+    found += odd
+    return recording, found

@@ -1,66 +1,258 @@
 """EmoPain: the movement corpus of people with chronic low back pain.
 
-The module follows the interface that `keras_pain.corpora.registry` describes.
+What a file's name says: `<C|P>` healthy control or patient, the participant's
+number, `<D|N>` difficult or normal trial. One public copy of the coordinate
+package has one file per participant instead, `1.mat` to `30.mat`, 13 to 30
+patients.
 """
 
-import os
-import pathlib
+import collections
+import re
 
-from keras_pain.corpora.emopain.folders import (
-    detect_layout,
-    find_files,
-    find_layouts,
+from keras_pain.corpora.base import (
+    RawFile,
+    StrPath,
+    nothing_found,
+    require_folder,
 )
-from keras_pain.corpora.emopain.layout import LAYOUTS, ChallengeColumns
+from keras_pain.corpora.emopain.layout import LAYOUTS, Fame
 from keras_pain.corpora.emopain.reader import (
-    parse_challenge_columns,
-    read_file,
+    parse_challenge_columns as parse_challenge_columns,
 )
+from keras_pain.corpora.emopain.reader import read_file as read_file
+from keras_pain.corpora.emopain.rules import layout_of_width
+from keras_pain.corpora.mat import matrix_shape
+from keras_pain.errors import BadFileError, KerasPainError
 
-__all__ = [
-    "LAYOUTS",
-    "ChallengeColumns",
-    "detect_layout",
-    "find_files",
-    "find_layouts",
-    "parse_challenge_columns",
-    "read_file",
-    "simulate",
-]
+# Split and group of the files in folders of these names.
+_SPLITS = {
+    "train": ("train", None),
+    "validation": ("validation", None),
+    "valid": ("validation", None),
+    "test": ("test", None),
+}
+_GROUPS = {name.lower(): ("", group) for group, name in Fame.folders.items()}
+_NAME = re.compile(r"([CP])(\d+)_?([DN])\.mat", re.IGNORECASE)
+_FAME_NAME = re.compile(r"([CP])(\d+)_([DN])\.mat", re.IGNORECASE)
+_NUMBER = re.compile(r"0*([1-9]\d*)\.mat", re.IGNORECASE)
+_PATTERN = {
+    "fame": "<C|P><id>_<D|N>.mat",
+    "coordinates": "<C|P><id><D|N>.mat or 1.mat ... 30.mat",
+    "challenge2020": "<C|P><id><D|N>.mat",
+}
+_LOOKED_FOR = {
+    "fame": "'randomised C|P'/C1_N.mat",
+    "coordinates": "train|validation/C1N.mat or 1.mat ... 30.mat",
+    "challenge2020": "train|validation/C1N.mat",
+}
+_LAST_HEALTHY, _LAST_PATIENT = 12, 30
+_GROUP = {"C": "healthy", "P": "patient"}
+_PEEKS = 5  # files opened, at most, to tell the two train/ layouts apart
 
 
-def simulate(
-    out: str | os.PathLike,
-    *,
-    layout: str = "all",
-    scale: str = "small",
-    seed: int = 0,
-    subjects: int | None = None,
-    with_test: bool = False,
-    progress: bool = True,
-) -> list[pathlib.Path]:
-    """Writes simulated raw files in the owners' layouts.
+def detect_layout(root: StrPath) -> str:
+    """The one layout that a folder holds, see `find_layouts`.
 
-    Args:
-        out: Folder in which `<layout>/` is made.
-        layout: One of `LAYOUTS`, or `"all"`.
-        scale: `"small"` or `"full"`.
-        seed: Same seed, same bytes.
-        subjects: Number of people; None leaves it to the scale.
-        with_test: Also write the test split that the owners withhold.
-        progress: Show a progress bar.
-
-    Returns:
-        Paths of the files written.
+    Raises KerasPainError where none fits, or several do.
     """
-    from keras_pain.corpora.emopain import simulator
+    found = find_layouts(root)
+    if not found:
+        raise _nothing_found(root, "no EmoPain files", LAYOUTS)
+    if len(found) > 1:
+        raise KerasPainError(
+            f"{require_folder(root)}: holds several layouts "
+            f"({', '.join(found)}); choose one with --layout"
+        )
+    return found[0]
 
-    return simulator.simulate(
-        out,
+
+def find_layouts(root: StrPath) -> list[str]:
+    """Every layout that a folder holds, in the order of `LAYOUTS`.
+
+    Names decide where they can; the two layouts with `train/` folders are told
+    apart by the number of columns of one file.
+
+    `root` is a layout's own folder, or the parent that holds `<layout>/`.
+    Raises KerasPainError where there is no such folder, or `train/` files
+    none of which says which layout it is.
+    """
+    root = require_folder(root)
+    found = {layout for layout in LAYOUTS if _fits(root / layout, layout)}
+    if _fits(root, "fame"):
+        found.add("fame")
+    if _fits(root, "coordinates"):
+        found.add(_tell_apart(root))
+    return [layout for layout in LAYOUTS if layout in found]
+
+
+def find_files(root: StrPath, layout: str) -> list[RawFile]:
+    """The files of one layout, without opening them.
+
+    Files that do not belong (a name that no rule reads, a second file of the
+    same trial) are listed too, with the reason to refuse them. The order is
+    that of folder, group, participant and difficulty. `root` is the layout's
+    own folder, or the parent that holds `<layout>/`. Raises KerasPainError
+    where no file of this layout is found.
+    """
+    root = require_folder(root)
+    bases = [b for b in (root / layout, root) if _fits(b, layout)]
+    if not bases:
+        raise _nothing_found(root, f"no files of layout {layout}", [layout])
+    base = bases[0]
+    index = _index(base, layout)
+    files = [_raw_file(path, base, layout, *index[path]) for path in index]
+    for path in _mat_files(base):
+        if path not in index and _match(path, layout):
+            file = _raw_file(path, base, layout, "", None)
+            file.refusal = (
+                "misplaced",
+                "lies beside the folders of its layout, in none of them",
+                "move it into the right one, or out of here",
+            )
+            files.append(file)
+    files.sort(key=_order)
+    _compare(files)
+    return files
+
+
+def _compare(files):
+    """Refuses second files of a trial; notes people in several splits."""
+    first, splits = {}, collections.defaultdict(set)
+    for file in files:
+        if file.refusal is not None:
+            continue
+        subject, difficulty = key = (file.subject_id, file.difficulty)
+        other = first.setdefault(key, file)
+        if other is file:
+            splits[subject].add(file.split)
+        else:
+            file.refusal = (
+                "duplicate",
+                f"is a second recording of participant {subject}, difficulty "
+                f"{difficulty or 'unknown'}, beside {other.relative}",
+                "keep the right one of the two",
+            )
+    for file in first.values():
+        shared = splits[file.subject_id]
+        if len(shared) > 1:  # a leak
+            detail = f"participant is in {' and '.join(sorted(shared))}"
+            file.findings.noted("participant_in_two_splits", detail)
+
+
+def _nothing_found(root, what, layouts):
+    looked = "; ".join(f"{name}: {_LOOKED_FOR[name]}" for name in layouts)
+    return nothing_found(
+        root,
+        f"{what} here (looked for {looked}; found {{}}); give the folder that "
+        "holds them with --manual_dir",
+    )
+
+
+def _match(path, layout):
+    return (_FAME_NAME if layout == "fame" else _NAME).fullmatch(path.name)
+
+
+def _number(path, layout):
+    return layout == "coordinates" and _NUMBER.fullmatch(path.name)
+
+
+def _mat_files(folder):
+    # Names with a leading dot are leavings of macOS archives.
+    return sorted(
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.suffix.lower() == ".mat"
+        and not path.name.startswith(".")
+        and not path.is_dir()
+    )
+
+
+def _index(base, layout):
+    """The files of a layout, with the split and the group of their folders."""
+    places = _GROUPS if layout == "fame" else _SPLITS
+    index = {
+        path: places[folder.name.lower()]
+        for folder in (sorted(base.iterdir()) if base.is_dir() else ())
+        if folder.name.lower() in places
+        for path in _mat_files(folder)
+    }
+    if not index and layout != "fame":
+        index = dict.fromkeys(_mat_files(base), ("", None))
+    return index
+
+
+def _fits(base, layout):
+    # The names of the folders of fame leave no doubt.
+    return any(
+        layout == "fame" or _match(path, layout) or _number(path, layout)
+        for path in _index(base, layout)
+    )
+
+
+def _tell_apart(base):
+    """Coordinates or challenge2020, by the columns of a file."""
+    reasons = []
+    for path in list(_index(base, "coordinates"))[:_PEEKS]:
+        try:
+            columns = matrix_shape(path, prefer="data")[1]
+        except BadFileError as error:
+            reasons.append(f"{path.name} {error.problem}")
+            continue
+        layout = layout_of_width(columns)
+        if layout in ("coordinates", "challenge2020"):
+            return layout
+        reasons.append(f"{path.name} has {columns} columns")
+    if base.name in ("coordinates", "challenge2020"):
+        return base.name
+    raise KerasPainError(
+        f"{base}: cannot tell the layouts coordinates (78 columns) and "
+        f"challenge2020 (30 and labels) apart, as {reasons[0]}; choose one "
+        "with --layout"
+    )
+
+
+def _raw_file(path, base, layout, split, group):
+    match, number = _match(path, layout), _number(path, layout)
+    letter, identity, difficulty, name = "", path.stem, "", path.stem
+    refusal = None
+    if match:
+        letter, identity, difficulty = (part.upper() for part in match.groups())
+        name = path.stem.upper()
+    elif number and int(number[1]) <= _LAST_PATIENT:
+        identity = number[1]
+        letter = "C" if int(identity) <= _LAST_HEALTHY else "P"
+        name = f"{letter}{identity}"
+    else:
+        refusal = (
+            "unknown_name",
+            f"its name is not {_PATTERN[layout]}",
+            "give it the name its owners gave it, or move it out of here",
+        )
+    if letter and group not in (None, _GROUP[letter]):
+        refusal = (
+            "wrong_folder",
+            f"its name says {_GROUP[letter]}, its folder {group}",
+            f"move it to {Fame.folders[_GROUP[letter]]!r}",
+        )
+    return RawFile(
+        path=path,
         layout=layout,
-        scale=scale,
-        seed=seed,
-        subjects=subjects,
-        with_test=with_test,
-        progress=progress,
+        name=name,
+        root=base,
+        subject_id=letter + identity,
+        group=_GROUP.get(letter, group or ""),
+        difficulty=difficulty,
+        split=split,
+        refusal=refusal,
+    )
+
+
+def _order(file):
+    number = file.subject_id[1:]
+    return (
+        file.path.parent.name.lower(),
+        file.subject_id[:1],
+        int(number) if number.isdigit() else 0,
+        file.difficulty,
+        file.path.name,
     )

@@ -16,26 +16,14 @@ FRAME_RATE = 60.0
 
 LAYOUTS = ("fame", "coordinates", "challenge2020")
 
-ACTIVITIES = (
-    "other",
-    "one_leg_stand",
-    "reach_forward",
-    "bend",
-    "sit_to_stand",
-    "stand_to_sit",
-    "sitting_still",
-    "standing_still",
-    "walking",
+ACTIVITIES = tuple(
+    "other one_leg_stand reach_forward bend sit_to_stand stand_to_sit "
+    "sitting_still standing_still walking".split()
 )
 
-BEHAVIOURS = (
-    "guarding_stiffness",
-    "hesitation",
-    "support_bracing",
-    "jerky_motion",
-    "limping",
-    "rubbing_stimulation",
-    "other",
+BEHAVIOURS = tuple(
+    "guarding_stiffness hesitation support_bracing jerky_motion limping "
+    "rubbing_stimulation other".split()
 )
 
 NUM_RATERS = 4
@@ -53,31 +41,34 @@ class Fame:
     angles = slice(134, 147)
     energies = slice(147, 160)
     # Activity type of each of the 24 flags, in column order.
-    activity_columns = (
-        ("One Leg Stand 1", "one_leg_stand"),
-        ("One Leg Stand 2", "one_leg_stand"),
-        ("One Leg Stand 3", "one_leg_stand"),
-        ("One Leg Stand 4", "one_leg_stand"),
-        ("One Leg Stand 5", "one_leg_stand"),
-        ("One Leg Stand 6", "one_leg_stand"),
-        ("Sitting Still", "sitting_still"),
-        ("Reach Forward 2", "reach_forward"),
-        ("Reach Forward 1", "reach_forward"),
-        ("Sit to Stand Instructed 1", "sit_to_stand"),
-        ("Sit to Stand Instructed 2", "sit_to_stand"),
-        ("Sit to Stand Instructed 3", "sit_to_stand"),
-        ("Stand to Sit Instructed 1", "stand_to_sit"),
-        ("Stand to Sit Instructed 2", "stand_to_sit"),
-        ("Stand to Sit Instructed 3", "stand_to_sit"),
-        ("Standing Still", "standing_still"),
-        ("Sit to Stand Not Instructed", "sit_to_stand"),
-        ("Stand to Sit Not Instructed", "stand_to_sit"),
-        ("Bend 2", "bend"),
-        ("Bend 1", "bend"),
-        ("Walk", "walking"),
-        ("Other Major: Bend to pick up", "bend"),
-        ("Sit to Stand Instructed 4", "sit_to_stand"),
-        ("Stand to Sit Instructed 4", "stand_to_sit"),
+    activity_columns = tuple(
+        tuple(line.strip().split(" = "))
+        for line in """
+        One Leg Stand 1 = one_leg_stand
+        One Leg Stand 2 = one_leg_stand
+        One Leg Stand 3 = one_leg_stand
+        One Leg Stand 4 = one_leg_stand
+        One Leg Stand 5 = one_leg_stand
+        One Leg Stand 6 = one_leg_stand
+        Sitting Still = sitting_still
+        Reach Forward 2 = reach_forward
+        Reach Forward 1 = reach_forward
+        Sit to Stand Instructed 1 = sit_to_stand
+        Sit to Stand Instructed 2 = sit_to_stand
+        Sit to Stand Instructed 3 = sit_to_stand
+        Stand to Sit Instructed 1 = stand_to_sit
+        Stand to Sit Instructed 2 = stand_to_sit
+        Stand to Sit Instructed 3 = stand_to_sit
+        Standing Still = standing_still
+        Sit to Stand Not Instructed = sit_to_stand
+        Stand to Sit Not Instructed = stand_to_sit
+        Bend 2 = bend
+        Bend 1 = bend
+        Walk = walking
+        Other Major: Bend to pick up = bend
+        Sit to Stand Instructed 4 = sit_to_stand
+        Stand to Sit Instructed 4 = stand_to_sit
+        """.strip().splitlines()
     )
 
 

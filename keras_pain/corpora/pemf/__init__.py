@@ -1,74 +1,250 @@
 """PEMF, Pain E-Motion Faces: neutral faces, and three kinds of pain.
 
-The module follows the interface that `keras_pain.corpora.registry` describes.
+The clips lie there as folders of stills, or as mp4 files.
 """
 
-import os
+import itertools
+import math
 import pathlib
+import re
 
-from keras_pain.corpora.pemf.folders import detect_layout, find_files
-from keras_pain.corpora.pemf.layout import KINDS, LAYOUTS
-from keras_pain.corpora.pemf.reader import (
-    PemfRecording,
-    check_further,
-    read_file,
+from keras_pain.corpora import media
+from keras_pain.corpora.base import (
+    Findings,
+    RawFile,
+    StrPath,
+    child,
+    is_leaving,
+    nothing_found,
+    report_with_first,
+    require_folder,
+    shorten,
 )
+from keras_pain.corpora.pemf.layout import (
+    ARCHIVES,
+    KINDS,
+    LANDMARKS,
+    LAYOUTS,
+    NUM_FRAMES,
+    RATINGS_FILE,
+    VERSIONS,
+    kind_of,
+)
+from keras_pain.corpora.pemf.ratings import read_ratings
+from keras_pain.corpora.recording import VideoRecording
+from keras_pain.errors import BadFileError
+from keras_pain.signals.landmarks import read_csv
 
-__all__ = [
-    "KINDS",
-    "LAYOUTS",
-    "PemfRecording",
-    "check_further",
-    "detect_layout",
-    "find_files",
-    "read_file",
-    "simulate",
-]
+_SUBJECT = re.compile(r"S(\d{1,3})", re.IGNORECASE)
+_COLOURED = re.compile("col", re.IGNORECASE)
+_COPY = re.compile(r"-(\d+)\b")
 
 
-def simulate(
-    out: str | os.PathLike,
-    *,
-    layout: str = "all",
-    scale: str = "small",
-    seed: int = 0,
-    subjects: int | None = None,
-    frames: int | None = None,
-    size: tuple[int, int] | None = None,
-    landmarks: bool = False,
-    jobs: int | None = None,
-    progress: bool = True,
-) -> list[pathlib.Path]:
-    """Writes a simulated database as `pemf/`.
+def detect_layout(root: StrPath) -> str:
+    """`"pictures"` where there are stills, else `"clips"`.
 
-    Args:
-        out: Folder to write into.
-        layout: `"pictures"` (stills), `"clips"` (mp4), or `"all"`.
-        scale: `"small"`: 10 models, 236 x 286 pixels; `"full"`: 68 models,
-            706 x 858, as in the database.
-        seed: Same seed, same bytes.
-        subjects: Number of models, else that of the scale.
-        frames: Frames a clip, else 20.
-        size: Height and width in pixels, else those of the scale.
-        landmarks: Also write the 68 landmarks of each clip, as the authors of
-            STGCN-LSTM keep them, to `Landmarks/<clip>.csv`.
-        jobs: Number of processes, else one for each core.
-        progress: Show a progress bar.
-
-    Returns:
-        Paths of all files.
+    `root` holds `Pictures/` or `Clips/`, or is the parent of such a folder
+    named `pemf`. Raises KerasPainError where there is neither.
     """
-    from keras_pain.corpora.pemf import simulator
+    return _find_archive(root, LAYOUTS)[0]
 
-    return simulator.simulate(
-        out,
-        layout=layout,
-        scale=scale,
-        seed=seed,
-        subjects=subjects,
-        frames=frames,
-        size=size,
-        landmarks=landmarks,
-        jobs=jobs,
-        progress=progress,
+
+def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
+    """One file for each model (person) and type, in this order, unopened.
+
+    Of duplicates the first by name is taken and the others are reported with
+    it; a folder of no known type is refused. What is odd about the folder as a
+    whole is reported with the first.
+
+    For `root` see `detect_layout`; of the layout `"pictures"` a file is a
+    folder of stills, of `"clips"` an mp4. Raises KerasPainError where there
+    are no clips of this layout.
+    """
+    _, base, archive = _find_archive(root, [layout])
+    sheet = child(base, RATINGS_FILE)
+    ratings, about_all = read_ratings(sheet)
+    files = []
+    for folder in _subject_folders(archive):
+        clips = [
+            _raw_file(paths, base, layout, folder, kind, sheet)
+            for kind, paths in _types(folder, layout)
+        ]
+        there = {file.info["kind"] for file in clips}
+        lacking = [k.folder for i, k in enumerate(KINDS) if i not in there]
+        about_model = Findings()
+        about_model.listed("missing_clips", lacking, "no clip of the type {}")
+        report_with_first(clips, about_model)
+        files += clips
+    for file in files:
+        key = file.subject_id, file.info["kind"]
+        file.info["intensity"], odd = ratings.get(key, (math.nan, []))
+        if ratings and key not in ratings:  # else it is said once for all
+            detail = f"{RATINGS_FILE} has no row of it: unknown"
+            file.findings.noted("no_rating", detail)
+        file.findings += odd
+    absent = {subject for subject, _ in ratings}
+    absent -= {file.subject_id for file in files}
+    about_all.listed(
+        "missing_subjects",
+        sorted(absent),
+        f"{{n}} models of {RATINGS_FILE} have no clip here: {{}}",
     )
+    usual = [f"{ARCHIVES[layout]}/{name}" for name in VERSIONS]
+    place = archive.relative_to(base).as_posix()
+    if place not in usual:
+        detail = f"clips are read from {place}, not {usual[0]}"
+        about_all.noted("folder_name", detail)
+    report_with_first(files, about_all)
+    return files
+
+
+def _find_archive(root, layouts):
+    """Layout, folder of the corpus, and the one of the models' folders.
+
+    An archive unpacked into a folder of its own name makes `Clips/Clips`.
+    """
+    root = require_folder(root)
+    bases = filter(None, (root, child(root, "pemf")))
+    for layout, base, nested, version in itertools.product(
+        layouts, bases, (1, 2), VERSIONS
+    ):
+        archive = child(base, *nested * [ARCHIVES[layout]], version)
+        if archive and any(
+            _types(folder, layout) for folder in _subject_folders(archive)
+        ):
+            return layout, base, archive
+    wanted = " or ".join(
+        f"{ARCHIVES[name]}/Modified/S001/Neutral/" for name in layouts
+    )
+    raise nothing_found(
+        root,
+        f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
+        "folder in which the owners' archives were unpacked with --manual_dir",
+    )
+
+
+def _subject_folders(archive):
+    """Folders S001 ... S068."""
+    return sorted(
+        path
+        for path in archive.iterdir()
+        if path.is_dir() and _SUBJECT.fullmatch(path.name)
+    )
+
+
+def _types(folder, layout):
+    """What there is of each type, in order; the type None is each unknown one.
+
+    That is folders of stills, or mp4 files, in the folder of one model.
+    """
+    known, unknown = {}, []
+    for path in sorted(folder.iterdir(), key=media.natural_key):
+        if not path.is_dir() or is_leaving(path, folder):
+            continue
+        inside = sorted(path.iterdir(), key=media.natural_key)
+        if layout == "clips":
+            clips = [
+                p
+                for p in inside
+                if p.suffix.lower() == ".mp4" and not is_leaving(p, path)
+            ]
+        else:  # of a type's folders of stills that of the coloured ones
+            coloured = [p for p in sorted(inside) if _COLOURED.match(p.name)]
+            folders = [p for p in (*coloured, path) if p.is_dir()]
+            clips = [p for p in folders if media.list_stills(p)][:1]
+        kind = kind_of(path.name)
+        if clips and kind is None:
+            unknown.append((None, clips))
+        elif clips:
+            known.setdefault(kind, []).extend(clips)
+    return sorted(known.items()) + unknown
+
+
+def _raw_file(paths, base, layout, folder, kind, sheet):
+    """The clip of one type of one model, of which there are these `paths`."""
+
+    def place(path):
+        return path.relative_to(folder).as_posix()
+
+    # "Algometer Pain S019" before "Algometer Pain-1 S019".
+    paths = sorted(
+        paths,
+        key=lambda path: (
+            max(map(int, _COPY.findall(place(path))), default=0),
+            media.natural_key(path),
+        ),
+    )
+    first, *others = map(place, paths)
+    type_name = pathlib.PurePosixPath(first).parts[0]
+    subject = f"S{int(_SUBJECT.fullmatch(folder.name)[1]):03d}"
+    clips = layout == "clips"
+    pictures = paths[:1] if clips else media.list_stills(paths[0])
+    file = RawFile(
+        paths[0],
+        layout,
+        f"{subject} {type_name}",
+        base,
+        subject,
+        info={"kind": kind},
+        parts=tuple(filter(None, (*pictures, sheet))),
+    )
+    if kind is None:
+        kinds = ", ".join(k.folder for k in KINDS)
+        file.refusal = (
+            "unknown_type",
+            f"{type_name!r} is none of the types {kinds}",
+            "give it the name its owners gave it, or move it out of here",
+        )
+        return file
+    file.name = f"{subject}{KINDS[kind].suffix}"
+    usual = KINDS[kind].folder
+    if _COPY.sub("", type_name) != usual:
+        detail = f"folder {type_name!r} is taken for {usual!r}"
+        file.findings.noted("folder_name", detail)
+    if others:
+        detail = f"{first} is read, not {shorten(others)}"
+        file.findings.noted("duplicate", detail)
+    return file
+
+
+def read_file(raw_file: RawFile) -> tuple[VideoRecording, Findings]:
+    """Reads one clip to its end, holding one picture at a time.
+
+    Returns the recording, without a frame rate: the owners do not say it.
+    Other numbers of frames than 20 are kept and reported. Its labels are
+    `pain`, 1 but for the neutral type; `kind`, index into `KINDS`;
+    `intensity`, mean rating of the observers, 0 to 8, or NaN. Raises
+    BadFileError where a picture or the video cannot be used.
+    """
+    raw_file.check_refusal()
+    kind = raw_file.info["kind"]
+    labels = {
+        "pain": float(KINDS[kind].pain),
+        "kind": float(kind),
+        "intensity": raw_file.info["intensity"],
+    }
+    recording, odd = media.read_clip(raw_file, labels)
+    count, found = len(recording), Findings(raw_file.findings)
+    if count != NUM_FRAMES:
+        detail = f"{count} frames, not {NUM_FRAMES}; kept"
+        found.noted("frame_count", detail)
+    found += odd
+    return recording, found
+
+
+def check_further(raw_file: RawFile, recording: VideoRecording) -> Findings:
+    """Why a dataset of landmarks would refuse those of the clip, if any.
+
+    The pictures are of use without; there may be no folder of landmarks.
+    """
+    found = Findings()
+    folder = raw_file.root / LANDMARKS
+    if folder.is_dir():
+        path = folder / f"{raw_file.name}.csv"
+        try:
+            read_csv(path, min(len(recording), NUM_FRAMES))
+        except BadFileError as error:
+            place = path.relative_to(raw_file.root).as_posix()
+            detail = f"{place}: {error.problem}; {error.cure}"
+            found.noted("landmark_file", detail)
+    return found

@@ -62,16 +62,7 @@ KINDS = (
 
 
 def kind_of(name: str) -> int | None:
-    """The type that a folder's or file's name begins with.
-
-    Args:
-        name: E.g. `"Algomer Pain"`.
-
-    Returns:
-        Index into `KINDS`, or None where no prefix fits.
-    """
+    """Index into `KINDS` of the type that a name begins with, or None."""
     name = name.strip().lower()
-    for index, kind in enumerate(KINDS):
-        if name.startswith(kind.prefix):
-            return index
-    return None
+    fits = (i for i, kind in enumerate(KINDS) if name.startswith(kind.prefix))
+    return next(fits, None)

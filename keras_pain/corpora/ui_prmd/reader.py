@@ -1,33 +1,50 @@
-"""A Vicon text file of UI-PRMD to a recording in EmoPain's terms."""
+"""A Vicon text file of UI-PRMD to a recording in EmoPain's terms.
+
+Vicon writes a marker that its cameras lost as 0, 0, 0. Rules, in this order:
+
+- `rigid_cluster`: where three or more markers of its cluster are seen, the
+  lost one is put where they say it is, by the least-squares rigid fit of the
+  cluster's mean shape.
+- `mirrored_cluster`: the same for a forearm that the file never shows whole,
+  with the shape of the other one, mirrored. To leave a wrist marker out instead
+  would bend the elbow by about 8 degrees, against half a degree for the fit
+  (medians over the release, measured by hiding markers that are there).
+- `short_gap`: up to `MAX_GAP` frames are bridged by a straight line; at the
+  ends of a file the nearest position is held.
+- `unused_marker`: gaps of a marker that no joint needs are left alone.
+- `long_gap`: anything else refuses the file.
+"""
 
 import dataclasses
 import gzip
 import io
-import pathlib
 import zlib
 
 import numpy as np
 
-from keras_pain.corpora.files import Finding, RawFile
-from keras_pain.corpora.recording import (
-    NUM_BEHAVIOURS,
-    NUM_SEMG,
-    UNKNOWN,
-    Recording,
-)
+from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile, reading
+from keras_pain.corpora.recording import Recording
 from keras_pain.corpora.ui_prmd import layout
-from keras_pain.corpora.ui_prmd.joints import joints_from_markers
-from keras_pain.corpora.ui_prmd.markers import MAX_GAP, repair_markers
 from keras_pain.errors import BadFileError
-from keras_pain.signals.kinematics import angle_energies, joint_angles
+from keras_pain.signals.kinematics import (
+    JOINTS_26,
+    angle_energies,
+    joint_angles,
+)
 
 TARGET_RATE = 60.0  # EmoPain's
-MIN_FRAMES = 50  # half a second: no exercise is done in less
+# Half a second at 100 Hz: no exercise is done in less. One incorrect episode
+# of the release has a single frame.
+MIN_FRAMES = 50
+MAX_GAP = 25  # frames, a quarter of a second
+# A fit that misses the markers it can see by more than this, in mm, is no fit:
+# forearms bend and twist by about 15 mm, swapped labels are off by 100.
+MAX_MISFIT = 40.0
+_MM_PER_CM = 10.0
 _DOWNLOAD = "download it anew or leave it out with --on_bad_file=skip"
-_LEAVE_OUT = "leave it out with --on_bad_file=skip"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(kw_only=True)
 class UiPrmdRecording(Recording):
     """A recording of UI-PRMD, which labels execution, not pain.
 
@@ -41,81 +58,45 @@ class UiPrmdRecording(Recording):
         repetition: 1 to 10.
     """
 
-    label: str = ""
-    exercise: str = ""
-    repetition: int = 0
+    label: str
+    exercise: str
+    repetition: int
 
 
-def read_file(
-    raw_file: RawFile,
-    *,
-    min_frames: int = MIN_FRAMES,
-    max_gap: int = MAX_GAP,
-) -> tuple[UiPrmdRecording, list[Finding]]:
-    """Reads one episode.
+def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
+    """Reads one episode: the recording at 60 Hz and what was found.
 
-    Args:
-        raw_file: A file of `find_files`.
-        min_frames: Fewest frames (at 100 Hz) of an episode; shorter ones are
-            refused by the rule `too_few_frames`. One incorrect episode of the
-            release has a single frame.
-        max_gap: Longest gap, in frames, that is bridged where a marker is
-            lost and its cluster cannot tell where it is.
-
-    Returns:
-        The recording at 60 Hz and what was found.
-
-    Raises:
-        BadFileError: The file cannot be used.
+    Raises BadFileError where it cannot be used.
     """
     raw_file.check_refusal()
+    found = Findings(raw_file.findings)
     markers = _read_markers(raw_file.path)
-    if len(markers) < min_frames:
-        raise BadFileError(
-            raw_file.path,
-            f"has {len(markers)} frame(s), fewer than {min_frames}",
-            _LEAVE_OUT,
-            rule="too_few_frames",
-        )
-    markers, findings, problem = repair_markers(markers, max_gap)
+    raw_file.check_frames(len(markers), MIN_FRAMES)
+    markers, problem = repair_markers(found, markers)
     if problem:
-        raise BadFileError(raw_file.path, problem, _LEAVE_OUT, rule="long_gap")
+        raise BadFileError(raw_file.path, problem, LEAVE_OUT, "long_gap")
     joints = resample(
         joints_from_markers(markers), layout.FRAME_RATE, TARGET_RATE
     )
     angles = joint_angles(joints)
     if not np.isfinite(angles).all():
-        raise BadFileError(
-            raw_file.path,
-            "two joints lie on one spot, so that an angle is undefined",
-            _LEAVE_OUT,
-            rule="undefined_angle",
-        )
-    frames = len(joints)
+        problem = "two joints lie on one spot, so that an angle is undefined"
+        raise BadFileError(raw_file.path, problem, LEAVE_OUT, "undefined_angle")
     info = raw_file.info
     exercise = int(info["exercise"].removeprefix("m"))
     recording = UiPrmdRecording(
-        name=raw_file.name,
-        subject_id=raw_file.subject_id,
-        group=raw_file.group,
-        difficulty=raw_file.difficulty,
-        split=raw_file.split,
-        angles=angles.astype(np.float32),
-        energies=angle_energies(angles).astype(np.float32),
-        semg=np.zeros((frames, NUM_SEMG), np.float32),  # not recorded
-        protective=np.full(frames, UNKNOWN, np.int8),
-        pain_level=np.full(frames, UNKNOWN, np.int8),
-        activity=np.full(frames, exercise, np.int32),
-        activity_instance=np.full(frames, info["repetition"], np.int32),
-        raters=np.zeros((frames, 0, NUM_BEHAVIOURS), np.uint8),
-        joints=joints.astype(np.float32),
+        **raw_file.person,
+        angles=angles,
+        energies=angle_energies(angles),
+        activity=np.full(len(joints), exercise),
+        activity_instance=np.full(len(joints), info["repetition"]),
+        joints=joints,
         frame_rate=TARGET_RATE,
-        simulated=info["simulated"],
-        label=info["label"],
-        exercise=info["exercise"],
-        repetition=info["repetition"],
+        # Text files have no header that could say it.
+        simulated=raw_file.simulated,
+        **info,
     )
-    return recording, [*raw_file.findings, *findings]
+    return recording, found
 
 
 def resample(values: np.ndarray, rate: float, target: float) -> np.ndarray:
@@ -127,12 +108,8 @@ def resample(values: np.ndarray, rate: float, target: float) -> np.ndarray:
     spline.
 
     Args:
-        values: `(T, ...)`, T >= 2.
-        rate: Frames per second of `values`.
-        target: Frames per second wanted.
-
-    Returns:
-        `(T', ...)`, from the first frame on, never beyond the last.
+        values: `(T, ...)`, T >= 2; the result never goes beyond the last.
+        rate, target: Frames per second of `values`, and wanted.
     """
     count = int(np.floor((len(values) - 1) * target / rate + 1e-9)) + 1
     position = np.arange(count) * (rate / target)
@@ -141,46 +118,40 @@ def resample(values: np.ndarray, rate: float, target: float) -> np.ndarray:
     return values[before] * (1 - share) + values[before + 1] * share
 
 
-def _read_markers(path: pathlib.Path) -> np.ndarray:
+def _read_markers(path):
     """`(T, 39, 3)` numbers of a plain or gzip-compressed text file."""
-    try:
+    cut_off = "is cut off before the end of the gzip stream"
+    damaged = "is no sound gzip file ({})"
+    with reading(
+        path,
+        _DOWNLOAD,
+        (UnicodeDecodeError, "is not a text file", "not_text"),
+        (EOFError, cut_off, "truncated"),
+        ((gzip.BadGzipFile, zlib.error), damaged, "bad_gzip"),
+    ):
         data = path.read_bytes()
         if path.suffix == ".gz":
             data = gzip.decompress(data)
         text = data.decode("ascii")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        problem, rule = _unreadable(error)
-        raise BadFileError(path, problem, _DOWNLOAD, rule=rule) from error
     if not text.strip():
-        raise BadFileError(path, "is empty", _DOWNLOAD, rule="empty")
+        raise BadFileError(path, "is empty", _DOWNLOAD, "empty")
     try:
         values = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
     except ValueError as error:
-        raise BadFileError(
-            path, _bad_line(text), _DOWNLOAD, rule="not_numbers"
-        ) from error
+        problem = _bad_line(text)
+        raise BadFileError(path, problem, _DOWNLOAD, "not_numbers") from error
     expected = 3 * len(layout.MARKERS)
     if values.shape[1] != expected:
         raise BadFileError(
             path,
             f"has {values.shape[1]} columns, not {expected} (39 markers x 3)",
             "give the Vicon `Positions` files, not `Angles` or Kinect ones",
-            rule="wrong_columns",
+            "wrong_columns",
         )
     return values.reshape(len(values), -1, 3)
 
 
-def _unreadable(error: Exception) -> tuple[str, str]:
-    if isinstance(error, UnicodeDecodeError):
-        return "is not a text file", "not_text"
-    if isinstance(error, EOFError):
-        return "is cut off before the end of the gzip stream", "truncated"
-    if isinstance(error, gzip.BadGzipFile | zlib.error):
-        return f"is no sound gzip file ({error})", "bad_gzip"
-    return f"cannot be read ({error.strerror})", "unreadable"
-
-
-def _bad_line(text: str) -> str:
+def _bad_line(text):
     """Names the first line that is no row of as many numbers as the first."""
     rows = [line.split(",") for line in text.splitlines()]
     for number, row in enumerate(rows, start=1):
@@ -195,3 +166,203 @@ def _bad_line(text: str) -> str:
             except ValueError:
                 return f"line {number} holds {value.strip()[:20]!r}, no number"
     return "is no table of numbers"
+
+
+def repair_markers(
+    found: Findings, markers: np.ndarray
+) -> tuple[np.ndarray, str]:
+    """Puts lost markers back as far as the rules of this module allow.
+
+    Of the `(T, 39, 3)` markers in mm, which are not changed, one at 0, 0, 0 or
+    with a NaN is lost. What was repaired is added to `found`.
+
+    Returns the repaired float64 markers, and why to refuse the file, or `""`.
+    """
+    markers = np.array(markers, dtype=np.float64)
+    markers[np.all(markers == 0, axis=-1)] = np.nan
+    lost = ~np.all(np.isfinite(markers), axis=-1)
+    markers[lost] = np.nan
+    if not lost.any():
+        return markers, ""
+    for rule, filled in _fill_from_clusters(markers).items():
+        if filled.any():
+            detail = f"{_count(filled)} put back from the rest of the cluster"
+            found.repaired(rule, detail)
+    bridged = _bridge_gaps(markers)
+    if bridged.any():
+        found.repaired("short_gap", f"{_count(bridged)} bridged")
+    lost = np.isnan(markers[..., 0])
+    needed = np.isin(layout.MARKERS, list(layout.NEEDED_MARKERS))
+    if (lost & ~needed).any():
+        detail = f"{_count(lost & ~needed)} lost; no joint needs them"
+        found.noted("unused_marker", detail)
+    if not (lost & needed).any():
+        return markers, ""
+    return markers, (
+        f"markers are lost for more than {MAX_GAP} frames at a stretch: "
+        f"{_count(lost & needed)}"
+    )
+
+
+def _count(flags):
+    """`LASI 3 frames, STRN 20 frames` from `(T, 39)` flags."""
+    counts = zip(layout.MARKERS, flags.sum(axis=0), strict=True)
+    return ", ".join(
+        f"{name} {count} frames" for name, count in counts if count
+    )
+
+
+def _columns(cluster):
+    return np.array([layout.MARKERS.index(m) for m in layout.CLUSTERS[cluster]])
+
+
+def _fill_from_clusters(markers):
+    """Fills in place; returns `(T, 39)` flags of what each rule filled."""
+    filled = {
+        rule: np.zeros(markers.shape[:2], dtype=bool)
+        for rule in ("rigid_cluster", "mirrored_cluster")
+    }
+    for cluster in layout.CLUSTERS:
+        columns = _columns(cluster)
+        points = markers[:, columns]
+        rule, shape = "rigid_cluster", _mean_shape(points)
+        if shape is None and cluster in layout.MIRRORED:
+            other = _columns(layout.MIRRORED[cluster])
+            rule, shape = "mirrored_cluster", _mean_shape(markers[:, other])
+            if shape is not None:
+                shape = shape * (-1.0, 1.0, 1.0)
+        if shape is None:
+            continue
+        seen = np.isfinite(points[..., 0])
+        # One fit for all frames that show the same markers.
+        for pattern in np.unique(seen, axis=0):
+            if pattern.all() or pattern.sum() < 3:
+                continue
+            frames = np.flatnonzero(np.all(seen == pattern, axis=1))
+            rotations, centre, to = _rotations(shape, points[frames], pattern)
+            # The whole shape, laid onto the markers that are seen.
+            fitted = np.einsum("mi,tij->tmj", shape - centre, rotations) + to
+            misfit = np.linalg.norm(fitted - points[frames], axis=-1)
+            good = np.nanmax(misfit, axis=1) <= MAX_MISFIT
+            place = np.ix_(frames[good], columns[~pattern])
+            markers[place] = fitted[good][:, ~pattern]
+            filled[rule][place] = True
+    return filled
+
+
+def _mean_shape(points):
+    """Mean shape `(M, 3)` over the frames of `(T, M, 3)` that show all."""
+    whole = points[np.isfinite(points).all(axis=(1, 2))]
+    if not len(whole):
+        return None
+    shape = whole[len(whole) // 2]
+    for _ in range(3):  # settles at once: the shapes differ by millimetres
+        rotations, _, centres = _rotations(shape, whole, slice(None))
+        # Turned back, so that all frames lie on top of one another.
+        aligned = np.einsum("tmi,tji->tmj", whole - centres, rotations)
+        shape = aligned.mean(axis=0)
+    return shape
+
+
+def _rotations(shape, points, seen):
+    """Least-squares rotations of a shape onto each frame's points (Kabsch)."""
+    centre = shape[seen].mean(axis=0)
+    centres = points[:, seen].mean(axis=1, keepdims=True)
+    covariance = np.einsum(
+        "mi,tmj->tij", shape[seen] - centre, points[:, seen] - centres
+    )
+    u, _, vt = np.linalg.svd(covariance)
+    # A body is never turned inside out.
+    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    return u @ vt, centre, centres
+
+
+def _bridge_gaps(markers):
+    """Bridges in place; returns `(T, 39)` flags of what was bridged."""
+    from scipy import ndimage
+
+    lost = np.isnan(markers[..., 0])
+    # Gaps of one marker each, numbered from 1.
+    gaps, _ = ndimage.label(lost, [[0, 1, 0]] * 3)
+    short = lost & (np.bincount(gaps.ravel())[gaps] <= MAX_GAP)
+    frames = np.arange(len(markers))
+    for column in np.flatnonzero(short.any(axis=0)):
+        bad, good = short[:, column], ~lost[:, column]
+        for axis in range(3):
+            markers[bad, column, axis] = np.interp(
+                frames[bad], frames[good], markers[good, column, axis]
+            )
+    return short
+
+
+def joints_from_markers(markers: np.ndarray) -> np.ndarray:
+    """The joints of `layout.JOINTS`, in EmoPain's axes and unit.
+
+    From `(T, 39, 3)` mm, z up, in the order of `layout.MARKERS`, to `(T, 26,
+    3)` float64 cm, Y up, in the order of `JOINTS_26`; NaN where a marker that
+    a joint needs is, or where two coincide.
+    """
+    at = {name: markers[:, i] for i, name in enumerate(layout.MARKERS)}
+    joints = []
+    for name in JOINTS_26:
+        weights = layout.JOINTS[name]
+        joint = sum(weight * at[m] for m, weight in weights.items())
+        side, _, part = name.partition("_")
+        if offset := _OFFSETS.get(part or name):
+            joint = joint + offset(at, side)
+        joints.append(joint)
+    # A quarter turn about x takes z up to Y up and keeps left and right.
+    x, y, z = np.moveaxis(np.stack(joints, axis=1), -1, 0)
+    return np.stack([x, z, -y], axis=-1) / _MM_PER_CM
+
+
+def _hip_centre(at, side):
+    """Offset of the hip joint centre from the ASIS of its side.
+
+    14 % of the distance between the ASIS medial, 30 % distal and 22 %
+    posterior of it (Bell et al., Human Movement Science 8, 1989; J.
+    Biomechanics 23, 1990).
+    """
+    between = at["RASI"] - at["LASI"]
+    medial = _unit(between if side == "left" else -between)
+    to_front = (at["LASI"] + at["RASI"] - at["LPSI"] - at["RPSI"]) / 2
+    up = _unit(np.cross(between, to_front))
+    anterior = _unit(np.cross(up, between))
+    return _length(between) * (0.14 * medial - 0.30 * up - 0.22 * anterior)
+
+
+def _shoulder_centre(at, side):
+    """Offset of the glenohumeral centre from the acromion's marker.
+
+    Below it by 17 % of the distance between the acromia (Rab et al., Gait &
+    Posture 15, 2002).
+    """
+    breadth = _length(at["LSHO"] - at["RSHO"])
+    return -0.17 * breadth * _unit(at["C7"] - at["T10"])
+
+
+def _crown(at, side):
+    """Offset of the head's top from the head band's centre.
+
+    Extrapolated: half a head band's length along the band's normal.
+    """
+    forward = (at["LFHD"] + at["RFHD"] - at["LBHD"] - at["RBHD"]) / 2
+    leftward = (at["LFHD"] + at["LBHD"] - at["RFHD"] - at["RBHD"]) / 2
+    return 0.5 * _length(forward) * _unit(np.cross(forward, leftward))
+
+
+def _length(vectors):
+    """One for the whole file: bones do not stretch."""
+    return np.nanmedian(np.linalg.norm(vectors, axis=-1))
+
+
+def _unit(vector):
+    with np.errstate(invalid="ignore"):  # no direction: NaN, as documented
+        return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+
+
+_OFFSETS = {
+    "upper_leg": _hip_centre,
+    "upper_arm": _shoulder_centre,
+    "crown": _crown,
+}

@@ -18,6 +18,7 @@ IMAGES = ("Images",)
 PSPI = ("Frame_Labels", "PSPI")
 FACS = ("Frame_Labels", "FACS")
 AAM = ("AAM_landmarks",)
+TREES = {"images": IMAGES, "pspi": PSPI, "facs": FACS, "aam": AAM}
 SEQUENCE_LABELS = "Sequence_Labels"
 # Per-sequence scale to its range: visual analogue scale, observer's rating,
 # affective and sensory verbal scale.
@@ -32,7 +33,6 @@ SEQUENCE = re.compile(
     re.IGNORECASE,
 )
 FRAME_NUMBER = re.compile(r"(?P<sequence>.*?)(?P<number>\d{3,4})")
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg")
 FRAME_LABEL = "{sequence}{number:03d}_facs.txt"
 LANDMARKS = "{sequence}{number:03d}_aam.txt"
 

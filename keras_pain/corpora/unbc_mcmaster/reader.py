@@ -1,268 +1,284 @@
 """A sequence of UNBC to a recording: pictures, labels, landmarks."""
 
-import dataclasses
+import collections
 import functools
 import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from keras_pain.corpora.faces.curves import pspi
-from keras_pain.corpora.files import Finding, RawFile
-from keras_pain.corpora.stills import read_still
-from keras_pain.corpora.survey import Survey, shorten
+from keras_pain.corpora.base import Findings, RawFile, reading
+from keras_pain.corpora.media import read_still, read_stills, survey
+from keras_pain.corpora.recording import VideoRecording
 from keras_pain.corpora.unbc_mcmaster import layout as facts
-from keras_pain.corpora.unbc_mcmaster.labels import LabelReader
-from keras_pain.corpora.unbc_mcmaster.points import check_points
-from keras_pain.corpora.video import VideoRecording
 from keras_pain.errors import BadFileError
 
-MIN_FRAMES = 2  # one picture shows no movement
 _TOLERANCE = 0.5  # intensities are whole numbers
+_COPY = "copy it anew or leave the sequence out with --on_bad_file=skip"
+_EYES, _MOUTH = slice(36, 48), slice(48, 66)
+_OUTSIDE = 0.1  # of a picture's side; a chin may well leave the picture
+# What is said of odd label files, by rule.
+_ODD = {
+    "empty_label": "{n} label files empty: {}; unknown",
+    "comma_decimal": "{n} label files with decimal commas: {}; read as points",
+    "other_units": "{n} further action units: {}; left out",
+    "landmark_count": f"{{n}} landmark files without {facts.NUM_LANDMARKS} "
+    "lines of x and y: frames {}; unknown there",
+}
 
 
-@dataclasses.dataclass
-class UnbcRecording(VideoRecording):
-    """A sequence of UNBC.
+def pspi(units: Mapping[int, np.ndarray | float]) -> np.ndarray:
+    """Prkachin and Solomon's pain intensity (Pain 139, 2008), 0..16.
 
-    Labels `vas`, `opr`, `aff`, `sen`, NaN where one is missing; frame labels
-    `pspi`, `(T,)`, as the files say, and `aus`, `(T, 10)`, intensities of
-    `layout.CODED_UNITS`, NaN where a frame's file is missing.
-
-    Args:
-        frame_numbers: `(T,)` int32, of the pictures' names; a gap is a frame
-            that is missing.
-        affected: Whether the affected arm was moved.
+    AU4 + max(AU6, AU7) + max(AU9, AU10) + AU43, each a number or an array;
+    missing ones are 0.
     """
 
-    frame_numbers: np.ndarray = dataclasses.field(
-        default_factory=lambda: np.zeros(0, np.int32)
-    )
-    affected: bool = False
+    def at(unit):
+        return np.asarray(units.get(unit, 0.0), np.float64)
+
+    return at(4) + np.maximum(at(6), at(7)) + np.maximum(at(9), at(10)) + at(43)
 
 
 def read_file(
-    raw_file: RawFile,
-    *,
-    min_frames: int = MIN_FRAMES,
-    look_at_frames: bool = True,
-) -> tuple[UnbcRecording, list[Finding]]:
+    raw_file: RawFile, *, look_at_frames: bool = True
+) -> tuple[VideoRecording, Findings]:
     """Reads the labels of a sequence and looks at its pictures.
 
     Args:
         raw_file: A file of `find_files`.
-        min_frames: Fewest frames; shorter sequences are refused by the rule
-            `too_few_frames`.
         look_at_frames: Decode each picture once, to find those that are
             broken, dark, grey, or of another size. Without, `frames()` alone
             finds the broken ones.
 
     Returns:
-        The recording, without a frame rate, and what was found. The PSPI of
-        the files is kept, also where the action units say otherwise. Only
-        pictures, PSPI and VAS are needed: of other files that cannot be used
-        the labels are unknown.
+        The recording, without a frame rate, and what was found. Its labels
+        are those of `layout.SCALES`; its frame labels `pspi`, `(T,)`, as the
+        files say, also where the action units say otherwise, and `aus`,
+        `(T, 10)`, intensities of `layout.CODED_UNITS`. What is missing, and
+        labels but PSPI and VAS in files that cannot be used, is NaN.
 
     Raises:
-        BadFileError: A picture, or a file of PSPI or VAS that is not empty,
-            cannot be used.
+        BadFileError: A picture, or a file of PSPI or VAS, cannot be used.
     """
+    from PIL import Image
+
     raw_file.check_refusal()
-    info = raw_file.info
-    images: dict[int, pathlib.Path] = info["images"]
-    if len(images) < min_frames:
-        raise BadFileError(
-            raw_file.path,
-            f"has {len(images)} frame(s), fewer than {min_frames}",
-            "leave it out with --on_bad_file=skip",
-            rule="too_few_frames",
-        )
-    numbers = list(images)
-    labels = LabelReader()
-    findings = [*raw_file.findings, *_about_numbers(numbers)]
-    scales, bad_scales = _scales(info["scales"], labels)
-    scores = _scores(info["pspi"], numbers, labels)
-    units, others, bad_units = _units(info["facs"], numbers, labels)
-    findings += [*bad_scales, *bad_units]
-    points, bad_points = _points(info["aam"], numbers, labels)
-    findings += _about_labels(info, numbers, labels, others, bad_points)
-    findings += _compare(numbers, scores, units)
-    paths = list(images.values())
+    images = raw_file.info["images"]
+    raw_file.check_frames(len(images))
+    numbers, paths = list(images), list(images.values())
+    found = Findings(raw_file.findings)
+    last = numbers[-1]
+    found.listed(
+        "missing_frames",
+        sorted(set(range(1, last + 1)) - set(numbers)),
+        f"{{n}} of {last} frames missing: {{}}; read without them, labels go "
+        "by number",
+    )
+    scales, scores, units, points = _read_labels(raw_file.info, numbers, found)
+    _compare(found, numbers, scores, units)
     size = None
     if look_at_frames:
-        survey = Survey().watch(map(read_still, paths))
-        findings += [*_about_channels(paths), *survey.findings()]
-        size = next(iter(survey.sizes))
-    points, about_points = check_points(points, size)
-    recording = UnbcRecording(
-        name=raw_file.name,
-        subject_id=raw_file.subject_id,
-        group=raw_file.group,
-        num_frames=len(images),
-        decode=functools.partial(_decode, paths),
+        _, (size, *_), odd = survey(map(read_still, paths))
+        modes = collections.Counter()
+        for path in paths:
+            with Image.open(path) as image:  # reads the header only
+                modes[image.mode] += 1
+        for mode, count in sorted(modes.items()):
+            if mode != "RGB":
+                detail = f"{count} of {len(paths)} pictures are {mode}"
+                found.repaired("channels", f"{detail}, read as RGB")
+        found += odd
+    recording = VideoRecording(
+        **raw_file.person,
+        num_frames=len(paths),
+        frames=functools.partial(read_stills, paths),
         labels=scales,
         frame_labels={"pspi": scores, "aus": units},
-        landmarks=points,
-        findings=[*findings, *about_points],
-        simulated=info["simulated"],
-        frame_numbers=np.array(numbers, np.int32),
-        affected=not raw_file.name.endswith("unaff"),
+        landmarks=check_points(found, points, size),
+        simulated=raw_file.simulated,
     )
-    return recording, recording.findings
+    return recording, found
 
 
-def _decode(paths):
-    return [read_still(path) for path in paths]
+def _read_labels(info, numbers, found):
+    """Labels of the sequence by scale, PSPI, units and landmarks by frame.
 
-
-def _about_numbers(numbers: list[int]) -> list[Finding]:
-    missing = sorted(set(range(1, numbers[-1] + 1)) - set(numbers))
-    if not missing:
-        return []
-    detail = (
-        f"{len(missing)} of {numbers[-1]} frames missing: {shorten(missing)}; "
-        "read without them, labels go by number"
-    )
-    return [Finding("missing_frames", "noted", detail)]
-
-
-def _scales(files, labels) -> tuple[dict[str, float], list[Finding]]:
-    values, findings = dict.fromkeys(facts.SCALES, np.nan), []
-    for scale, path in files.items():
+    A decimal comma is repaired, as no number here has another use for it; an
+    empty file is a missing label (of units: says that there are none);
+    anything else that is no number raises an error, or is unknown where the
+    file is not needed.
+    """
+    odd = collections.defaultdict(list)  # rule of `_ODD` to what it is about
+    scales = dict.fromkeys(facts.SCALES, np.nan)
+    for scale, path in info["scales"].items():
         try:
-            values[scale] = labels.number(path, facts.SCALES[scale])
+            scales[scale] = _number(path, *facts.SCALES[scale], odd)
         except BadFileError as error:
             if scale == facts.NEEDED_SCALE:
                 raise
             detail = f"{scale.upper()} file: {error.problem}; unknown"
-            findings.append(Finding(error.rule, "noted", detail))
-    return values, findings
-
-
-def _scores(files, numbers, labels) -> np.ndarray:
-    limits = (0, facts.PSPI_MAX)
-    values = [
-        labels.number(files[n], limits) if n in files else np.nan
-        for n in numbers
-    ]
-    return np.array(values, np.float32)
-
-
-def _units(
-    files, numbers, labels
-) -> tuple[np.ndarray, set[int], list[Finding]]:
-    units = np.full((len(numbers), len(facts.CODED_UNITS)), np.nan, np.float32)
-    others, errors = set(), []
+            found.noted(error.rule, detail)
+    count, errors = len(numbers), []
+    scores = np.full(count, np.nan, np.float32)
+    units = np.full((count, len(facts.CODED_UNITS)), np.nan, np.float32)
+    points = np.full((count, facts.NUM_LANDMARKS, 2), np.nan, np.float32)
     for row, number in enumerate(numbers):
-        if number not in files:
-            continue
-        try:
-            coded = labels.units(files[number])
-        except BadFileError as error:
-            errors.append(error)
-            continue
-        units[row] = [coded.pop(unit, 0.0) for unit in facts.CODED_UNITS]
-        others |= coded.keys()
-    if not errors:
-        return units, others, []
-    first = errors[0]
-    detail = (
-        f"{len(errors)} FACS files cannot be used, the first "
-        f"{pathlib.Path(first.path).name}: {first.problem}; "
-        "unknown there"
-    )
-    return units, others, [Finding(first.rule, "noted", detail)]
-
-
-def _points(files, numbers, labels) -> tuple[np.ndarray, list[int]]:
-    points = np.full((len(numbers), facts.NUM_LANDMARKS, 2), np.nan, np.float32)
-    bad = []
-    for row, number in enumerate(numbers):
-        if number in files:
-            found = labels.points(files[number])
-            if found is None:
-                bad.append(number)
+        if number in info["pspi"]:
+            scores[row] = _number(info["pspi"][number], 0, facts.PSPI_MAX, odd)
+        if number in info["facs"]:
+            try:
+                coded = _coded(info["facs"][number], odd)
+                units[row] = [coded.pop(u, 0.0) for u in facts.CODED_UNITS]
+                odd["other_units"] += coded
+            except BadFileError as error:
+                errors.append(error)
+        if number in info["aam"]:
+            try:
+                rows = _rows(info["aam"][number], odd)
+            except BadFileError:
+                rows = []
+            if list(map(len, rows)) == [2] * facts.NUM_LANDMARKS:
+                points[row] = rows
             else:
-                points[row] = found
-    return points, bad
-
-
-def _about_labels(info, numbers, labels, others, bad_points) -> list[Finding]:
-    findings = []
-
-    def note(rule, items, text, action="noted"):
-        if items:
-            count = len(items)
-            detail = f"{count} {text.format(shorten(sorted(items)))}"
-            findings.append(Finding(rule, action, detail))
-
+                odd["landmark_count"].append(number)
+    if errors:
+        first = errors[0]
+        found.noted(
+            first.rule,
+            f"{len(errors)} FACS files cannot be used, the first "
+            f"{pathlib.Path(first.path).name}: {first.problem}; "
+            "unknown there",
+        )
+    frames = set(numbers)
     for name in ("pspi", "facs", "aam"):
-        here = set(info[name])
-        note(
+        here, title = set(info[name]), name.upper()
+        found.listed(
             "missing_labels",
-            set(numbers) - here,
-            f"frames without {name.upper()} file: {{}}; unknown there",
+            sorted(frames - here),
+            f"{{n}} frames without {title} file: {{}}; unknown there",
         )
-        note(
+        found.listed(
             "labels_without_frame",
-            here - set(numbers),
-            f"{name.upper()} files without frame: {{}}; left out",
+            sorted(here - frames),
+            f"{{n}} {title} files without frame: {{}}; left out",
         )
-    note(
-        "missing_scale",
-        [s.upper() for s in facts.SCALES if s not in info["scales"]],
-        "scales without file: {}; unknown",
+    missing = sorted(s.upper() for s in facts.SCALES if s not in info["scales"])
+    found.listed(
+        "missing_scale", missing, "{n} scales without file: {}; unknown"
     )
-    note("empty_label", labels.empty, "label files empty: {}; unknown")
-    note(
-        "comma_decimal",
-        labels.commas,
-        "label files with decimal commas: {}; read as points",
-        "repaired",
-    )
-    note("other_units", others, "further action units: {}; left out")
-    note(
-        "landmark_count",
-        bad_points,
-        f"landmark files without {facts.NUM_LANDMARKS} lines of x and y: "
-        "frames {}; unknown there",
-    )
-    return findings
+    odd["other_units"] = set(odd["other_units"])
+    for rule, text in _ODD.items():
+        action = "repaired" if rule == "comma_decimal" else "noted"
+        found.listed(rule, sorted(odd[rule]), text, action)
+    return scales, scores, units, points
 
 
-def _compare(numbers, scores, units) -> list[Finding]:
-    """The files' PSPI against that of the action units."""
+def _number(path, low, high, odd):
+    """The one number of a file; NaN where the file is empty."""
+    values = sum(_rows(path, odd), [])
+    if not values:
+        odd["empty_label"].append(path.name)
+        return np.nan
+    if len(values) > 1:
+        problem = f"holds {len(values)} numbers, not one"
+        raise BadFileError(path, problem, _COPY, "wrong_count")
+    if not low <= values[0] <= high:
+        problem = f"holds {values[0]:g}, not {low} to {high}"
+        cure = "correct it, or leave the sequence out with --on_bad_file=skip"
+        raise BadFileError(path, problem, cure, "label_range")
+    return values[0]
+
+
+def _coded(path, odd):
+    """Action unit to intensity."""
+    units = {}
+    for row in _rows(path, odd):
+        if len(row) not in (2, 4) or row[0] != int(row[0]):
+            problem = (
+                "has a line that is not 'unit intensity', with or without two "
+                "further numbers"
+            )
+            raise BadFileError(path, problem, _COPY, "wrong_count")
+        unit = int(row[0])
+        units[unit] = max(units.get(unit, 0.0), row[1])
+    return units
+
+
+def _rows(path, odd):
+    """The numbers of a file, line by line; blank lines are left out."""
+    fault = (UnicodeDecodeError, "is not a text file", "not_numbers")
+    with reading(path, _COPY, fault):
+        text = path.read_text(encoding="ascii")
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.replace(",", ".")
+        try:
+            values = [float(word) for word in line.split()]
+        except ValueError:
+            values = [np.nan]
+        if not np.isfinite(values).all():
+            problem = f"line {number} is {line.strip()[:30]!r}, no numbers"
+            raise BadFileError(path, problem, _COPY, "not_numbers")
+        if values:
+            rows.append(values)
+    if "," in text:
+        odd["comma_decimal"].append(path.name)
+    return rows
+
+
+def _compare(found, numbers, scores, units):
+    """Compares the files' PSPI with that of the action units."""
     columns = dict(zip(facts.CODED_UNITS, units.T, strict=True))
     columns[43] = np.minimum(columns[43], 1)  # closed or not
     own = pspi(columns)
     known = np.isfinite(own) & np.isfinite(scores)
     if not known.any():
-        return []
+        return
     differs = np.flatnonzero(known & (np.abs(own - scores) > _TOLERANCE))
     if not len(differs):
         detail = f"{known.sum()} frames: PSPI equals that of the action units"
-        return [Finding("pspi", "checked", detail)]
+        found.checked("pspi", detail)
+        return
     first = differs[0]
-    detail = (
+    found.noted(
+        "pspi_disagrees",
         f"{len(differs)} of {known.sum()} frames: PSPI is not that of the "
         f"action units, first frame {numbers[first]} with {scores[first]:g} "
-        f"against {own[first]:g}; the file is believed"
+        f"against {own[first]:g}; the file is believed",
     )
-    return [Finding("pspi_disagrees", "noted", detail)]
 
 
-def _about_channels(paths) -> list[Finding]:
-    from PIL import Image
+def check_points(
+    found: Findings, points: np.ndarray, size: tuple[int, int] | None
+) -> np.ndarray:
+    """Repairs exchanged columns and notes points far out of the picture.
 
-    modes: dict[str, int] = {}
-    for path in paths:
-        with Image.open(path) as image:  # reads the header only
-            modes[image.mode] = modes.get(image.mode, 0) + 1
-    return [
-        Finding(
-            "channels",
-            "repaired",
-            f"{count} of {len(paths)} pictures are {mode}, read as RGB",
-        )
-        for mode, count in sorted(modes.items())
-        if mode != "RGB"
-    ]
+    Some readers of these files take them as row and column. In a face whose
+    head is not laid on its side, the mouth lies below the eyes: where it lies
+    beside them in most frames, the columns are exchanged. Points are `(T, 66,
+    2)`, x and y in pixels, NaN where unknown; `size` is height and width of
+    the pictures, or None.
+    """
+    known = np.isfinite(points).all(axis=(1, 2))
+    if not known.any():
+        return points
+    down = points[:, _MOUTH].mean(axis=1) - points[:, _EYES].mean(axis=1)
+    beside = np.abs(down[known, 0]) > np.abs(down[known, 1])
+    if beside.mean() > 0.5:
+        points, down = points[..., ::-1].copy(), down[..., ::-1]
+        detail = "the columns are y and x; exchanged"
+        found.repaired("landmarks_exchanged", detail)
+    if (down[known, 1] < 0).mean() > 0.5:
+        detail = "the mouth lies above the eyes; kept"
+        found.noted("landmarks_upside_down", detail)
+    if size is not None:
+        side = np.array(size[::-1])
+        far = (points < -_OUTSIDE * side) | (points > (1 + _OUTSIDE) * side)
+        outside = int(far[known].any(axis=(1, 2)).sum())
+        if outside:
+            detail = (
+                f"{outside} frames with points far out of the picture; kept"
+            )
+            found.noted("landmarks_outside", detail)
+    return points

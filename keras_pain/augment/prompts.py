@@ -1,0 +1,231 @@
+"""What GSFF tells its generator: a face in words.
+
+`words`: what the landmarks say is put into words, as many as CLIP reads.
+`as_coded`: the released layout. To the user's prompt and a phrase on anatomy
+it adds 68 pairs of numbers, of which CLIP reads the first three or so: the
+landmarks hardly reach the network that way.
+"""
+
+import bisect
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_pain.augment import ANATOMY, LAYOUTS, PERSON, PROMPT
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.signals.landmarks import NUM_POINTS, PARTS
+
+LIMIT = 77  # tokens that CLIP's text encoder reads, both ends included
+# --- What the landmarks say about a face, as ratios and as words ---
+
+# All lengths are in distances between the centres of the eyes. The limits
+# between words are of this project: the outer tenths of what a face mesh
+# measures on 48 photographs of 24 people, neutral and smiling (Face Research
+# Lab London Set), and for closed eyes the ratio of 0.2 below which Soukupova
+# and Cech (2016) count a blink, lowered for eyes that are merely narrow.
+BROWS = [*PARTS["right_brow"], *PARTS["left_brow"]]
+_JAW = (0, 8, 16)  # right ear, chin, left ear
+_NOSE_TIP = 30
+_CORNERS = [48, 54]  # of the mouth
+_LIPS_OUT, _LIPS_IN = (51, 57), (62, 66)  # upper and lower, in the middle
+
+# For each measure: the limits between its words, and the words; "" says
+# nothing. In order of what is kept first where a prompt gets too long.
+WORDS = {
+    "eye_opening": (
+        (0.13, 0.20, 0.31),
+        ("eyes closed", "eyes narrowed", "eyes open", "eyes wide open"),
+    ),
+    "mouth_opening": (
+        (0.04, 0.10, 0.30),
+        (
+            "mouth closed",
+            "lips slightly parted",
+            "mouth open",
+            "mouth wide open",
+        ),
+    ),
+    "brow_height": (
+        (0.26, 0.34),
+        ("brows lowered", "brows relaxed", "brows raised"),
+    ),
+    "lip_corners": (
+        (-0.04, 0.08),
+        ("lip corners down", "", "lip corners raised"),
+    ),
+    "turn": (
+        (-0.15, 0.15),
+        ("head turned left", "facing the camera", "head turned right"),
+    ),
+    "roll": ((-6.0, 6.0), ("head tilted left", "", "head tilted right")),
+    "width_to_height": (
+        (0.94, 1.06),
+        ("narrow face", "oval face", "broad face"),
+    ),
+}
+# Points that were not measured one by one still show where the face looks.
+OF_THE_HEAD = ("turn", "roll")
+
+
+def eye_axis(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Where a face of `(68, 2)` points in pixels is, which way up, how large.
+
+    Returns:
+        `(2,)` middle between the eyes; `(2, 2)` rows of unit length, along
+        the eyes towards the right of the picture and down the face; pixels
+        between the eyes.
+
+    Raises:
+        KerasPainError: Not 68 finite points, or eyes in one place.
+    """
+    points = np.asarray(points, np.float64)
+    if points.shape != (NUM_POINTS, 2) or not np.isfinite(points).all():
+        raise KerasPainError(
+            f"landmarks of a face are ({NUM_POINTS}, 2) numbers, got "
+            f"{points.shape} or some that are missing"
+        )
+    right, left = (
+        points[list(PARTS[eye])].mean(axis=0)
+        for eye in ("right_eye", "left_eye")
+    )
+    distance = float(np.hypot(*(left - right)))
+    if not distance > 0:
+        raise KerasPainError("the landmarks of both eyes are in one place")
+    along = (left - right) / distance
+    axes = np.array([along, [-along[1], along[0]]])
+    return (left + right) / 2, axes, distance
+
+
+def measure(points: np.ndarray) -> dict[str, float]:
+    """Ratios that describe a face of `(68, 2)` points in pixels.
+
+    `eye_opening` (height by width, mean of both eyes), `mouth_opening` (inner
+    height by width), `brow_height`, `lip_corners` (upwards from the middle of
+    the lips), `turn` (of the nose from the middle of the jaw, to the right of
+    the picture), `roll` (degrees, clockwise in the picture), `width_to_height`
+    (ear to ear by brows to chin). Errors are those of `eye_axis`.
+    """
+    middle, axes, distance = eye_axis(points)
+    face = (np.asarray(points, np.float64) - middle) @ axes.T / distance
+    x, y = face.T
+    ear, chin, other_ear = _JAW
+    mouth = np.ptp(x[_CORNERS])
+    height = y[chin] - y[BROWS].min()
+
+    def ratio(part, whole):  # 0 where landmarks leave it without any extent
+        return float(part / whole) if whole > 0 else 0.0
+
+    def opening(first):  # of the eye whose six points begin there
+        upper, lower = y[first + 1 : first + 3], y[first + 4 : first + 6]
+        width = abs(x[first + 3] - x[first])
+        return ratio(lower.mean() - upper.mean(), width)
+
+    return {
+        "eye_opening": (opening(36) + opening(42)) / 2,
+        "mouth_opening": ratio(y[_LIPS_IN[1]] - y[_LIPS_IN[0]], mouth),
+        "brow_height": float(-y[BROWS].mean()),
+        "lip_corners": float(y[[*_LIPS_OUT]].mean() - y[_CORNERS].mean()),
+        "turn": float(x[_NOSE_TIP] - (x[ear] + x[other_ear]) / 2),
+        "roll": float(np.degrees(np.arctan2(axes[0, 1], axes[0, 0]))),
+        "width_to_height": ratio(x[other_ear] - x[ear], height),
+    }
+
+
+# --- From landmarks to the text prompt ---
+
+
+@dataclasses.dataclass
+class PromptBuilder:
+    """Builds the prompt of every picture.
+
+    Args:
+        layout: One of `LAYOUTS`.
+        user_prompt: What the text begins with; None takes the layout's own.
+        anatomy: Phrase that the released code adds.
+        limit: Tokens that the text encoder reads.
+
+    Raises:
+        ConfigurationError: The layout is unknown.
+    """
+
+    layout: str = "words"
+    user_prompt: str | None = None
+    anatomy: str = ANATOMY
+    limit: int = LIMIT
+
+    def __post_init__(self):
+        if self.layout not in LAYOUTS:
+            raise ConfigurationError(
+                f"prompt must be one of {', '.join(LAYOUTS)}, got "
+                f"{self.layout!r}"
+            )
+        if self.user_prompt is None:
+            self.user_prompt = PERSON if self.layout == "words" else PROMPT
+
+    def build(
+        self,
+        points: np.ndarray,
+        shape: tuple[int, ...],
+        count: Callable[[str], int],
+        *,
+        measured: bool = True,
+    ) -> dict:
+        """The prompt of one picture.
+
+        Args:
+            points: `(68, 2)` x, y in pixels.
+            shape: Of the picture, height and width first.
+            count: Counts tokens, both ends included.
+            measured: False where the points are a schematic face put in
+                place; then only the head's position is put into words.
+
+        Returns:
+            `text`, its number of `tokens`, the `measures` of its words,
+            phrases `left_out` for want of room, and `points`: how many
+            landmarks survive the cut to 77 tokens, None where it lists none.
+
+        Raises:
+            ConfigurationError: The user's prompt alone is too long.
+            KerasPainError: No usable landmarks.
+        """
+        text, measures, left_out, survive = self.user_prompt, {}, [], None
+        if count(text) > self.limit:
+            raise ConfigurationError(
+                f"the prompt takes {count(text)} tokens of the {self.limit} "
+                f"that the text encoder reads; shorten it: {text[:60]!r}"
+            )
+        if self.layout == "words":
+            measures = measure(points)
+            if not measured:
+                measures = {name: measures[name] for name in OF_THE_HEAD}
+            phrases = [
+                words[bisect.bisect(limits, measures[name])]
+                for name, (limits, words) in WORDS.items()
+                if name in measures
+            ]
+            for phrase in filter(None, [*phrases, *self.anatomy.split(", ")]):
+                longer = f"{text}, {phrase}"
+                if count(longer) > self.limit:
+                    left_out.append(phrase)
+                else:
+                    text = longer
+        else:
+            eye_axis(points)  # 68 usable points, or an error
+            share = np.asarray(points, np.float64) / (shape[1], shape[0])
+            pairs = [f"({x:.3f}, {y:.3f})" for x, y in share]
+            text = f"{text}, {self.anatomy}, ["
+            survive = bisect.bisect(
+                range(1, NUM_POINTS + 1),
+                self.limit,
+                key=lambda number: count(text + ", ".join(pairs[:number])),
+            )
+            text += ", ".join(pairs) + "]"
+        return {
+            "text": text,
+            "tokens": count(text),
+            "exact": True,  # counted by the model's own tokenizer
+            "measures": measures,
+            "left_out": left_out,
+            "points": survive,
+        }

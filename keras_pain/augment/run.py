@@ -1,0 +1,539 @@
+"""From frames to checked pictures with their provenance, gone on with.
+
+A run's folder:
+
+    <output>/
+        run.json            settings; another run's are refused
+        manifest.jsonl      a line for every picture, good or rejected
+        images/             the good ones
+        rejected/           those in which the check missed the face
+        summary.json        counts, rejects and frames passed over
+        contact_sheet.png
+
+Of simulated frames the folders are called `images_SIMULATED` and so on. A
+picture is on the disk before its line, and both before the next picture: a
+run that is killed goes on where it was.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import importlib.metadata
+import io
+import itertools
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import keras_pain
+from keras_pain.augment import MIN_IOU, SEED
+from keras_pain.augment.prompts import PromptBuilder
+from keras_pain.augment.sources import (
+    DetectorPoints,
+    Source,
+    decode,
+    encode_png,
+)
+from keras_pain.corpora.manifest import content_hash
+from keras_pain.corpora.media import decoding
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.io import marked, marked_title, unwritable, write_file
+from keras_pain.signals.faces import landmark_boxes
+
+RUN_FILE, MANIFEST_FILE = "run.json", "manifest.jsonl"
+FORMAT = 1
+GOOD, REJECTED = "good", "rejected"
+
+_ANOTHER = "choose another --output or delete this one"
+_FULL = (
+    "free some space or choose another --output; the same command goes on from "
+    "what is there"
+)
+# What a run is not gone on with if it has changed.
+_SAME = {
+    "source_sha256": "content",
+    "pspi": "label",
+    "subject": "subject",
+    "points_sha256": "set of landmarks",
+}
+_CELL = 1.9  # inches a side of a picture
+_ROWS, _COLUMNS = 4, 6  # of pictures on a contact sheet, at most
+_TITLES = {
+    "gsff": "GSFF: sources and generated pictures",
+    "geometric": "Geometric changes of outline, light and background",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureRun:
+    """What makes pictures, how many, and from which seeds.
+
+    A generator has `method` (what its pictures are called), `reads_prompts`
+    (then also `count_tokens(text)`), `parameters` (with a hash of the model,
+    JSON-able; equal for two that make the same pictures), the `versions` of
+    its packages, and `generate(frames, points, seeds, prompts, names)`: of
+    `(n, H, W, 3)` uint8 RGB frames, `(n, 68, 2)` landmarks in pixels, n seeds
+    of 63 bits, n texts (none if it reads none) and n names n pictures `(H, W,
+    3)` uint8, each from its own frame, prompt and seed only.
+
+    Args:
+        landmarks: Where the 68 points come from, see
+            `keras_pain.augment.sources.open_landmarks`.
+        generator: Makes the pictures.
+        detector: Finds faces, as `keras_pain.signals.faces.FaceDetector`.
+        min_iou: Least overlap, intersection over union, of the face's box
+            with that in the source; else a picture is rejected.
+        prompts: Builds the prompts, where the generator reads any.
+        seed: Seed of the run.
+        same_seed: Every picture starts from `seed` itself, as in the released
+            code; else from one of its own that is drawn from it.
+        copies: Pictures a frame.
+        batch: Pictures made at once; changes no picture.
+        skip_bad: Pass over frames that cannot be used; else stop at one.
+        simulated: The frames are simulated.
+
+    Raises:
+        ConfigurationError: A number is out of range, or copies would be equal.
+    """
+
+    landmarks: Any
+    generator: Any
+    detector: Any
+    min_iou: float = MIN_IOU
+    prompts: PromptBuilder = dataclasses.field(default_factory=PromptBuilder)
+    seed: int = SEED
+    same_seed: bool = False
+    copies: int = 1
+    batch: int = 4
+    skip_bad: bool = True
+    simulated: bool = False
+
+    def __post_init__(self):
+        if not 0 <= self.min_iou <= 1:
+            raise ConfigurationError(
+                f"min_iou must be from 0 to 1, got {self.min_iou}"
+            )
+        if min(self.copies, self.batch) < 1 or not 0 <= self.seed < 2**63:
+            raise ConfigurationError(
+                "copies and batch must be at least 1 and seed from 0 to "
+                f"2^63 - 1, got {self.copies}, {self.batch}, {self.seed}"
+            )
+        if self.same_seed and self.copies > 1:
+            raise ConfigurationError(
+                "copies from the same seed are equal; take --copies 1 or "
+                "leave --same_seed out"
+            )
+
+
+def generate(
+    sources: Sequence[Source], output: str | os.PathLike, run: PictureRun
+) -> dict[str, Any]:
+    """Makes pictures from frames; goes on from what a folder already holds.
+
+    Returns:
+        What is in the folder now: `made` pictures by this call and `kept`
+        ones; of these frames how many are `good`, the `rejected` as `(source,
+        copy, reason)`, frames that were `skipped` as `(source, problem)`, and
+        `notes`, the frames by what had to be changed in them.
+
+    Raises:
+        ConfigurationError: The folder is another run's, or holds a frame of
+            the same name with other content or label; two have one name.
+        KerasPainError: No frame can be used, the generator cannot run, or the
+            folder cannot be written to.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    counts = collections.Counter(source.name for source in sources)
+    if not sources or max(counts.values()) > 1:
+        name = counts.most_common(1)
+        raise ConfigurationError(
+            f"two frames are called {name[0][0]}" if name else "no frames"
+        )
+    generator = run.generator
+    landmarks = {"kind": type(run.landmarks).__name__}
+    if path := getattr(run.landmarks, "path", None):
+        # A run is not gone on with from other points.
+        landmarks["sha256"] = content_hash(path, ".csv")
+    settings = {
+        "method": generator.method,
+        "generator": generator.parameters,
+        "landmarks": landmarks,
+        "check": {"min_iou": run.min_iou},
+        "seed": run.seed,
+        "same_seed": run.same_seed,
+    }
+    if generator.reads_prompts:
+        settings["prompt"] = dataclasses.asdict(run.prompts)
+    versions = {
+        "keras_pain": keras_pain.__version__,
+        "numpy": np.__version__,
+        "pillow": importlib.metadata.version("pillow"),
+        **generator.versions,
+    }
+    output = pathlib.Path(output)
+    done = open_folder(output, settings, run.simulated, versions)
+    made, kept, skipped = 0, 0, {}
+
+    def jobs():
+        nonlocal kept
+        for source in track(
+            sources,
+            "pictures",
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        ):
+            try:
+                new = _jobs_of(source, run, output, done, landmarks, versions)
+            except BadFileError as error:
+                if not run.skip_bad:
+                    raise
+                skipped[source.name] = error
+            else:
+                kept += run.copies - len(new)
+                yield from new
+
+    for _, group in itertools.groupby(jobs(), lambda job: job[1].shape):
+        while batch := list(itertools.islice(group, run.batch)):
+            lines, frames, points, boxes = zip(*batch, strict=True)
+            outputs = generator.generate(
+                frames=np.stack(frames),
+                points=np.stack(points),
+                seeds=[line["seed"] for line in lines],
+                prompts=[v["prompt"]["text"] for v in lines if "prompt" in v],
+                names=[line["source"] for line in lines],
+            )
+            found = run.detector.detect(outputs)
+            for line, pixels, faces, box in zip(
+                lines, outputs, found, boxes, strict=True
+            ):
+                overlap, reason = 0.0, "no_face"
+                if len(faces):
+                    overlap = max(iou(face, box) for face in faces)
+                    reason = "face_moved" if overlap < run.min_iou else ""
+                line = {
+                    "status": REJECTED if reason else GOOD,
+                    "reason": reason,
+                    "iou": round(overlap, 4),
+                    **line,
+                }
+                line = add_picture(output, run.simulated, line, pixels)
+                done[line["source"], line["copy"]] = line
+                made += 1
+    lines = [line for line in done.values() if line["source"] in counts]
+    if not lines:
+        last = list(skipped.values())[-1]
+        raise KerasPainError(
+            f"none of {len(counts)} frames can be used, the last one: {last}"
+        )
+    rejected = [line for line in lines if line["status"] == REJECTED]
+    notes = {(line["source"], note) for line in lines for note in line["notes"]}
+    summary = {
+        "made": made,
+        "kept": kept,
+        "good": len(lines) - len(rejected),
+        "rejected": sorted(
+            (line["source"], line["copy"], line["reason"]) for line in rejected
+        ),
+        "skipped": [(name, e.problem) for name, e in skipped.items()],
+        "notes": dict(collections.Counter(note for _, note in notes)),
+    }
+    write_file(output / "summary.json", _json(summary), _FULL)
+    return summary
+
+
+def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
+    """A picture's line, frame, points and box, for each that is missing."""
+    coded, given = source.read(), source.points
+    facts = {
+        "source": source.name,
+        "source_sha256": hashlib.sha256(coded).hexdigest(),
+        "subject": source.subject,
+        "clip": source.clip,
+        "frame": source.frame,
+        "pspi": source.pspi,
+    }
+    here = facts if given is None else {**facts, "points_sha256": _hash(given)}
+    missing = []
+    for copy in range(run.copies):
+        line = done.get((source.name, copy))
+        if line is None:
+            missing.append(copy)
+            continue
+        for key, what in _SAME.items():
+            if line[key] != here.get(key, line[key]):
+                raise ConfigurationError(
+                    f"{output}: was made from a frame {source.name} with "
+                    f"another {what}; {_ANOTHER}"
+                )
+    if not missing:
+        return []
+    pixels, notes = decode(coded, source.name)
+    (faces,), box = run.detector.detect([pixels]), np.full(4, np.nan)
+    if len(faces):
+        sides = faces[:, 2:4] - faces[:, :2]
+        box = faces[sides.prod(axis=1).argmax(), :4]
+    points = given
+    if given is None:
+        points = run.landmarks.clip([pixels], box[None], source.name)[0]
+    if not np.isfinite(points).all():
+        raise BadFileError(
+            source.name,
+            "no landmarks were found",
+            "see whether it shows a face, or take another source with "
+            "--landmarks",
+            "no_landmarks",
+        )
+    if not len(faces):
+        box = landmark_boxes(points[None])[0]
+    generator, prompt = run.generator, {}
+    if generator.reads_prompts:
+        schematic = isinstance(run.landmarks, DetectorPoints)
+        prompt["prompt"] = run.prompts.build(
+            points,
+            pixels.shape,
+            generator.count_tokens,
+            measured=given is not None or not schematic,
+        )
+    jobs = []
+    for copy in missing:
+        seed = image_seed(run.seed, source.name, copy)
+        line = {
+            **facts,
+            "copy": copy,
+            "seed": run.seed if run.same_seed else seed,
+            "method": generator.method,
+            "parameters": generator.parameters,
+            "landmarks": landmarks if given is None else "with the frame",
+            "points_sha256": _hash(points),
+            "notes": notes,
+            "versions": versions,
+            **prompt,
+        }
+        jobs.append((line, pixels, points, box))
+    return jobs
+
+
+def _hash(points) -> str:
+    points = np.asarray(points, np.float32)
+    return hashlib.sha256(points.tobytes()).hexdigest()
+
+
+def image_seed(seed: int, name: str, copy: int) -> int:
+    """63 bits that depend on a run's seed, a frame's name and the copy only."""
+    text = f"{seed}\n{name}\n{copy}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8]) >> 1
+
+
+def iou(one: np.ndarray, two: np.ndarray) -> float:
+    """Intersection over union of two boxes, which begin with x0, y0, x1, y1."""
+    low, high = np.maximum(one[:2], two[:2]), np.minimum(one[2:4], two[2:4])
+    both = np.prod(np.maximum(high - low, 0))
+    union = sum(np.prod(b[2:4] - b[:2]) for b in (one, two)) - both
+    return float(both / union) if union > 0 else 0.0
+
+
+# --- The folder ---
+
+
+def open_folder(
+    path: pathlib.Path,
+    settings: Mapping,
+    simulated: bool = False,
+    versions: Mapping[str, str] | None = None,
+) -> dict[tuple[str, int], dict]:
+    """Begins the folder of a run, or goes on with it.
+
+    `settings` are all that decides what the pictures look like, JSON-able; the
+    `versions` of the software are for the record only.
+
+    Returns:
+        Lines by source and number of the copy, if their file is there.
+
+    Raises:
+        ConfigurationError: The folder holds other files, or pictures of a
+            run with other settings.
+        BadFileError: The manifest is damaged.
+        KerasPainError: The folder cannot be written to.
+    """
+    # A run that was killed while it wrote its first file left a temporary.
+    if not path.is_dir() or all(file.name[0] == "." for file in path.iterdir()):
+        run = {
+            "format": FORMAT,
+            "settings": settings,
+            "simulated": simulated,
+            "begun_with": versions or {},
+        }
+        write_file(path / RUN_FILE, _json(run), _FULL)
+    old = read_run(path)
+    there = dict(_flat({**old["settings"], "simulated": old["simulated"]}))
+    here = dict(_flat({**settings, "simulated": simulated}))
+    for name in sorted({*there, *here}):
+        if (was := there.get(name)) != (now := here.get(name)):
+            raise ConfigurationError(
+                f"{path}: holds the pictures of another run: {name} {was!r} "
+                f"there, {now!r} now; {_ANOTHER}"
+            )
+    manifest = path / MANIFEST_FILE
+    if manifest.exists():
+        write_file(manifest, read_lines(manifest)[1], _FULL)
+    return _finished(path)
+
+
+def _finished(path):
+    """Lines by source and number of the copy, if their file is there."""
+    return {
+        (line["source"], line["copy"]): line
+        for line in read_lines(path / MANIFEST_FILE)[0]
+        if (path / line["file"]).is_file()
+    }
+
+
+def add_picture(
+    path: pathlib.Path, simulated: bool, line: Mapping, pixels: np.ndarray
+) -> dict:
+    """Stores a picture, `(H, W, 3)` uint8 RGB, and its line in a run's folder.
+
+    The line has `source`, `copy` and `status`; it is returned with `file` and
+    `sha256`. Raises KerasPainError where the folder cannot be written to.
+    """
+    coded = encode_png(pixels)
+    kind = marked("images" if line["status"] == GOOD else REJECTED, simulated)
+    file = f"{kind}/{line['source']}_{line['copy']:02d}.png"
+    digest = hashlib.sha256(coded).hexdigest()
+    line = {"file": file, "sha256": digest, **line}
+    write_file(path / file, coded, _FULL)
+    text = json.dumps(line, allow_nan=False) + "\n"
+    manifest = path / MANIFEST_FILE
+    try:
+        with open(manifest, "ab") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise unwritable(manifest, error, _FULL) from error
+    return line
+
+
+def read_run(folder: str | os.PathLike) -> dict:
+    """`settings`, `simulated` and `begun_with` of a run's folder.
+
+    Raises:
+        ConfigurationError: The folder is not one of a run.
+    """
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        run = json.loads((pathlib.Path(folder) / RUN_FILE).read_bytes())
+        if run["format"] == FORMAT:
+            return run
+    raise ConfigurationError(
+        f"{folder}: holds other files and no {RUN_FILE} of this command; "
+        f"{_ANOTHER}"
+    )
+
+
+def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
+    """The whole lines of a manifest, none if it is missing, and their bytes.
+
+    A last line that a killed run left unfinished is not among them.
+
+    Raises:
+        BadFileError: Another line is damaged, or the file cannot be read.
+    """
+    with decoding(path, "see who may read it"):
+        content = path.read_bytes() if path.exists() else b""
+    content = content[: content.rfind(b"\n") + 1]
+    lines = []
+    for number, text in enumerate(content.splitlines(), 1):
+        try:
+            line = json.loads(text)
+            line["source"], line["copy"], line["file"], line["status"]
+        except (ValueError, KeyError, TypeError) as error:
+            problem = f"line {number} is damaged"
+            cure = "delete this line; its picture is made anew"
+            raise BadFileError(path, problem, cure) from error
+        lines.append(line)
+    return lines, content
+
+
+def _flat(settings, name=""):
+    """Names of nested settings, joined by points, and their values."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}{key}.")
+        else:
+            yield name + key, value
+
+
+def _json(value) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+# --- The contact sheet ---
+
+
+def contact_sheet(
+    path: pathlib.Path, sources: Sequence[Source]
+) -> pathlib.Path:
+    """Draws some sources of a run, each with its first pictures to its right.
+
+    Returns the PNG file in the run's folder; raises BadFileError where a source
+    is gone, and KerasPainError where the folder cannot be written to.
+    """
+    from matplotlib.figure import Figure
+
+    simulated, lines = read_run(path)["simulated"], _finished(path)
+    width = min(2 + max(copy for _, copy in lines), _COLUMNS)
+    names = {name for name, _ in lines}
+    made = [source for source in sources if source.name in names]
+    # Evenly spread over the frames, so that people and levels differ.
+    beside = _COLUMNS // width  # groups in a row
+    count = min(len(made), _ROWS * beside)
+    beside = min(beside, count)
+    rows = -(-count // beside)
+    figure = Figure(
+        figsize=(beside * width * _CELL, rows * (_CELL + 0.35) + 0.5),
+        layout="constrained",
+    )
+    bare = {"xticks": [], "yticks": [], "frame_on": False}
+    axes = figure.subplots(rows, beside * width, squeeze=False, subplot_kw=bare)
+
+    def show(axis, coded, name, text, colour):
+        axis.imshow(decode(coded, name)[0])
+        axis.set_title(text, fontsize=8, color=colour)
+        axis.set_frame_on(colour == "red")
+        for side in axis.spines.values():
+            side.set(color=colour, linewidth=2)
+
+    for cells, index in zip(
+        axes.reshape(-1, width),
+        np.linspace(0, len(made) - 1, count).astype(int),
+        strict=False,  # the last row may have room left
+    ):
+        source = made[index]
+        label = source.frame_id or source.name
+        label = label if len(label) <= 22 else f"…{label[-21:]}"
+        if source.pspi is not None:
+            label += f"\nPSPI {source.pspi:g}"
+        show(cells[0], source.read(), source.name, label, "black")
+        for copy, cell in enumerate(cells[1:]):
+            if line := lines.get((source.name, copy)):
+                text, colour = f"overlap {line['iou']:.2f}", "0.4"
+                if line["status"] == REJECTED:
+                    text = f"rejected: {line['reason'].replace('_', ' ')}"
+                    colour = "red"
+                coded = (path / line["file"]).read_bytes()
+                show(cell, coded, line["file"], text, colour)
+    method = next(iter(lines.values()))["method"]
+    title = marked_title(_TITLES.get(method, method), simulated)
+    figure.suptitle(title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    sheet = marked(path / "contact_sheet.png", simulated)
+    return write_file(sheet, buffer.getvalue(), _FULL)

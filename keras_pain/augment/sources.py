@@ -1,0 +1,452 @@
+"""The frames that pictures are made from: labels, landmarks, pixels."""
+
+import contextlib
+import csv
+import dataclasses
+import functools
+import io
+import itertools
+import os
+import pathlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_pain.augment import PSPI_RANGE
+from keras_pain.corpora.base import SIMULATED_NOTE, guess_corpus
+from keras_pain.corpora.media import STILL_ENDINGS, decoding
+from keras_pain.data.clips import ClipSet, cut_clips, open_frames
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.signals.landmarks import (
+    NUM_POINTS,
+    PARTS,
+    LandmarkSource,
+    front_face,
+)
+
+_COLUMNS = ("file", "subject", "clip", "frame", "pspi")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A frame to make pictures from.
+
+    Args:
+        name: Unique; becomes the path of the outputs, without ending.
+        read: Returns the coded picture.
+        subject: Participant; "" where unknown.
+        clip: Clip or sequence; "" where unknown.
+        frame: Its number in the clip; "" where unknown.
+        pspi: Label, 0 to 16; None where there is none.
+        points: `(68, 2)` landmarks, x and y in pixels of the picture, where
+            they came with it.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    subject: str = ""
+    clip: str = ""
+    frame: str = ""
+    pspi: float | None = None
+    points: np.ndarray | None = None
+
+    @property
+    def frame_id(self) -> str:
+        """`clip:frame`, as `ClipSet.window_id` has it."""
+        return f"{self.clip}:{self.frame}" if self.clip else ""
+
+
+def check_pspi(value: object, where: str) -> float:
+    """A number, or its text, as PSPI.
+
+    Raises ConfigurationError where it is none, or not from 0 to 16; `where` is
+    what the message calls its place.
+    """
+    low, high = PSPI_RANGE
+    with contextlib.suppress(TypeError, ValueError):
+        if low <= (number := float(value)) <= high:
+            return number
+    raise ConfigurationError(
+        f"{where}: PSPI must be a number from {low:g} to {high:g}, got "
+        f"{str(value)!r}; mend the label or leave the frame out"
+    )
+
+
+def find_sources(
+    folder: str | os.PathLike, labels: str | os.PathLike | None = None
+) -> list[Source]:
+    """The pictures below a folder.
+
+    Args:
+        folder: Where to look, also in its folders.
+        labels: CSV with the columns file (relative to the folder), subject,
+            clip, frame and pspi; None takes `labels.csv` of the folder, if it
+            is there. With labels, only the files that they list are taken;
+            without, no picture can go into a training fold.
+
+    Returns:
+        Sources sorted by name.
+
+    Raises:
+        BadFileError: The folder or a listed file is missing, there are no
+            pictures, or the labels cannot be read.
+        ConfigurationError: The folder is that of a corpus' raw files, and
+            there are no labels; two pictures differ in their ending only; or
+            a PSPI is not from 0 to 16.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise BadFileError(folder, "is no folder", "give a folder of pictures")
+    if labels is None and (folder / "labels.csv").is_file():
+        labels = folder / "labels.csv"
+    if labels is not None:
+        rows = _labels(labels, folder)
+    elif corpus := guess_corpus(folder):
+        raise ConfigurationError(
+            f"{folder}: looks like the raw files of the corpus {corpus}; make "
+            "a dataset with PSPI of them first (`tfds build`) and give the "
+            "folder of its version, or list pictures and PSPI with --labels"
+        )
+    else:
+        rows = {
+            path.relative_to(folder): {}
+            for path in folder.rglob("*")
+            if path.suffix.lower() in STILL_ENDINGS and path.name[0] != "."
+        }
+    if not rows:
+        cure = (
+            "give a folder of JPEG or PNG files, or that of a dataset's "
+            "version, e.g. unbc_mcmaster/c224/1.0.0"
+        )
+        raise BadFileError(folder, "holds no pictures", cure)
+    sources = {}
+    for path, row in sorted(rows.items()):
+        name = path.with_suffix("").as_posix()
+        if name in sources:
+            raise ConfigurationError(
+                f"{folder}: two pictures are called {name} but for their "
+                "ending; rename one"
+            )
+        read = functools.partial(_read, folder / path)
+        sources[name] = Source(name, read, **row)
+    return list(sources.values())
+
+
+def _read(path):
+    with decoding(path, "look whether it is there and may be read"):
+        return path.read_bytes()
+
+
+def _csv_rows(path, what, cure):
+    """The lines of a file that are not empty, the columns' names first."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadFileError(
+            path, f"cannot be read as {what} ({reason})", cure
+        ) from error
+    return rows or [[]]
+
+
+def _labels(path, folder):
+    cure = f"write a first line {','.join(_COLUMNS)}"
+    header, *rows = _csv_rows(path, "labels", cure)
+    if missing := set(_COLUMNS) - set(header):
+        raise BadFileError(path, f"lacks {', '.join(sorted(missing))}", cure)
+    labels = {}
+    for line, cells in enumerate(rows, 2):
+        row = dict(itertools.zip_longest(header, cells, fillvalue=""))
+        name = pathlib.PurePosixPath(row["file"])
+        if name.is_absolute() or ".." in name.parts or not name.name:
+            problem = f"line {line}: {row['file']!r} is no file below {folder}"
+            cure = "write paths relative to the folder of pictures"
+            raise BadFileError(path, problem, cure)
+        labels[pathlib.Path(name)] = {
+            **{key: row[key] for key in _COLUMNS[1:4]},
+            "pspi": check_pspi(row["pspi"], f"{path}: line {line}"),
+        }
+    return labels
+
+
+def is_dataset(folder: str | os.PathLike) -> bool:
+    """Whether a folder is a version of a dataset that was built."""
+    return (pathlib.Path(folder) / "dataset_info.json").is_file()
+
+
+def is_simulated(folder: str | os.PathLike) -> bool:
+    """Whether a dataset notes that it is simulated.
+
+    Of a folder of pictures: whether a simulator left its note there or above.
+    """
+    folder = pathlib.Path(folder).resolve()
+    if is_dataset(folder):
+        import tensorflow_datasets as tfds
+
+        return tfds.builder_from_directory(folder).info.metadata["simulated"]
+    return any(
+        (place / SIMULATED_NOTE).exists() for place in (folder, *folder.parents)
+    )
+
+
+def of_dataset(
+    folder: str | os.PathLike, every: int = 1, all_frames: bool = False
+) -> list[Source]:
+    """Frames of a dataset of faces, those that table 10 can train on.
+
+    Args:
+        folder: Folder of its version, as `tfds build` writes it.
+        every: Every so many frames of a sequence, in which a face was found.
+        all_frames: Also those without pain, which are most. Unsaid: which
+            frames the paper's pictures are made from.
+
+    Raises:
+        ConfigurationError: The dataset has no PSPI, or `every` is below 1.
+        KerasPainError: No frame is left, or the dataset cannot be read.
+    """
+    clips = cut_clips(
+        open_frames(folder),
+        label="pspi",
+        level="frame",
+        every=every,
+        faces_only=True,
+    )
+    if not all_frames:
+        clips = clips.take(clips.y > 0)
+    if not len(clips):
+        raise KerasPainError(
+            f"{folder}: none of the chosen frames shows pain; take those "
+            "without pain, too (--all_frames), or a smaller --every"
+        )
+    return from_clips(clips)
+
+
+def from_clips(clips: ClipSet) -> list[Source]:
+    """The labelled frames of a dataset of faces, with landmarks if it has any.
+
+    The samples must be single frames (`cut_clips` with the level "frame"); the
+    `frame_id` of each is its `window_id`.
+
+    Raises:
+        ConfigurationError: They are clips, or a PSPI is not from 0 to 16.
+    """
+    if clips.num_frames:
+        raise ConfigurationError(
+            "pictures are made from single frames; cut the dataset on the "
+            "level of frames"
+        )
+    store = clips.frames
+    of_clip = np.searchsorted(store.first, clips.first, "right") - 1
+    sources = []
+    for index, window in enumerate(clips.window_id.tolist()):
+        number = int(clips.first[index])
+        clip, _, frame = window.rpartition(":")
+        points = store.clips[of_clip[index]].frame_labels.get("landmarks")
+        folder = re.sub(r"[^\w.-]", "_", clip)  # no sign that disks refuse
+        source = Source(
+            name=f"{folder}/{int(frame):06d}",
+            read=lambda number=number: bytes(store.coded([number])[0]),
+            subject=str(clips.person[index]),
+            clip=clip,
+            frame=frame,
+            pspi=check_pspi(clips.y[index], window),
+            points=None if points is None else _complete(points[int(frame)]),
+        )
+        sources.append(source)
+    return sources
+
+
+# --- Pixels ---
+
+
+MIN_SIDE = 64
+"""Pixels of the shorter side below which a face has too little to go by."""
+
+# What Pillow turns into RGB without loss of what matters here.
+_CONVERTED = {
+    "L": "grey, the three channels are equal",
+    "LA": "grey with transparency, which is dropped",
+    "RGBA": "with transparency, which is dropped",
+    "P": "in a palette, converted to RGB",
+    "CMYK": "in CMYK, converted to RGB without a colour profile",
+}
+
+
+def decode(coded: bytes, name: str) -> tuple[np.ndarray, list[str]]:
+    """Decodes a JPEG or PNG picture, which messages call `name`.
+
+    Returns:
+        `(H, W, 3)` uint8, RGB, upright; and what had to be changed, as
+        phrases.
+
+    Raises:
+        BadFileError: It is no picture, cut off, too small, or of another kind.
+    """
+    from PIL import Image, ImageOps
+
+    with (
+        decoding(name, "copy it anew or take it out"),
+        Image.open(io.BytesIO(coded)) as image,
+    ):
+        mode = image.mode
+        if mode != "RGB" and mode not in _CONVERTED:
+            problem = f"has pixels of the kind {mode}"
+            cure = "convert it to RGB with 8 bits a channel"
+            raise BadFileError(name, problem, cure, "colour")
+        pixels = np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    height, width, _ = pixels.shape
+    if min(height, width) < MIN_SIDE:
+        problem = f"is too small ({width}x{height} pixels)"
+        cure = f"give faces of at least {MIN_SIDE} pixels a side"
+        raise BadFileError(name, problem, cure, "too_small")
+    return pixels, [_CONVERTED[mode]] if mode != "RGB" else []
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """A picture, `(H, W, 3)` uint8 RGB, as the bytes of a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+# --- Landmarks beside those of `keras_pain.signals.landmarks` ---
+
+
+_INNER_CORNERS, _OUTER_CORNERS = (60, 64), (48, 54)
+# The lips' thickness at their corners, as a share of half the mouth; as in
+# `points.front_face`.
+_LIP = 0.15
+_EYES = ("right_eye", "left_eye")
+_MAX_SIDE = 400  # pixels of the picture in which MTCNN looks for five points
+_POINTS_CURE = (
+    "write a first line file,x0,y0,...,x67,y67 and one line a picture, in "
+    "pixels"
+)
+
+
+def _complete(points):
+    """`(68, 2)` float32 of such points or the 66 of UNBC-McMaster's tracker.
+
+    Those lack the inner corners of the mouth, which are put just inside of
+    the outer ones.
+    """
+    points = np.asarray(points, np.float32)
+    if points.shape == (NUM_POINTS - 2, 2):
+        corners = points[[*_OUTER_CORNERS]]
+        inner = corners + _LIP * (corners.mean(axis=0) - corners)
+        right, left = _INNER_CORNERS
+        points = np.insert(points, [right, left - 1], inner, axis=0)
+    if points.shape != (NUM_POINTS, 2):
+        raise ConfigurationError(
+            f"landmarks of a face are (68, 2) or (66, 2), got {points.shape}"
+        )
+    return points
+
+
+class StoredPoints:
+    """Landmarks of many pictures in one text file.
+
+    Args:
+        path: CSV with a first line `file,x0,y0,...,x67,y67` (or up to
+            `x65,y65`, of which 68 are made); empty cells where there are none.
+
+    Raises:
+        BadFileError: It cannot be read as such.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = pathlib.Path(path)
+        self._points: dict[str, np.ndarray] = {}
+        header, *rows = _csv_rows(path, "landmarks", _POINTS_CURE)
+        count = (len(header) - 1) // 2
+        columns = ["file", *(f"{a}{i}" for i in range(count) for a in "xy")]
+        if count not in (NUM_POINTS, NUM_POINTS - 2) or header != columns:
+            raise BadFileError(path, "has no line of columns", _POINTS_CURE)
+        for line, (file, *cells) in enumerate(rows, 2):
+            try:
+                name = pathlib.PurePosixPath(file).with_suffix("").as_posix()
+                values = [float(cell or "nan") for cell in cells]
+                points = np.reshape(values, (count, 2))
+            except ValueError as error:
+                raise BadFileError(
+                    path, f"line {line} has no {count} points", _POINTS_CURE
+                ) from error
+            self._points[name] = _complete(points)
+
+    def clip(self, frames, boxes=None, name=""):
+        """The stored points of one picture, NaN where there are none."""
+        missing = np.full((NUM_POINTS, 2), np.nan, np.float32)
+        return self._points.get(name, missing)[None]
+
+
+class DetectorPoints:
+    """A schematic face, moved to where MTCNN sees five points of a face.
+
+    The eyes, the tip of the nose and the corners of the mouth fix the
+    affinity. What brows, lids and lips do is not measured.
+    """
+
+    def clip(self, frames, boxes=None, name=""):
+        """Detects in every frame, see `LandmarkSource.clip`."""
+        return np.stack([self._place(frame) for frame in frames])
+
+    @functools.cached_property
+    def _mtcnn(self):
+        from mtcnn import MTCNN  # imports TensorFlow
+
+        return MTCNN(device="CPU:0")
+
+    def _place(self, frame):
+        import cv2
+
+        scale = min(_MAX_SIDE / max(frame.shape[:2]), 1.0)
+        small = cv2.resize(
+            frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+        )
+        # Rows: number of the picture, box, confidence, five x, five y.
+        rows = self._mtcnn.detect_faces(
+            [small], box_format="xyxy", output_type="numpy"
+        )
+        if not len(rows):
+            return np.full((NUM_POINTS, 2), np.nan, np.float32)
+        sides = rows[:, 3:5] - rows[:, 1:3]
+        seen = rows[sides.prod(axis=1).argmax(), 6:16].reshape(2, 5).T / scale
+        face = np.insert(front_face(), 2, 1, axis=1)  # x, y, 1
+        eyes = (face[list(PARTS[eye])].mean(axis=0) for eye in _EYES)
+        five = np.array([*eyes, *face[[30, 48, 54]]], float)
+        affinity = np.linalg.lstsq(five, seen, rcond=None)[0]
+        return (face @ affinity).astype(np.float32)
+
+
+def open_landmarks(
+    text: str | None, folder: str | os.PathLike | None = None
+) -> Any:
+    """The source that a flag names.
+
+    Args:
+        text: `csv:FILE`, `mtcnn`, or what `signals.landmarks.LandmarkSource`
+            takes (`csv:FOLDER`, `tflite:FILE`, `dlib:FILE`); None takes
+            `landmarks.csv` of the folder of pictures, and `mtcnn` without.
+        folder: That folder.
+
+    Raises:
+        ConfigurationError: No such kind of source.
+        BadFileError: A file is missing or cannot be read.
+    """
+    if text is None:
+        stored = pathlib.Path(folder or "", "landmarks.csv")
+        text = f"csv:{stored}" if folder and stored.is_file() else "mtcnn"
+    if text == "mtcnn":
+        return DetectorPoints()
+    kind, _, path = text.partition(":")
+    if kind == "csv" and path and not pathlib.Path(path).is_dir():
+        return StoredPoints(path)
+    try:
+        return LandmarkSource(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}, and from mtcnn") from error

@@ -1,0 +1,243 @@
+"""Generated pictures on their way into training, and nowhere else.
+
+A generated picture shows the person of its source. In a validation or test
+fold it would measure how well a network knows its own pictures; and if it is
+trained on while its source's person is tested, the person is not left out:
+`experiments.folds` keeps it from both.
+"""
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from keras_pain.augment.geometric import VERSION, GeometricGenerator
+from keras_pain.augment.run import (
+    GOOD,
+    MANIFEST_FILE,
+    PictureRun,
+    generate,
+    read_lines,
+    read_run,
+)
+from keras_pain.augment.sources import check_pspi, from_clips, open_landmarks
+from keras_pain.data.clips import (
+    GENERATED,
+    ClipInfo,
+    ClipSet,
+    FrameStore,
+    cut_clips,
+)
+from keras_pain.data.prepare import PreparedDataset
+from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.signals.faces import DETECTED, FaceDetector
+
+GEOMETRIC = "geometric"
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratedFrame:
+    """A good picture of a run, a PNG file, and facts of its source.
+
+    `frame_id` is `ClipSet.window_id`, `copy` the number among the pictures of
+    a source, `method` what made it, e.g. `gsff`.
+    """
+
+    path: pathlib.Path
+    subject: str
+    frame_id: str
+    pspi: float
+    source: str
+    copy: int
+    method: str
+    simulated: bool
+
+
+def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
+    """The good pictures in the folder of a run, by source and copy.
+
+    Raises:
+        ConfigurationError: It is no such folder, or a label is no PSPI.
+        BadFileError: A picture is missing, there is no good one, or they have
+            no labels or subjects.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise BadFileError(folder, "is no folder", "run keras-pain gsff first")
+    simulated = read_run(folder)["simulated"]
+    latest = {
+        (line["source"], line["copy"]): line
+        for line in read_lines(folder / MANIFEST_FILE)[0]
+    }
+    frames = []
+    for (source, copy), line in sorted(latest.items()):
+        if line["status"] != GOOD:
+            continue
+        path, subject = folder / line["file"], line.get("subject")
+        if not path.is_file():
+            cure = "run the same command again; it is made anew"
+            raise BadFileError(path, "is gone", cure)
+        if line.get("pspi") is None or not subject:
+            cure = "run the command into another folder, with --labels"
+            raise BadFileError(path, "has no label or subject", cure)
+        clip = line.get("clip")
+        frame_id = f"{clip}:{line.get('frame', '')}" if clip else ""
+        pspi, method = check_pspi(line["pspi"], str(path)), line["method"]
+        frames.append(
+            GeneratedFrame(
+                path, subject, frame_id, pspi, source, copy, method, simulated
+            )
+        )
+    if not frames:
+        cure = "see its summary.json"
+        raise BadFileError(folder, "holds no good picture", cure)
+    return frames
+
+
+class ExtendedFrames(FrameStore):
+    """The frames of a dataset, and generated pictures after them.
+
+    Raises:
+        BadFileError: A picture cannot be read, or has another size than the
+            dataset's.
+    """
+
+    def __init__(self, frames: FrameStore, pictures: Sequence[GeneratedFrame]):
+        self._given = frames, tuple(pictures)
+        made, infos = [], []
+        first = np.frombuffer(frames.coded([0])[0], np.uint8)
+        high, wide, _ = cv2.imdecode(first, cv2.IMREAD_COLOR).shape
+        for picture in pictures:
+            path = picture.path
+            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if pixels is None:
+                cure = "make it anew with keras-pain gsff"
+                raise BadFileError(path, "is no picture that can be read", cure)
+            height, width, _ = pixels.shape
+            if (height, width) != (high, wide):
+                raise BadFileError(
+                    path,
+                    f"has {width} x {height} pixels, the dataset's have "
+                    f"{wide} x {high}",
+                    "make pictures from this dataset (keras-pain gsff --input)",
+                )
+            quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+            made.append(cv2.imencode(".jpg", pixels, quality)[1].tobytes())
+            labels = {
+                "found": np.ones(1, bool),
+                "source": np.full(1, DETECTED, np.uint8),
+                "pspi": np.array([picture.pspi], np.float32),
+            }
+            name = f"{GENERATED}{picture.source}/{picture.copy}"
+            infos.append(ClipInfo(name, picture.subject, {}, labels))
+        self._made = np.array(made, object)
+        super().__init__(
+            frames.path, (*frames.clips, *infos), frames._spans, frames._data
+        )
+
+    def coded(self, frames: np.ndarray) -> np.ndarray:
+        """JPEG bytes of frames by number, see `FrameStore.coded`.
+
+        The dataset's stay in its memory map, which processes share.
+        """
+        flat = np.asarray(frames, np.int64).ravel()
+        past = flat - self._given[0].first[-1]
+        codes = np.empty(len(flat), object)
+        codes[past < 0] = super().coded(flat[past < 0])
+        codes[past >= 0] = self._made[past[past >= 0]]
+        return codes
+
+    def __reduce__(self):  # another process maps the dataset itself
+        return ExtendedFrames, self._given
+
+
+def with_generated(
+    frames: FrameStore,
+    augment: str,
+    settings: Mapping,
+    prepared: PreparedDataset,
+    cut: Callable[[], ClipSet],
+) -> tuple[FrameStore, str, str]:
+    """The frames with generated pictures, and what to call these.
+
+    Args:
+        frames: The dataset's.
+        augment: `"geometric"`, which makes a picture of every frame with pain
+            (unsaid: which frames the paper's pictures are made from; frames
+            without pain are plentiful); or the folder of `keras-pain gsff`.
+        settings: How samples are cut.
+        prepared: The dataset.
+        cut: Cuts the run's samples: of them `"geometric"` makes pictures, and
+            only those of their people are taken.
+
+    Returns:
+        The frames, what the rows are called that train on the pictures, and a
+        line for the header.
+
+    Raises:
+        ConfigurationError: The samples are clips, the folder is none of a run,
+            or its pictures were not made from this dataset's frames.
+        BadFileError: See `ExtendedFrames`.
+    """
+    if settings.get("level") != "frame":
+        raise ConfigurationError(
+            "--augment is for tables of single frames, this one is of clips"
+        )
+    samples = cut()
+    if augment == GEOMETRIC:
+        pictures = _geometric(samples, prepared)
+    else:
+        pictures = load_generated(augment)
+    cure = f"make them with keras-pain gsff --input {prepared.path}"
+    if any(picture.simulated != prepared.simulated for picture in pictures):
+        kinds = ("real", "simulated")
+        made, here = kinds[not prepared.simulated], kinds[prepared.simulated]
+        raise ConfigurationError(
+            f"--augment={augment}: its pictures are made from {made} faces, "
+            f"this dataset's are {here}; {cure}"
+        )
+    every = cut_clips(frames, label=settings["label"], level="frame")
+    labels = zip(every.person.tolist(), every.y.tolist(), strict=True)
+    known = dict(zip(every.window_id.tolist(), labels, strict=True))
+    for picture in pictures:
+        if known.get(picture.frame_id) != (picture.subject, picture.pspi):
+            raise ConfigurationError(
+                f"--augment={augment}: {picture.path} is of {picture.subject}, "
+                f"frame {picture.frame_id or 'unknown'}, PSPI "
+                f"{picture.pspi:g}; this dataset has no such frame; {cure}"
+            )
+    here = set(samples.person.tolist())
+    pictures = [p for p in pictures if p.subject in here]
+    digest = hashlib.sha256()
+    for picture in pictures:
+        identity = f"{picture.source} {picture.copy} {picture.pspi}"
+        digest.update(identity.encode() + picture.path.read_bytes())
+    methods = ", ".join(sorted({picture.method for picture in pictures}))
+    people = len({picture.subject for picture in pictures})
+    note = (
+        f"trained on {len(pictures)} generated pictures ({methods}, "
+        f"{digest.hexdigest()[:12]}) of {people} people as well, each in the "
+        "training folds of its person only"
+    )
+    label = methods.replace("gsff", "GSFF")
+    return ExtendedFrames(frames, pictures), label, note
+
+
+def _geometric(clips: ClipSet, prepared) -> list[GeneratedFrame]:
+    """Pictures of the frames with pain, made once and kept by the dataset."""
+    sources = from_clips(clips.take(clips.y > 0))
+    folder = prepared.path / "generated" / f"{GEOMETRIC}_{VERSION}"
+    run = PictureRun(
+        open_landmarks(None),
+        GeometricGenerator(),
+        FaceDetector(),
+        simulated=prepared.simulated,
+    )
+    generate(sources, folder, run)
+    # The folder may hold more: a smoke run takes a few frames only.
+    names = {source.name for source in sources}
+    return [made for made in load_generated(folder) if made.source in names]

@@ -1,0 +1,464 @@
+"""Raw files of a corpus: where they lie, what was found in them, reading them.
+
+A corpus is a folder here. Its package has `LAYOUTS`, `detect_layout(root)`,
+`find_files(root, layout)` and `read_file(raw_file)`; one that several layouts
+of may lie in one folder has `find_layouts(root)`, and one with files beside
+those that are read has `check_further(raw_file, recording)`.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import importlib
+import os
+import pathlib
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+    check_choice,
+)
+
+if TYPE_CHECKING:  # NumPy is not needed to print --help
+    from keras_pain.corpora.recording import Recording, VideoRecording
+
+StrPath = str | os.PathLike
+ON_BAD_FILE = ("fail", "skip")
+LEAVE_OUT = "leave it out with --on_bad_file=skip"
+# In the folder in which a layout begins: a simulator wrote the files.
+SIMULATED_NOTE = "SIMULATED.txt"
+# The corpora by name, imported when asked for.
+CORPORA = {
+    path.parent.name: f"{__package__}.{path.parent.name}"
+    for path in sorted(pathlib.Path(__file__).parent.glob("*/layout.py"))
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One rule that had something to say about one file.
+
+    Args:
+        rule: Name of the rule, e.g. `"nan_first_energy_row"`.
+        action: `"checked"` (all is well, here is the number), `"noted"`
+            (kept as it is), `"repaired"` or `"refused"`.
+        detail: What was found and what was done, as a phrase.
+    """
+
+    rule: str
+    action: str
+    detail: str
+
+
+class Findings(list[Finding]):
+    """What was found so far."""
+
+    def add(self, action: str, rule: str, detail: str) -> None:
+        self.append(Finding(rule, action, detail))
+
+    checked = functools.partialmethod(add, "checked")
+    noted = functools.partialmethod(add, "noted")
+    repaired = functools.partialmethod(add, "repaired")
+
+    def listed(
+        self, rule: str, items: Iterable, text: str, action: str = "noted"
+    ) -> None:
+        """One finding about all items, none where there are none.
+
+        `text` has `{}` for the first few of them, and `{n}` for their number.
+        """
+        items = list(items)
+        if items:
+            self.add(action, rule, text.format(shorten(items), n=len(items)))
+
+
+@dataclasses.dataclass
+class RawFile:
+    """A file of a corpus and what its name and folder say.
+
+    Args:
+        path: The file; of a sequence of pictures their folder.
+        layout: The corpus' layout that it belongs to.
+        name: Name of its recording, unique in the layout.
+        root: Folder in which the layout begins; paths in reports and
+            manifests are relative to it.
+        subject_id: Participant.
+        group: `"patient"`, `"healthy"` or `""`.
+        difficulty: `"N"`, `"D"` or `""`.
+        split: The owners' split, or `""`.
+        info: Further facts that only this corpus has.
+        findings: What the name or the folder already gave away.
+        refusal: `(rule, problem, cure)` of a file that must not be read.
+        parts: Every file that the recording is read from, where that is not
+            `path` alone.
+    """
+
+    path: pathlib.Path
+    layout: str
+    name: str
+    root: pathlib.Path
+    subject_id: str = ""
+    group: str = ""
+    difficulty: str = ""
+    split: str = ""
+    info: dict[str, Any] = dataclasses.field(default_factory=dict)
+    findings: Findings = dataclasses.field(default_factory=Findings)
+    refusal: tuple[str, str, str] | None = None
+    parts: tuple[pathlib.Path, ...] = ()
+
+    @property
+    def relative(self) -> str:
+        """Path below `root`, with forward slashes."""
+        return self.path.relative_to(self.root).as_posix()
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the note of a simulator lies beside the files."""
+        return (self.root / SIMULATED_NOTE).exists()
+
+    @property
+    def person(self) -> dict[str, str]:
+        """What a recording takes over from the file."""
+        names = ("name", "subject_id", "group", "difficulty", "split")
+        return {name: getattr(self, name) for name in names}
+
+    def check_refusal(self) -> None:
+        """Raises BadFileError where the name alone rules the file out."""
+        if self.refusal is not None:
+            rule, problem, cure = self.refusal
+            raise BadFileError(self.path, problem, cure, rule=rule)
+
+    def check_frames(self, count: int, least: int = 2) -> None:
+        """Raises BadFileError where there are fewer than `least` frames."""
+        if count < least:
+            problem = f"has {count} frame(s), fewer than {least}"
+            raise BadFileError(self.path, problem, LEAVE_OUT, "too_few_frames")
+
+    def refused(self, error: BadFileError) -> Finding:
+        """The error that refuses the file, as a finding.
+
+        Where it is about one of several files, e.g. a picture of a folder, it
+        begins with that file's path, below `path` or else below `root`.
+        """
+        detail = f"{error.problem}; {error.cure}"
+        part = pathlib.Path(error.path)
+        if part != self.path:
+            bases = filter(part.is_relative_to, (self.path, self.root))
+            base = next(bases, part.parent)
+            detail = f"{part.relative_to(base).as_posix()}: {detail}"
+        return Finding(error.rule, "refused", detail)
+
+
+@dataclasses.dataclass
+class FileReport:
+    """What became of one raw file; for what is not said here see `RawFile`.
+
+    Args:
+        path: The file, relative to the layout's folder.
+        frames: Rows of the recording after repairs; 0 where refused.
+        seconds: Its duration; 0 where the frame rate is not known.
+        protective: Share of frames with protective behaviour among those
+            whose label is known; None where none is.
+        labels: Labels of the recording as a whole, by name; NaN is left out.
+        simulated: Whether a simulator wrote the file.
+    """
+
+    path: str
+    layout: str
+    name: str
+    subject_id: str
+    group: str
+    difficulty: str
+    split: str
+    frames: int = 0
+    seconds: float = 0.0
+    protective: float | None = None
+    labels: dict[str, float] = dataclasses.field(default_factory=dict)
+    simulated: bool = False
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.action == "refused" for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain Python values, ready for JSON."""
+        return {"refused": self.refused, **dataclasses.asdict(self)}
+
+    @classmethod
+    def of(
+        cls,
+        raw_file: RawFile,
+        recording: "Recording | VideoRecording | None",
+        findings: Iterable[Finding],
+    ) -> "FileReport":
+        """Report on a file that was read, or refused (`recording` is None)."""
+        return cls(
+            raw_file.relative,
+            raw_file.layout,
+            **raw_file.person,
+            findings=list(findings),
+            **({} if recording is None else recording.summary()),
+        )
+
+
+def get_corpus(name: str) -> types.ModuleType:
+    """The package of a corpus; ConfigurationError where none has this name."""
+    if name not in CORPORA:
+        raise ConfigurationError(
+            f"no corpus is called {name!r}; known are {', '.join(CORPORA)}"
+        )
+    return importlib.import_module(CORPORA[name])
+
+
+def resolve_layout(
+    corpus: types.ModuleType, root: StrPath, layout: str | None
+) -> str:
+    """The layout to read: the given one, or the one found in the folder.
+
+    Raises ConfigurationError where the corpus has no such layout, and
+    KerasPainError where none or several fit; a folder of another corpus is
+    named as such.
+    """
+    if layout is not None:
+        if layout not in corpus.LAYOUTS:
+            raise ConfigurationError(
+                f"{layout!r} is no layout of this corpus; known are "
+                f"{', '.join(corpus.LAYOUTS)}"
+            )
+        return layout
+    try:
+        return corpus.detect_layout(root)
+    except KerasPainError as error:
+        other = guess_corpus(root)
+        if other is None:
+            raise
+        raise KerasPainError(
+            f"{error} (this looks like the corpus {other})"
+        ) from error
+
+
+def guess_corpus(root: StrPath) -> str | None:
+    """The first corpus whose raw files a folder holds; None where none is."""
+    for name in CORPORA:
+        try:
+            get_corpus(name).detect_layout(root)
+        except KerasPainError:
+            continue
+        return name
+    return None
+
+
+def read_corpus(
+    corpus: str | types.ModuleType,
+    root: StrPath,
+    layout: str | None = None,
+    on_bad_file: str = "fail",
+    files: Sequence[RawFile] | None = None,
+    **options: Any,
+) -> "Iterator[tuple[Recording | VideoRecording | None, FileReport]]":
+    """Reads a corpus file by file; only one recording is held at a time.
+
+    Unfit arguments and folders are reported by the call itself, before the
+    first file is read. The recording of a refused file is None.
+
+    Args:
+        corpus: Name of the corpus, or its package.
+        root: Folder of the layout, or the parent that holds `<layout>/`.
+        layout: Which layout to read; None detects it.
+        on_bad_file: `"fail"` raises at the first file that is refused,
+            `"skip"` reports it and goes on.
+        files: Read only these of the layout's files; None reads all.
+        **options: Given to the corpus' `read_file`.
+
+    Raises:
+        BadFileError: A file was refused and `on_bad_file` is `"fail"`.
+        KerasPainError: No folder, no layout, or every file was refused.
+    """
+    check_choice("on_bad_file", on_bad_file, ON_BAD_FILE)
+    module = get_corpus(corpus) if isinstance(corpus, str) else corpus
+    if files is None:
+        layout = resolve_layout(module, root, layout)
+        files = module.find_files(root, layout)
+    return _read_files(module, root, files, on_bad_file, options)
+
+
+def _read_files(module, root, files, on_bad_file, options):
+    refused = []
+    for raw_file in files:
+        try:
+            recording, findings = module.read_file(raw_file, **options)
+        except BadFileError as error:
+            if on_bad_file == "fail":
+                raise
+            refused.append(error)
+            recording, findings = None, [raw_file.refused(error)]
+        yield recording, FileReport.of(raw_file, recording, findings)
+    if len(refused) == len(files):
+        raise KerasPainError(
+            f"{root}: all {len(files)} files were refused, the first because "
+            f"{refused[0]}"
+        )
+
+
+@contextlib.contextmanager
+def reading(
+    path: StrPath, cure: str, *faults: tuple[Any, str, str]
+) -> Iterator[None]:
+    """Turns the errors of reading a file into BadFileError.
+
+    Args:
+        path: The file.
+        cure: What the user can do.
+        *faults: Type of an error, the problem that it stands for, where `{}`
+            is the reason, and the rule; the first that fits counts. OSError
+            is always the last of them, by rule `unreadable`.
+    """
+    try:
+        yield
+    except BadFileError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        system = getattr(error, "strerror", None)
+        last = (OSError, f"cannot be read ({system})", "unreadable")
+        for kind, problem, rule in (*faults, last):
+            if isinstance(error, kind):
+                problem = problem.format(reason)
+                raise BadFileError(path, problem, cure, rule) from error
+        raise
+
+
+def require_folder(root: StrPath) -> pathlib.Path:
+    """The folder; KerasPainError where it is missing, a file, or empty."""
+    folder = pathlib.Path(root).expanduser()
+    if not folder.exists():
+        problem = "no such folder"
+    elif not folder.is_dir():
+        problem = "is a file, not a folder"
+    elif not any(folder.iterdir()):
+        problem = "the folder is empty"
+    else:
+        return folder
+    raise KerasPainError(
+        f"{folder}: {problem}; give the folder of the raw files with "
+        "--manual_dir"
+    )
+
+
+def find_base(
+    root: StrPath,
+    places: Iterable[Sequence[str]],
+    fits: Callable[[pathlib.Path], Any],
+    nothing: str,
+) -> pathlib.Path:
+    """The folder in which a corpus begins; KerasPainError where none does.
+
+    Args:
+        root: Folder that the user gave.
+        places: Where to look below it, one name for each step down.
+        fits: Whether the corpus begins in a folder.
+        nothing: What to say where none fits, see `nothing_found`.
+    """
+    folder = require_folder(root)
+    for place in places:
+        base = child(folder, *place)
+        if base is not None and fits(base):
+            return base
+    raise nothing_found(folder, nothing)
+
+
+def nothing_found(root: StrPath, text: str) -> KerasPainError:
+    """The error of a folder without raw files.
+
+    `text` says what was looked for and what to do, with `{}` for what the
+    folder holds.
+    """
+    root = pathlib.Path(root).expanduser()
+    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
+    endings = collections.Counter()
+    for _, _, names in os.walk(root):
+        endings.update(pathlib.Path(n).suffix.lower() for n in names)
+        if endings.total() >= 2000:  # enough to tell
+            break
+    counts = [
+        f"{count} {ending or 'extensionless'}"
+        for ending, count in endings.most_common(3)
+    ]
+    holds = f"{' and '.join(counts)} files" if counts else "no files"
+    if folders:
+        holds += f" in folders {shorten(map(repr, folders))}"
+    return KerasPainError(f"{root}: {text.format(holds)}")
+
+
+def child(folder: pathlib.Path, *names: str) -> pathlib.Path | None:
+    """What lies at `folder/name/name`, whatever the case of the names."""
+    for name in names:
+        exact = folder / name
+        if exact.exists():
+            folder = exact
+            continue
+        inside = sorted(folder.iterdir()) if folder.is_dir() else ()
+        same = [p for p in inside if p.name.lower() == name.lower()]
+        if not same:
+            return None
+        folder = same[0]
+    return folder
+
+
+def is_leaving(path: pathlib.Path, base: pathlib.Path) -> bool:
+    """Whether an archive tool or file browser left this file behind.
+
+    Names above the folder `base` do not count.
+    """
+    parts = path.relative_to(base).parts
+    return any(
+        part.startswith(".") or part == "__MACOSX" for part in parts
+    ) or path.name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Every file at any depth, sorted by folder, then by name.
+
+    A link to a folder is followed, but no folder is entered twice.
+    """
+    entered = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in entered:
+            folders.clear()
+            continue
+        entered.add(real)
+        folders.sort()
+        for name in sorted(names):
+            yield pathlib.Path(where, name)
+
+
+def report_with_first(
+    files: Iterable[RawFile], findings: Iterable[Finding]
+) -> None:
+    """Adds what concerns a whole folder to the first file that can be read."""
+    first = next((file for file in files if file.refusal is None), None)
+    if first is not None:
+        first.findings[:0] = findings
+
+
+def group_by_name(
+    files: Iterable[RawFile], key: Callable[[RawFile], Any]
+) -> list[list[RawFile]]:
+    """The files of each name, the one to be read first, by `key`."""
+    groups = {}
+    for file in sorted(files, key=key):
+        groups.setdefault(file.name, []).append(file)
+    return list(groups.values())
+
+
+def shorten(items: Iterable) -> str:
+    """`1, 2, 3, 4, ...`: the first few of a list, for a message."""
+    items = [str(item) for item in items]
+    return ", ".join(items[:4] + ["..."] * (len(items) > 4))

@@ -1,0 +1,465 @@
+"""Networks as methods: what they are fed, and one way to train them."""
+
+import abc
+import dataclasses
+import inspect
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_pain.data.feed import (
+    Jitter,
+    evaluation_batches,
+    evaluation_clips,
+    num_steps,
+    training_batches,
+    training_clips,
+)
+from keras_pain.data.windows import arranged
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import optim
+from keras_pain.experiments.defects import Samples
+from keras_pain.experiments.methods import (
+    GENERATED_TOO,
+    FitReport,
+    Method,
+    plain_name,
+)
+from keras_pain.layers.base import EpochSchedule
+from keras_pain.models import alanet
+from keras_pain.models.registry import MODELS, WINDOWS, ModelEntry, Recipe
+
+
+class NetworkMethod(Method):
+    """A network of the model registry, trained by its recipe.
+
+    After `build` or `fit`, `model` is the network, and `trained` the part of
+    it that is trained by itself; mostly all of it.
+
+    Args:
+        name: Key of `keras_pain.models.registry.MODELS`.
+        epochs: Replaces the recipe's number of epochs.
+        reuse: Share one traced network among all methods of this name and
+            shape in this process: each `fit` then ends the use of earlier
+            ones' `model`.
+        entry: Replaces that of the registry.
+        recipe: Replaces the entry's.
+        **arguments: Passed to the model builder, over the entry's.
+    """
+
+    stage = "network"
+    # Samples of arrays in memory that are predicted at once. Results do not
+    # depend on it; memory does.
+    predicted_at_once = 64
+    model: keras.Model | None = None
+
+    def __init__(
+        self,
+        name: str,
+        epochs: int | None = None,
+        reuse: bool = False,
+        *,
+        entry: ModelEntry | None = None,
+        recipe: Recipe | None = None,
+        **arguments,
+    ):
+        self.name = name
+        self.entry = entry or MODELS[name]
+        self.recipe = recipe or self.entry.recipe
+        self.epochs = epochs or self.recipe.epochs
+        self.reuse = reuse
+        self.arguments = arguments
+
+    @abc.abstractmethod
+    def evaluation(self, samples: Samples) -> tf.data.Dataset:
+        """What the network sees of some samples, in order."""
+
+    def config(self):
+        return {
+            "name": self.name,
+            "epochs": self.epochs,
+            "recipe": self.recipe.settings(),
+            "arguments": self.arguments,
+        }
+
+    def predict_proba(self, samples):
+        batches = self.evaluation(samples)
+        return self.model.predict(batches, verbose=0).astype(np.float32)
+
+    def predict(self, samples: Samples) -> np.ndarray:
+        """`(n,)` intensities."""
+        return self.predict_proba(samples)[:, 0]
+
+    def save(self, folder):
+        self.model.save(folder / "model.keras")
+
+    def build(self, shape: tuple, classes: int | None, accumulate=1) -> None:
+        """Sets the network to its initial state, compiled.
+
+        Args:
+            shape: Of one sample.
+            classes: 0 for intensities, None for a reconstruction.
+            accumulate: Batches an update.
+        """
+        # What a protocol changes in samples does not matter here.
+        settings = NetworkMethod.config(self)
+        precision = keras.config.dtype_policy().name
+
+        def compiled(*made):
+            made[-1].compile(
+                optimizer=optim.make_optimizer(
+                    self.recipe, 1, self.epochs, accumulate
+                ),
+                loss=optim.make_loss(self.recipe, classes or 0),
+                metrics={None: None, 0: ["mae"]}.get(classes, ["accuracy"]),
+                # XLA makes convolutions on a CPU up to 14 times slower. Keras'
+                # own choice is the same today.
+                jit_compile=False if optim.on_cpu_only() else "auto",
+            )
+
+        self.models = optim.fresh_models(
+            repr((type(self), settings, shape, classes, accumulate, precision)),
+            lambda: self.networks(tuple(shape), classes),
+            compiled,
+            self.reuse,
+        )
+        self.model, self.trained = self.models[0], self.models[-1]
+
+    def networks(self, shape: tuple, classes: int) -> tuple[keras.Model, ...]:
+        """The new network first, the part of it that is trained last."""
+        given = {"num_classes": classes} if classes else {}
+        return (self.entry.build(input_shape=shape, **given, **self.arguments),)
+
+    def in_order(self, *arrays: np.ndarray) -> tf.data.Dataset:
+        """Batches of arrays in memory, to validate on or to predict."""
+        return evaluation_batches(arrays, self.predicted_at_once)
+
+    def train_arrays(
+        self, report, x, targets, weights, held: tuple | None, seed: int
+    ) -> None:
+        """Trains on arrays; `held` is `(x, targets)`, see `train`."""
+        batch = min(self.recipe.batch_size, len(x))
+        arrays = (x, targets) if weights is None else (x, targets, weights)
+        self.train(
+            report,
+            training_batches(arrays, batch, seed),
+            num_steps(len(x), batch),
+            held and self.in_order(*held),
+        )
+
+    def train(
+        self,
+        report: FitReport,
+        feed: tf.data.Dataset,
+        steps: int,
+        held: tf.data.Dataset | None,
+    ) -> None:
+        """Trains what `build` made, by endless shuffled batches, `feed`.
+
+        A method that chooses an epoch keeps the weights of the one that is
+        best on the batches `held`, and may end before its last epoch. The
+        report gets times, history and chosen epoch.
+        """
+        best = keras.callbacks.EarlyStopping(
+            monitor=self.recipe.monitor,
+            patience=self.recipe.patience or self.epochs,
+            restore_best_weights=True,
+        )
+        callbacks = [best] if self.chooses_epoch else []
+        if self.on_epoch is not None:
+            say = keras.callbacks.LambdaCallback(
+                on_epoch_end=lambda epoch, logs: self.on_epoch(
+                    self.stage, epoch + 1, self.epochs
+                )
+            )
+            callbacks.append(say)
+        arguments = {
+            "x": feed,
+            "steps_per_epoch": steps,
+            "epochs": self.epochs,
+            "validation_data": held,
+            "shuffle": False,  # the batches are
+            "verbose": 0,
+        }
+        rate = self.trained.optimizer._learning_rate
+        if isinstance(rate, EpochSchedule):  # a kept one may have other steps
+            rate.set_steps(steps)
+        start = time.perf_counter()
+        optim.trace(self.trained, **arguments)
+        begin = time.perf_counter()
+        logs = self.trained.fit(**arguments, callbacks=callbacks).history
+        report.stages[self.stage] = time.perf_counter() - begin
+        report.trace_seconds += begin - start
+        last = len(logs["loss"])
+        report.history += [
+            {"stage": self.stage, "epoch": epoch + 1}
+            | {name: float(values[epoch]) for name, values in logs.items()}
+            for epoch in range(last)
+        ]
+        if self.chooses_epoch:
+            last = best.best_epoch + 1
+        report.chosen_epoch = last
+
+
+def one_hot(samples: Samples) -> np.ndarray:
+    """Targets, float32: `(n, classes)`, or `(n, 1)` intensities."""
+    if samples.num_classes:
+        return np.eye(samples.num_classes, dtype=np.float32)[samples.y]
+    return samples.y[:, None].astype(np.float32)
+
+
+class WindowMethod(NetworkMethod):
+    """A classifier of movement windows; see `NetworkMethod`."""
+
+    augment = True
+    stage = "classifier"
+    predicted_at_once = 512
+    _start: Path | None = None
+
+    def continue_from(self, folder: Path) -> None:
+        """Makes `fit` start from the network that `save` wrote to a folder.
+
+        That is a defect which the ledger of leaks measures. Of models whose
+        released code shares some layers only, these are taken over.
+        """
+        self._start = folder / "model.keras"
+
+    def fit(self, train, validation, seed):
+        optim.set_seeds(seed)
+        report = FitReport()
+        self.build(train.x.shape[1:], train.num_classes)
+        if self._start is not None:
+            other = keras.models.load_model(self._start)
+            layers = self.entry.shared_layers
+            for name in layers or [layer.name for layer in other.layers]:
+                weights = other.get_layer(name).get_weights()
+                self.model.get_layer(name).set_weights(weights)
+        x, held = self.inputs(train, validation, seed, report)
+        weights = optim.class_weights(train.y, train.num_classes, self.recipe)
+        held = held, one_hot(validation)
+        self.train_arrays(report, x, one_hot(train), weights, held, seed)
+        return report
+
+    def inputs(self, train, validation, seed, report) -> list[np.ndarray]:
+        """What the trained part sees of both."""
+        return [self._x(part) for part in (train, validation)]
+
+    def _x(self, windows):
+        return arranged(windows, self.entry.channel_order).x
+
+    def evaluation(self, samples):
+        return self.in_order(self._x(samples))
+
+
+class ALANetMethod(WindowMethod):
+    """ALANet: an autoencoder first, then attention over its frozen encoder.
+
+    With a frozen encoder the codes of a window never change, so they are
+    computed once and only the 171 parameters of the head are trained on them:
+    the same numbers as training the whole network with a frozen part, sooner.
+    With `trainable_encoder` the second stage fine-tunes it. Other arguments
+    are those of `NetworkMethod`, for both stages.
+    """
+
+    # Nobody released an ALANet that goes on from fold to fold.
+    continue_from = None
+
+    def __init__(self, name: str, trainable_encoder: bool = False, **arguments):
+        self.trainable_encoder = trainable_encoder
+        tuned = {"trainable_encoder": trainable_encoder}
+        super().__init__(name, **arguments, **tuned)
+        # The first stage, which reconstructs frames.
+        self.first = WindowMethod(self.entry.autoencoder, **arguments)
+        self.first.chooses_epoch = False
+        self.first.stage = "autoencoder"
+
+    def config(self):
+        return super().config() | {
+            "arguments": self.first.arguments,
+            "pretrain_epochs": self.first.epochs,
+            "pretrain_recipe": self.first.recipe.settings(),
+            "trainable_encoder": self.trainable_encoder,
+        }
+
+    def networks(self, shape, classes):
+        (model,) = super().networks(shape, classes)
+        if self.trainable_encoder:
+            return (model,)
+        return model, alanet.alanet_encoder(model), alanet.alanet_head(model)
+
+    def build(self, shape, classes, accumulate=1):
+        super().build(shape, classes)
+        self.first.build(shape, None)
+
+    def inputs(self, train, validation, seed, report):
+        """Codes of the encoder that was trained first, or windows."""
+        self.first.on_epoch = self.on_epoch
+        target = alanet.reconstruction_target(self.first.model, train.x)
+        # Padded frames carry no weight.
+        weights = train.mask.astype(np.float32)
+        self.first.train_arrays(report, train.x, target, weights, None, seed)
+        alanet.transfer_encoder(self.first.model, self.model)
+        start = time.perf_counter()
+        inputs = [train.x, validation.x]
+        if not self.trainable_encoder:
+            encoder = self.models[1]
+            inputs = [
+                encoder.predict(self.in_order(x), verbose=0) for x in inputs
+            ]
+        report.stages["encode"] = time.perf_counter() - start
+        return inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipOptions:
+    """What a run may set beside the recipe.
+
+    Args:
+        batch_size: Replaces the recipe's number of samples an update.
+        micro_batch: Samples that are in memory at once; their gradients are
+            averaged until `batch_size` are seen. Batch normalisation sees
+            micro-batches, so that networks with it come out differently.
+        mixed_precision: Compute in half precision, keep weights in single.
+        jitter: How training samples are varied.
+        balance: What is done about zero intensities, one of
+            `keras_pain.experiments.methods.BALANCES`.
+        learning_rates: By entry, replace those of their recipes; not that
+            of a recipe that a protocol brings.
+        generated: Which generated pictures there are.
+        arguments: Of model builders; each takes those that it knows and that
+            neither its entry nor the protocol sets.
+    """
+
+    batch_size: int | None = None
+    micro_batch: int | None = None
+    mixed_precision: bool = False
+    jitter: Jitter = Jitter()
+    balance: str = "none"
+    learning_rates: Mapping = dataclasses.field(default_factory=dict)
+    generated: str = ""
+    arguments: Mapping = dataclasses.field(default_factory=dict)
+
+
+class ClipMethod(NetworkMethod):
+    """A network that sees clips or pictures of faces; see `NetworkMethod`.
+
+    `recipe` may name the entry whose recipe replaces this one's. With
+    `generated` it is trained on generated pictures as well, where a run has
+    any; its name says so.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        epochs: int | None = None,
+        options: ClipOptions = ClipOptions(),
+        recipe: Recipe | str | None = None,
+        entry: ModelEntry | None = None,
+        generated: bool = False,
+        **arguments,
+    ):
+        entry = entry or MODELS[name]
+        if isinstance(recipe, str):
+            recipe = MODELS[recipe].recipe
+        if recipe is None and name in options.learning_rates:
+            recipe = dataclasses.replace(
+                entry.recipe, learning_rate=options.learning_rates[name]
+            )
+        known = inspect.signature(entry.builder).parameters
+        known = known.keys() - entry.arguments.keys()
+        shared = {k: v for k, v in options.arguments.items() if k in known}
+        arguments = {**shared, **arguments}
+        super().__init__(name, epochs, entry=entry, recipe=recipe, **arguments)
+        self.name = name + GENERATED_TOO if generated else name
+        self.augment = generated
+        self.options = options
+
+    def config(self):
+        options = dataclasses.asdict(self.options)
+        del options["arguments"], options["learning_rates"]
+        if not self.augment:
+            del options["generated"]
+        arguments = dict(self.arguments)
+        for name in ("resnet_weights", "weights"):
+            if arguments.get(name) is None:
+                continue
+            imagenet = f"keras {keras.__version__}"
+            if name == "resnet_weights":
+                # Imported here: movement needs no ResNet.
+                from keras_pain.models.resnet import IMAGENET_FILE as imagenet
+            arguments[name] = optim.weights_identity(arguments[name], imagenet)
+        return super().config() | {"arguments": arguments, "options": options}
+
+    def save(self, folder):
+        # Uncompiled: the optimiser's state is twice the network.
+        model = keras.Model(
+            self.model.inputs, self.model.outputs, name=self.model.name
+        )
+        model.save(folder / "model.keras")
+
+    def fit(self, train, validation, seed):
+        optim.set_seeds(seed)
+        classes = train.num_classes
+        batch, steps, accumulate = self.batches(len(train))
+        self.build(train.input_shape, classes, accumulate)
+        if classes:
+            weights = optim.class_weights(train.y, classes, self.recipe)
+            feed = {"weights": weights}
+        else:
+            feed = optim.balanced_feed(train.y, self.options.balance)
+        report = FitReport()
+        self.train(
+            report,
+            training_clips(
+                *(train, one_hot(train), batch, seed, self.options.jitter),
+                steps=steps,
+                **feed,
+            ),
+            steps,
+            evaluation_clips(validation, one_hot(validation), batch),
+        )
+        return report
+
+    def build(self, shape, classes, accumulate=1):
+        policy = keras.config.dtype_policy()
+        mixed = self.options.mixed_precision
+        keras.config.set_dtype_policy(optim.dtype_policy(mixed))
+        try:
+            super().build(shape, classes, accumulate)
+        finally:
+            keras.config.set_dtype_policy(policy)
+
+    def evaluation(self, samples):
+        batch = self.batches(len(samples))[0]
+        zeros = np.zeros(len(samples))
+        return evaluation_clips(samples, zeros, batch).map(lambda x, y: x)
+
+    def batches(self, count: int) -> tuple[int, int, int]:
+        """Samples a step at most; steps an epoch, and an update."""
+        wanted = self.options.batch_size or self.recipe.batch_size
+        micro = min(self.options.micro_batch or wanted, wanted)
+        if wanted % micro:
+            raise ConfigurationError(
+                f"--batch_size ({wanted}) must be a multiple of --micro_batch "
+                f"({micro})"
+            )
+        # As many updates as without micro-batches, all of equally many steps:
+        # none goes on in the next epoch.
+        updates = num_steps(count, wanted)
+        accumulate = num_steps(num_steps(count, updates), micro)
+        accumulate = max(min(accumulate, count // updates), 1)
+        return micro, updates * accumulate, accumulate
+
+
+def network_method(name: str, **options) -> NetworkMethod:
+    """A registered network of windows, clips or pictures as a method."""
+    plain = plain_name(name)
+    if MODELS[plain].data != WINDOWS:
+        return ClipMethod(plain, generated=plain != name, **options)
+    if MODELS[plain].autoencoder:
+        return ALANetMethod(name, **options)
+    return WindowMethod(name, **options)

@@ -1,0 +1,1055 @@
+"""Drawings of maps: over time, on the skeleton, on faces; and of checks.
+
+Every `plot_...` takes what `keras_pain.reports.figures.saved` says.
+`quantity` is what is drawn. `frame_rate` is in frames a second; None where
+samples were resampled to one length, so that frames are shares of it.
+"""
+
+import itertools
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.animation import FuncAnimation
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from keras_pain.data.windows import CHANNEL_NAMES
+from keras_pain.errors import ConfigurationError
+from keras_pain.reports.figures import (
+    BLUE,
+    ORANGE,
+    TILTED,
+    new_figure,
+    save_figure,
+    saved,
+    tiles,
+)
+from keras_pain.signals.kinematics import (
+    ANGLE_NAMES,
+    ANGLE_TRIPLETS,
+    JOINTS_22,
+    JOINTS_26,
+)
+
+AXIS_LABELS = ("real", "as_released")
+
+_COLOURS = (BLUE, ORANGE, "#2a8f6d", "#8a4fa3")
+_HIGHLIGHTS = (BLUE, *_COLOURS[2:])
+_FACE_HEAT, _BODY_HEAT = "inferno", "YlOrRd"
+_EVEN = {"color": "0.4", "linestyle": ":", "linewidth": 1}
+_ROW = 0.165  # height of a row of a map, inches
+
+
+def evenly_spread(count: int, most: int) -> np.ndarray:
+    """At most so many of the positions 0 to `count - 1`, evenly spread."""
+    spread = np.linspace(0, count - 1, min(count, most))
+    return spread.round().astype(int)
+
+
+# --- Maps of windows ---
+
+
+def channel_labels(
+    channel_names: Sequence[str], axis_labels: str = "real"
+) -> list[str]:
+    """What to write beside the channels of a map.
+
+    The released L-SFAN code labels its Grad-CAM figure angles 0-12, energies
+    13-25, sEMG 26-29, while its windows have sEMG first, so that no
+    label is right. That is its known defect `misordered_axis_labels`;
+    `"as_released"` switches it on.
+
+    Args:
+        channel_names: The real names, in order (`WindowSet.channel_names`).
+        axis_labels: `"real"` or `"as_released"`.
+
+    Raises:
+        ConfigurationError: `axis_labels` is neither.
+    """
+    if axis_labels not in AXIS_LABELS:
+        raise ConfigurationError(
+            f"axis_labels must be one of {', '.join(AXIS_LABELS)}, got "
+            f"{axis_labels!r}"
+        )
+    if axis_labels == "as_released":
+        channel_names = CHANNEL_NAMES[: len(channel_names)]
+    return [words(name) for name in channel_names]
+
+
+def words(name: str) -> str:
+    """`"angle_left_knee"` -> `"angle left knee"`."""
+    return name.replace("semg", "sEMG").replace("_", " ")
+
+
+PART_LABELS = [words(name) for name in ANGLE_NAMES]
+
+
+def plot_time_map(
+    values: np.ndarray,
+    length: int,
+    labels: Sequence[str],
+    title: str,
+    path,
+    *,
+    simulated: bool = False,
+    frame_rate: float | None = 60.0,
+    quantity: str = "weight",
+    note: str = "",
+) -> pathlib.Path:
+    """One window's map over time and channels, and its mean over time.
+
+    Args:
+        values: `(T, K)`, not negative.
+        length: Real frames; later ones are not drawn.
+        labels: One label a column, from `channel_labels`.
+    """
+    values = np.asarray(values[:length], dtype=float)
+    figure = new_figure(10.5, 1.6 + _ROW * len(labels))
+    left, right = figure.subplots(1, 2, width_ratios=(2.6, 1.0), sharey=True)
+    image = _draw_heat(left, values, labels, frame_rate)
+    figure.colorbar(image, ax=left, label=quantity, pad=0.01)
+    if not values.any():
+        place = {"transform": left.transAxes, "ha": "center", "va": "center"}
+        left.text(0.5, 0.5, "zero everywhere", color="0.3", **place)
+    left.set_title(note, fontsize=9, color="0.3")
+    right.barh(range(len(labels)), values.mean(axis=0), color=ORANGE)
+    right.set_xlabel(f"{quantity},\nmean over time")
+    right.tick_params(labelleft=False)
+    right.grid(axis="x", alpha=0.3)
+    return save_figure(figure, title, path, simulated)
+
+
+@saved
+def plot_token_map(values: np.ndarray) -> Figure:
+    """Self-attention among tokens, `(tokens, tokens)`; rows sum to one."""
+    figure = new_figure(5.6, 4.8)
+    axis = figure.subplots()
+    label = f"attention (share; even: {1 / len(values):.3f})"
+    figure.colorbar(_draw_tokens(axis, values), ax=axis, label=label)
+    return figure
+
+
+class MapPanel(NamedTuple):
+    """The mean map of a group of windows.
+
+    Args:
+        row: The group's first name, e.g. of the activity; "" if it has none.
+        column: Its second, e.g. of the class.
+        windows: How many windows it has.
+        values: `(T,)`, `(T, K)` or `(K,)`; NaN where no window is real.
+    """
+
+    row: str
+    column: str
+    windows: int
+    values: np.ndarray
+
+    @property
+    def label(self) -> str:
+        count = f"{self.windows} window{'s' * (self.windows != 1)}"
+        return f"{self.column} ({count})"
+
+
+@saved
+def plot_average_maps(
+    panels: Sequence[MapPanel],
+    axes: Sequence[str],
+    labels: Sequence[str],
+    *,
+    frame_rate: float | None = 60.0,
+    quantity: str = "weight",
+) -> Figure:
+    """Mean maps of groups of windows, side by side on one scale.
+
+    Args:
+        panels: The groups, all in one `row`.
+        axes: `("time",)`, `("time", K)` or `(K,)` with any name for K, or
+            `("token", "token")`.
+        labels: Labels of K; unused where there is none.
+    """
+    rows = 14 if axes == ("time",) else len(labels)
+    figure = new_figure(2.2 + 3.6 * len(panels), 1.7 + _ROW * rows)
+    subplots = figure.subplots(
+        1, len(panels), sharex=True, sharey=True, squeeze=False
+    )[0]
+    largest = _largest(panels)
+    for axis, panel in zip(subplots, panels, strict=True):
+        if axes == ("token", "token"):
+            image = _draw_tokens(axis, panel.values, largest)
+        elif len(axes) == 2:
+            image = _draw_heat(axis, panel.values, labels, frame_rate, largest)
+        elif axes == ("time",):
+            _draw_curve(axis, panel.values, frame_rate, color=ORANGE)
+            axis.set_ylim(0, largest * 1.1)
+        else:
+            _draw_bars(axis, panel.values, labels, quantity)
+        single = len(panels) == panel.windows == 1
+        axis.set_title(panel.column if single else panel.label, fontsize=10)
+    if len(axes) == 2:
+        figure.colorbar(image, ax=subplots, label=quantity, pad=0.01)
+    elif axes == ("time",):
+        subplots[0].set_ylabel(quantity)
+    return figure
+
+
+@saved
+def plot_activity_maps(
+    panels: Sequence[MapPanel],
+    axes: Sequence[str],
+    labels: Sequence[str],
+    columns: Sequence[str],
+    *,
+    frame_rate: float | None = 60.0,
+    quantity: str = "weight",
+) -> Figure:
+    """Mean maps by activity (`row`) and class (`column`) of the windows.
+
+    Over time: a picture an activity, a line a class. Over time and body parts
+    (whose attention over time sums to one): a picture each. Else: a column an
+    activity, averaged over time, a picture a class.
+
+    Args:
+        panels: The groups, in the order of their rows.
+        axes, labels: As for `plot_average_maps`.
+        columns: Names of the columns in their order.
+    """
+    columns = [c for c in columns if any(p.column == c for p in panels)]
+    rows = list(dict.fromkeys(panel.row for panel in panels))
+    largest = _largest(panels)
+    name = _time_axis(2, frame_rate)[1]
+    if axes == ("time",):
+        figure, subplots = tiles(
+            len(rows), 4, (2.9, 2.1), (0.6, 0.9), sharey=True
+        )
+        for panel in panels:
+            axis = subplots.flat[rows.index(panel.row)]
+            colour = _COLOURS[columns.index(panel.column)]
+            style = {"color": colour, "label": panel.label}
+            _draw_curve(axis, panel.values, frame_rate, **style)
+            axis.set_title(words(panel.row), fontsize=10)
+            axis.set_xlabel("")
+            axis.set_ylim(0, largest * 1.4)
+            axis.legend(fontsize=7, loc="upper right")
+        for axis in subplots[:, 0]:
+            axis.set_ylabel(quantity, fontsize=8)
+        figure.supxlabel(f"{name}; dotted: even", fontsize=10)
+        return figure
+    if axes == ("time", "part"):
+        figure, subplots = tiles(
+            len(panels), 2, (3.4, 1.45), (2.4, 0.9), sharey=True
+        )
+        for axis, panel in zip(subplots.flat, panels, strict=False):
+            image = _draw_heat(axis, panel.values, labels, frame_rate, largest)
+            axis.tick_params(axis="y", labelsize=5.5)
+            axis.set_xlabel("")
+            axis.set_title(f"{words(panel.row)}, {panel.label}", fontsize=8)
+        figure.colorbar(image, ax=subplots, label=quantity, pad=0.01, aspect=60)
+        figure.supxlabel(name, fontsize=10)
+        return figure
+    grids = np.full((len(columns), len(labels), len(rows)), np.nan)
+    counts = np.zeros((len(columns), len(rows)), int)
+    for row, column, windows, values in panels:
+        place = columns.index(column), rows.index(row)
+        if axes[0] == "time":
+            values = np.nanmean(values, axis=0)
+        grids[place[0], :, place[1]] = values
+        counts[place] = windows
+    width = 3.0 + (0.5 + 0.45 * len(rows)) * len(columns)
+    figure = new_figure(width, 2.6 + _ROW * len(labels))
+    subplots = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+    for axis, column, grid, of_column in zip(
+        subplots, columns, grids, counts, strict=True
+    ):
+        image = _draw_grid(axis, grid, labels, np.nanmax(grids), aspect="auto")
+        axis.set_facecolor("0.85")  # a class without such windows
+        named = zip(rows, of_column, strict=True)
+        ticks = [f"{words(row)} ({windows})" for row, windows in named]
+        axis.set_xticks(range(len(rows)), ticks, fontsize=8, **TILTED)
+        axis.set_title(column, fontsize=10)
+    label = f"{quantity}, mean over windows"
+    figure.colorbar(image, ax=subplots, label=label, pad=0.01)
+    return figure
+
+
+def _largest(panels):
+    return max(np.nanmax(panel.values) for panel in panels) or 1.0
+
+
+def _time_axis(frames, frame_rate) -> tuple[float, str]:
+    """The end of a time axis, in seconds or percent, and its name."""
+    if frame_rate is None:
+        return 100.0, "time (% of the sample)"
+    return frames / frame_rate, "time (s)"
+
+
+def _draw_grid(axis, values, labels, largest=None, **options):
+    """`(rows, columns)` as colours, a label a row; NaN stays blank."""
+    highest = largest or np.nanmax(values) or 1.0
+    image = axis.imshow(values, cmap="Oranges", vmin=0, vmax=highest, **options)
+    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    # A line where angles end and energies begin, and so on.
+    kinds = [str(label).partition(" ")[0] for label in labels]
+    if {"angle", "energy", "sEMG"}.issuperset(kinds):
+        for row, (above, below) in enumerate(itertools.pairwise(kinds)):
+            if above != below:
+                axis.axhline(row + 0.5, color="0.3", linewidth=0.8)
+    return image
+
+
+def _draw_heat(axis, values, labels, frame_rate, largest=None):
+    """`(T, K)` over time."""
+    end, name = _time_axis(len(values), frame_rate)
+    axis.set_xlabel(name)
+    place = {"aspect": "auto", "extent": (0, end, len(labels) - 0.5, -0.5)}
+    place["interpolation"] = "nearest"
+    return _draw_grid(axis, values.T, labels, largest, **place)
+
+
+def _draw_tokens(axis, values, largest=None):
+    numbers = np.arange(1, 1 + len(values))
+    image = _draw_grid(axis, values, numbers, largest)
+    axis.set_xticks(numbers - 1, numbers, fontsize=7)
+    axis.set_xlabel("to feature map (no sensor)")
+    axis.set_ylabel("from feature map")
+    return image
+
+
+def _draw_curve(axis, values, frame_rate, **style):
+    end, name = _time_axis(len(values), frame_rate)
+    axis.plot(np.arange(len(values)) * end / len(values), values, **style)
+    axis.axhline(1 / len(values), **_EVEN)
+    axis.set_xlabel(f"{name}; dotted: even")
+    axis.grid(alpha=0.3)
+
+
+def _draw_bars(axis, values, labels, quantity, colours=ORANGE):
+    axis.barh(range(len(labels)), values, color=colours)
+    axis.axvline(1 / len(labels), **_EVEN)
+    axis.set_yticks(range(len(labels)), labels, fontsize=7)
+    if not axis.yaxis_inverted():
+        axis.invert_yaxis()
+    axis.set_xlabel(f"{quantity}; dotted: even")
+
+
+# --- Attention on a movement ---
+
+
+@saved
+def plot_attention(
+    window: np.ndarray,
+    length: int,
+    temporal: np.ndarray,
+    bodily: np.ndarray | None,
+    channel_names: Sequence[str],
+    *,
+    frame_rate: float = 60.0,
+) -> Figure:
+    """Attention over time and body parts, on the angles it was paid to.
+
+    The three angles with the most attention are coloured, or those that move
+    most where the attention is not over body parts; the others are grey.
+    Padded frames are not drawn.
+
+    Args:
+        window: `(T, C)` window in degrees; its angles are the channels called
+            `A1` to `A13`, or by `ANGLE_NAMES` with or without `angle_` before
+            them.
+        length: Valid frames.
+        temporal: `(T,)` weights over time, or `(T, 13)`, one column a body
+            part.
+        bodily: `(13,)` weights over body parts, or `(units, 13)`, of which
+            the mean over units is shown. Any other width is drawn as weights
+            over code units, which are no body parts. None leaves them out.
+        channel_names: Names of the C channels.
+
+    Raises:
+        ValueError: Shapes do not fit, or a weight is not finite.
+    """
+    window, temporal = np.asarray(window), np.asarray(temporal, dtype=float)
+    frames, parts = len(window), len(ANGLE_NAMES)
+    if window.shape[1:] != (len(channel_names),):
+        raise _misshapen("window", window, f"(T, {len(channel_names)})")
+    if temporal.shape not in ((frames,), (frames, parts)):
+        wanted = f"({frames},) or ({frames}, {parts})"
+        raise _misshapen("temporal", temporal, wanted)
+    if bodily is not None:
+        bodily = np.asarray(bodily, dtype=float)
+        if bodily.ndim not in (1, 2):
+            raise _misshapen("bodily", bodily, "(parts,) or (units, parts)")
+        bodily = np.atleast_2d(bodily).mean(axis=0)
+    for weights in (temporal, bodily):
+        if weights is not None and not np.isfinite(weights).all():
+            raise ValueError(f"attention is not finite: {weights}")
+    if not 0 < length <= frames:
+        raise ValueError(f"length must lie in 1 to {frames}, got {length}")
+    known = {f"A{number}": name for number, name in enumerate(ANGLE_NAMES, 1)}
+    names = [known.get(n, n.removeprefix("angle_")) for n in channel_names]
+    if not set(ANGLE_NAMES).issubset(names):
+        raise ValueError(
+            f"channel_names hold neither A1 to A13 nor the names of the "
+            f"angles: {list(channel_names)}"
+        )
+    angles = window[:length, [names.index(name) for name in ANGLE_NAMES]]
+    over_parts = bodily is not None and len(bodily) == parts
+    order = np.argsort(bodily if over_parts else np.ptp(angles, axis=0))
+    colours = dict(zip(order[::-1], _HIGHLIGHTS, strict=False))
+
+    heat = temporal.ndim == 2
+    ratios = {"height_ratios": (1.0, 0.9 if heat else 0.5)}
+    width = 8.0
+    if bodily is not None:
+        width, ratios["width_ratios"] = 11.0, (2.2, 1.0)
+    figure = new_figure(width, 6.4 if heat else 5.4)
+    grid = figure.add_gridspec(2, 1 if bodily is None else 2, **ratios)
+    above = figure.add_subplot(grid[0, 0])
+    below = figure.add_subplot(grid[1, 0], sharex=above)
+    seconds = np.arange(length) / frame_rate
+    others = [i for i in range(parts) if i not in colours]
+    above.plot(seconds, angles[:, others], color="0.8", linewidth=1)
+    for index, colour in colours.items():
+        style = {"linewidth": 1.8, "label": PART_LABELS[index]}
+        above.plot(seconds, angles[:, index], color=colour, **style)
+    above.set_ylabel("joint angles (degrees)")
+    above.grid(alpha=0.3)
+    above.tick_params(labelbottom=False)
+    if heat:
+        image = _draw_heat(below, temporal[:length], PART_LABELS, frame_rate)
+        label = "attention (share per frame)"
+        below.tick_params(axis="y", labelsize=8)
+        figure.colorbar(image, ax=below, label=label, pad=0.01)
+    else:
+        _draw_attention(below, above, seconds, temporal[:length])
+    above.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    below.set_xlabel("time (s)")
+    if bodily is not None:
+        side = figure.add_subplot(grid[:, 1])
+        labels, bars = PART_LABELS, [colours.get(i, "0.7") for i in range(13)]
+        if not over_parts:
+            labels = [f"code unit {index + 1}" for index in range(len(bodily))]
+            bars = "0.7"
+        _draw_bars(side, bodily, labels, "attention (share)", bars)
+        side.tick_params(axis="y", labelsize=8)
+        name = "Body parts" if over_parts else "Code units (not body parts)"
+        side.set_title(name, fontsize=10)
+    return figure
+
+
+def _misshapen(name, values, wanted) -> ValueError:
+    return ValueError(f"{name} must be {wanted}, got {np.shape(values)}")
+
+
+def _draw_attention(axis, above, seconds, weights):
+    """Weights over time, and where they are above even on the movement."""
+    axis.fill_between(seconds, weights, color=ORANGE, alpha=0.35)
+    axis.plot(seconds, weights, color=ORANGE)
+    even = 1 / len(weights)
+    axis.axhline(even, **_EVEN)
+    axis.annotate(
+        "even",
+        (1, even),
+        xycoords=axis.get_yaxis_transform(),
+        xytext=(3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color="0.4",
+    )
+    axis.set_ylim(0, max(weights.max(), even) * 1.1)
+    axis.set_ylabel("attention\n(share per frame)")
+    axis.grid(alpha=0.3)
+    above.fill_between(
+        seconds,
+        0,
+        1,
+        where=weights > even * (1 + 1e-6),
+        transform=above.get_xaxis_transform(),
+        color=ORANGE,
+        alpha=0.12,
+        linewidth=0,
+        label="above even attention",
+    )
+
+
+# --- Skeletons ---
+
+# Chains of joints; a joint that a layout lacks is left out of its chain.
+_LIMBS = (
+    ("hip", "{}_upper_leg", "{}_lower_leg", "{}_ankle"),
+    ("{}_ankle", "{}_heel", "{}_toes", "{}_ankle"),
+    ("spine_1", "{}_shoulder", "{}_upper_arm", "{}_lower_arm"),
+    ("{}_lower_arm", "{}_wrist", "{}_fingertip"),
+)
+_CHAINS = [
+    ("#333333", ["hip", "spine", "spine_1", "neck", "head", "crown"]),
+    *(
+        (colour, [name.format(side) for name in chain])
+        for side, colour in (("left", "#1f77b4"), ("right", "#d62728"))
+        for chain in _LIMBS
+    ),
+]
+
+
+def plot_recording_strip(
+    joints: np.ndarray, frames: Sequence[int], path, *, title: str = ""
+) -> None:
+    """Draws frames of a recording at 60 Hz side by side, with their times.
+
+    Args:
+        joints: `(T, 26, 3)` or `(T, 22, 3)` positions in cm.
+        frames: Frames to draw.
+        path: Where to save the figure.
+        title: Heading.
+    """
+    spacing = 75.0  # cm
+    points = _seen(_in_place(joints)[list(frames)])
+    figure = new_figure(max(4.0, 1.05 * len(frames)), 3.0)
+    ax = figure.subplots()
+    for place, frame in enumerate(frames):
+        _draw_bones(points[place] + (place * spacing, 0), ax)
+        _caption(ax, place * spacing, -14, f"{(frame - frames[0]) / 60:.1f} s")
+    top = max(185.0, float(points[..., 1].max()) + 5)
+    _finish(ax, (-0.8 * spacing, (len(frames) - 0.2) * spacing), (-30, top))
+    ax.set_title(title, fontsize=10)
+    figure.savefig(path, dpi=130)
+
+
+def animate_skeleton(
+    joints: np.ndarray, fps: float = 15.0, path=None, *, title: str = ""
+) -> FuncAnimation:
+    """A recording at 60 Hz as a moving skeleton.
+
+    Args:
+        joints: `(T, 26, 3)` or `(T, 22, 3)` positions in cm.
+        fps: Pictures per second; the recording is thinned out to it, so that
+            it plays at its own speed.
+        path: A `.gif` to write, or None to only return the animation (in a
+            notebook, `animation.to_jshtml()` shows it).
+        title: Heading.
+    """
+    step = max(1, round(60 / fps))
+    # The viewer walks along, so that a walking person stays in the picture.
+    points = _seen(_in_place(joints)[::step])
+    figure = new_figure(3.2, 3.8)
+    ax = figure.subplots()
+    lines = _draw_bones(points[0], ax)
+    _finish(ax, (-90, 90), (-15, 205))
+    ax.set_title(title, fontsize=10)
+    clock = ax.text(-85, 195, "", fontsize=8)
+
+    def show(index):
+        for line, (_, bones) in zip(lines, _bones(points[index]), strict=True):
+            line.set_data(*bones.T)
+        clock.set_text(f"{index * step / 60:.1f} s")
+        return [*lines, clock]
+
+    animation = FuncAnimation(
+        figure, show, frames=len(points), interval=1000 / fps, blit=True
+    )
+    if path is not None:
+        animation.save(path, writer="pillow", fps=round(fps))
+    return animation
+
+
+def _joint_names(count) -> tuple[str, ...]:
+    for names in (JOINTS_26, JOINTS_22):
+        if len(names) == count:
+            return names
+    raise ValueError(f"a skeleton has 26 or 22 joints, not {count}")
+
+
+def _in_place(joints):
+    """Movements `(T, J, 3)` with the hip above the origin."""
+    joints = np.asarray(joints)
+    return joints - joints[:, :1] * np.array([1, 0, 1])
+
+
+def _seen(joints, azimuth=65.0):
+    """`(..., J, 2)`: where the viewer sees joints, across and up.
+
+    Of an azimuth of 0 degrees the viewer stands in front of a person who looks
+    along Z, of 90 to the person's left.
+    """
+    angle = np.deg2rad(azimuth)
+    across = joints @ np.array([np.cos(angle), 0, -np.sin(angle)])
+    return np.stack([across, joints[..., 1]], axis=-1)
+
+
+def _bones(points):
+    """Colour and points of every chain of bones, from `(J, 2)` points."""
+    names = _joint_names(len(points))
+    return [
+        (colour, points[[names.index(n) for n in chain if n in names]])
+        for colour, chain in _CHAINS
+    ]
+
+
+def _draw_bones(points, ax) -> list:
+    style = {"solid_capstyle": "round", "solid_joinstyle": "round"}
+    style["linewidth"] = 2.0
+    return [
+        ax.plot(*bones.T, color=colour, **style)[0]
+        for colour, bones in _bones(points)
+    ]
+
+
+def _caption(ax, across, up, text):
+    ax.text(across, up, text, ha="center", va="top", fontsize=8)
+
+
+def _finish(ax, across, up):
+    ax.axhline(0, color="#999999", linewidth=0.8, zorder=0)
+    ax.set(xlim=across, ylim=up, aspect="equal")
+    ax.set_axis_off()
+
+
+# --- Weights on the skeleton ---
+
+# An angle and its energy belong to the angle's vertex: both full-body and both
+# inner-body flexions to the hip, an elbow to the joint called lower arm, and so
+# on. An sEMG probe belongs to its muscle, which lies halfway between two
+# joints: lower probes on the lumbar muscles, upper ones on the trapezius.
+_SITES = {
+    name: triplet[1]
+    for name, triplet in zip(ANGLE_NAMES, ANGLE_TRIPLETS, strict=True)
+}
+_MUSCLES = {
+    f"muscle {height}_{side}": (trunk, f"{side}_{limb}")
+    for height, trunk, limb in (
+        ("lower", "spine", "upper_leg"),
+        ("upper", "neck", "shoulder"),
+    )
+    for side in ("left", "right")
+}
+_HEIGHT = 3.6  # of a picture, inches
+_FEET = 20.0  # room below the feet, cm
+_TEXT = 75.0  # room for names, cm
+
+
+def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
+    """Mean weight of the channels or body parts at each place.
+
+    A mean, not a sum: eight of thirty channels lie at the hip, which would
+    look important on a map that is the same everywhere.
+
+    Args:
+        weights: `(C,)`.
+        names: Names of the C channels (`WindowSet.channel_names`), or of
+            body parts (`ANGLE_NAMES`).
+
+    Returns:
+        Name of a joint, or `"muscle <probe>"`, to the mean of its weights.
+
+    Raises:
+        ValueError: A name has no place on the body.
+    """
+    sites: dict[str, list[float]] = {}
+    for weight, name in zip(weights, names, strict=True):
+        part = name.removeprefix("angle_").removeprefix("energy_")
+        site = _SITES.get(part, part.replace("semg_", "muscle "))
+        if site not in _MUSCLES and part not in _SITES:
+            raise ValueError(f"{name!r} has no place on the body")
+        sites.setdefault(site, []).append(float(weight))
+    return {site: float(np.mean(values)) for site, values in sites.items()}
+
+
+@saved
+def plot_body_weights(
+    joints: np.ndarray,
+    weights: np.ndarray,
+    names: Sequence[str],
+    *,
+    frame_rate: float = 60.0,
+    quantity: str = "weight",
+) -> Figure:
+    """Weights on the skeleton: of the whole window and, if over time, a strip.
+
+    The strip has six skeletons; each shows the weights of its part of the
+    window.
+
+    Args:
+        joints: `(T, 26, 3)` or `(T, 22, 3)` positions of the window's real
+            frames, cm.
+        weights: `(C,)`, or `(T, C)` over time; not negative.
+        names: As for `body_sites`.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    joints, weights = _in_place(joints), np.asarray(weights, float)
+    over_time = weights.ndim == 2
+    if over_time and len(weights) != len(joints):
+        raise ValueError(
+            f"{len(weights)} frames of weights, but {len(joints)} of joints"
+        )
+    middle = joints[len(joints) // 2]
+    place = _joint_names(len(middle)).index
+    x, _, z = middle[place("left_upper_leg")] - middle[place("right_upper_leg")]
+    # Of a person who looks along Z, from one leg to the other is along X.
+    azimuth = 50.0 + np.degrees(np.arctan2(-z, x))
+    points = _seen(joints if over_time else middle[None], azimuth)
+    left, right = np.nanmin(points[..., 0]) - 8, np.nanmax(points[..., 0]) + 8
+    height = (-_FEET, float(np.nanmax(points[..., 1])) + 12)
+    parts = np.array_split(np.arange(len(points)), min(6, len(points)))
+    spacing = max(70.0, 0.85 * (right - left))
+    end = (len(parts) - 1) * spacing + max(right, 40.0)
+    # One scale for both pictures, as wide as they are in the room.
+    widths = [right - left + _TEXT, end - left][: 1 + over_time]
+    scale = _HEIGHT / (height[1] + _FEET)
+    figure = new_figure(max(scale * sum(widths) + 0.4, 5.2), _HEIGHT + 1.0)
+    first, *strip = figure.subplots(
+        1, len(widths), squeeze=False, width_ratios=widths
+    )[0]
+    whole = weights.sum(axis=0) if over_time else weights
+    sites = body_sites(whole, names)
+    places = _draw_sites(
+        first, points[len(points) // 2], sites, max(sites.values())
+    )
+    _name_largest(first, sites, places, float(whole.mean()) or 1.0, right + 5)
+    _finish(first, (left, right + _TEXT), height)
+    first.set_title(
+        f"{quantity}, whole window\n(x1: as much as the mean channel)",
+        fontsize=10,
+    )
+    for ax in strip:
+        sums = [body_sites(weights[part].sum(axis=0), names) for part in parts]
+        largest = max(max(sites.values()) for sites in sums)
+        for offset, part, sites in zip(
+            np.arange(len(parts)) * spacing, parts, sums, strict=True
+        ):
+            body = points[part[len(part) // 2]] + (offset, 0)
+            _draw_sites(ax, body, sites, largest)
+            since, until = part[0] / frame_rate, (part[-1] + 1) / frame_rate
+            _caption(ax, offset, -8, f"{since:.1f} to {until:.1f} s")
+        _finish(ax, (left, end), height)
+        ax.set_title(f"{quantity}, part by part", fontsize=10)
+    return figure
+
+
+def _draw_sites(ax, points, sites, largest) -> dict[str, np.ndarray]:
+    """One skeleton with a dot at every place, as large and dark as its weight.
+
+    Returns the dots' places by name. Those whose joints have no position
+    (NaN) are left out.
+    """
+    for line in _draw_bones(points, ax):
+        line.set(color="0.7", linewidth=2.5)
+    place = dict(zip(_joint_names(len(points)), points, strict=True))
+    names = sorted(sites, key=sites.get, reverse=True)  # small ones on top
+    dots = [
+        np.mean([place[joint] for joint in _MUSCLES.get(name, [name])], axis=0)
+        for name in names
+    ]
+    share = np.array([sites[name] for name in names]) / (largest or 1.0)
+    ax.scatter(
+        *np.transpose(dots),
+        s=12 + 408 * share,
+        c=share,
+        cmap=_BODY_HEAT,
+        vmin=0,
+        vmax=1,
+        alpha=0.9,
+        edgecolors="0.3",
+        linewidths=0.6,
+        zorder=3,
+    )
+    return dict(zip(names, dots, strict=True))
+
+
+def _name_largest(ax, sites, places, even, text):
+    """The four largest weights by name, and their ratios to `even`."""
+    seen = [name for name, place in places.items() if np.isfinite(place[1])]
+    height = -np.inf
+    line = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.7}
+    line["relpos"] = (0, 0.5)
+    for name in sorted(seen[:4], key=lambda name: places[name][1]):
+        height = max(places[name][1], height + 21.0)  # texts do not overlap
+        ax.annotate(
+            f"{name.replace('_', ' ')}\nx{sites[name] / even:.1f}",
+            places[name],
+            xytext=(text, height),
+            va="center",
+            fontsize=8,
+            arrowprops=line,
+        )
+
+
+# --- Faces ---
+
+_SIDE = 1.25  # of a frame, inches
+
+
+@saved
+def plot_clip_map(
+    frames: np.ndarray,
+    values: np.ndarray,
+    *,
+    numbers: np.ndarray | None = None,
+    curve: np.ndarray | None = None,
+    quantity: str = "Grad-CAM",
+) -> Figure:
+    """A clip, its map on the frames, and the map's mean over the face.
+
+    Args:
+        frames: `(T, H, W, 3)`, RGB from 0 to 255; of more than eight, eight
+            spread evenly are drawn.
+        values: `(T, H, W)`, not negative, on one scale for all frames.
+        numbers: `(T,)` places of the frames in their recording; None counts
+            from 0.
+        curve: `(F,)` PSPI in every frame of the recording, drawn beside the
+            map's mean; None draws none.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    width = _SIDE * min(len(frames), 8) + 1.8
+    figure = new_figure(width, 2 * _SIDE + 3.1)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(2 * _SIDE + 0.5, 2.0))
+    numbers = range(len(frames)) if numbers is None else numbers
+    _draw_clip(top, frames, {quantity: values}, numbers, quantity)
+    axis = bottom.subplots()
+    mean = np.asarray(values, float).mean(axis=(1, 2))
+    axis.plot(numbers, mean, color=ORANGE, marker="o", markersize=4)
+    axis.set_ylim(0, (mean.max() or 1.0) * 1.15)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("frame")
+    axis.set_ylabel(f"{quantity},\nmean over the face", color=ORANGE)
+    axis.grid(alpha=0.3)
+    if curve is not None:
+        other = axis.twinx()
+        other.plot(np.arange(len(curve)), curve, color=BLUE)
+        other.set_ylim(0, max(float(np.nanmax(curve)), 1.0) * 1.15)
+        other.set_ylabel("PSPI", color=BLUE)
+    return figure
+
+
+@saved
+def plot_scale_maps(
+    frames: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    *,
+    numbers: np.ndarray | None = None,
+) -> Figure:
+    """A clip and its `scale_maps` below each other, each on its own scale.
+
+    Args:
+        frames: As for `plot_clip_map`.
+        maps: Name of each row to its `(T, H, W)`, not negative.
+        numbers: As for `plot_clip_map`.
+
+    Raises:
+        ValueError: Shapes do not fit.
+    """
+    width = _SIDE * min(len(frames), 8) + 2.0
+    figure = new_figure(width, (_SIDE + 0.1) * (1 + len(maps)) + 0.9)
+    numbers = range(len(frames)) if numbers is None else numbers
+    axes = _draw_clip(figure, frames, maps, numbers)
+    for axis, name in zip(axes[1:, 0], maps, strict=True):
+        axis.set_ylabel(name, fontsize=9)
+    figure.supxlabel("mean of the channels", fontsize=9, color="0.3")
+    return figure
+
+
+def _draw_clip(figure, frames, maps, numbers, label="") -> np.ndarray:
+    """Frames above, each map over grey ones below, scales at the right."""
+    for name, values in maps.items():
+        if np.shape(values) != np.shape(frames)[:3]:
+            raise _misshapen(name, values, str(np.shape(frames)[:3]))
+    shown = evenly_spread(len(frames), 8)
+    pictures = np.clip(np.asarray(frames)[shown], 0, 255).astype(np.uint8)
+    axes = figure.subplots(
+        1 + len(maps), len(shown) + 1, width_ratios=[1] * len(shown) + [0.07]
+    )
+    for axis in axes[:, :-1].flat:
+        axis.set(xticks=[], yticks=[])
+    for axis, picture, index in zip(axes[0], pictures, shown, strict=False):
+        axis.imshow(picture)
+        axis.set_title(f"frame {numbers[index]}", fontsize=8)
+    axes[0, -1].set_axis_off()
+    for row, values in zip(axes[1:], maps.values(), strict=True):
+        scale = ScalarMappable(
+            Normalize(0, float(np.max(values)) or 1.0), _FACE_HEAT
+        )
+        for axis, picture, index in zip(row, pictures, shown, strict=False):
+            grey = picture.mean(axis=-1)
+            axis.imshow(grey, cmap="gray", vmin=0, vmax=255)
+            # Zero shows the face alone.
+            alpha = 0.75 * np.clip(values[index] / scale.norm.vmax, 0, 1)
+            style = {"cmap": scale.cmap, "norm": scale.norm, "alpha": alpha}
+            axis.imshow(values[index], **style)
+        if not np.any(values):
+            row[0].text(
+                0.5,
+                0.05,
+                "zero\neverywhere",
+                transform=row[0].transAxes,
+                ha="center",
+                fontsize=8,
+                bbox={"facecolor": "white", "linewidth": 0},
+            )
+        figure.colorbar(scale, cax=row[-1], label=label)
+        row[-1].tick_params(labelsize=7)
+    return axes
+
+
+class AttendedFace(NamedTuple):
+    """One face and the maps over it.
+
+    Args:
+        title: What is known of it.
+        picture: `(H, W, 3)` uint8, RGB.
+        maps: Name to `(h, w)` weights; each covers the whole picture.
+    """
+
+    title: str
+    picture: np.ndarray
+    maps: Mapping[str, np.ndarray]
+
+
+@saved
+def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
+    """A row for each face: the picture, and each map laid over it.
+
+    The maps of a column share their colours, so that faces can be compared.
+
+    Args:
+        faces: The faces, all with the same maps.
+    """
+    columns = 1 + len(faces[0].maps)
+    figure = new_figure(2.1 * columns + 1.0, 2.1 * len(faces) + 0.9)
+    axes = figure.subplots(len(faces), columns, squeeze=False)
+    axes[0, 0].set_title("face", fontsize=9)
+    for row, face in zip(axes, faces, strict=True):
+        height, width = face.picture.shape[:2]
+        for axis in row:
+            axis.imshow(face.picture, extent=(0, width, height, 0))
+            axis.set(xticks=[], yticks=[])
+        row[0].set_ylabel(face.title, fontsize=9)
+    for number, name in enumerate(faces[0].maps, start=1):
+        column = axes[:, number]
+        maps = np.array([face.maps[name] for face in faces])
+        for axis, weights in zip(column, maps, strict=True):
+            image = axis.imshow(
+                weights,
+                extent=axis.images[0].get_extent(),
+                cmap=_FACE_HEAT,
+                alpha=0.55,
+                vmin=maps.min(),
+                vmax=max(maps.max(), maps.min() + 1e-6),
+            )
+        column[0].set_title(name, fontsize=9)
+        _draw_scale(figure, image, column)
+    # The first column is as large as the others if it has one, too.
+    _draw_scale(figure, image, axes[:, 0]).set_visible(False)
+    return figure
+
+
+def _draw_scale(figure, image, column) -> Axes:
+    place = {"location": "bottom", "shrink": 0.85}
+    bar = figure.colorbar(image, ax=column.tolist(), **place).ax
+    bar.tick_params(labelsize=7)
+    bar.locator_params(nbins=3)
+    return bar
+
+
+# --- Sanity checks ---
+
+
+class CheckPanel(NamedTuple):
+    """The checks of one kind of map: what was changed, and its `Similarity`.
+
+    Args:
+        title: The kind.
+        cascade: Layers from the output down; each network has the weights of
+            its own layer and of all before it drawn anew.
+        trained: Networks that were trained anew; drawn apart.
+    """
+
+    title: str
+    cascade: Mapping[str, Sequence[np.ndarray]]
+    trained: Mapping[str, Sequence[np.ndarray]]
+
+
+@saved
+def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
+    """Similarity to the trained network's map, layer by layer.
+
+    Lines are means over windows and draws; bars reach from their tenth to
+    their ninetieth percentile.
+
+    Args:
+        panels: One kind of map each.
+    """
+    most = max(len(p.cascade) + len(p.trained) for p in panels)
+    figure = new_figure((1.0 + 0.42 * most) * len(panels) + 0.8, 4.6)
+    subplots = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, panel in zip(subplots, panels, strict=True):
+        _draw_checks(axis, panel)
+        if len(panels) > 1:
+            axis.set_title(panel.title, fontsize=10)
+    subplots[0].set_ylabel("similarity to the trained network's map")
+    subplots[0].legend(fontsize=8, loc="lower left")
+    return figure
+
+
+def _draw_checks(axis, panel):
+    steps = np.arange(len(panel.cascade))
+    others = len(steps) + 0.6 + np.arange(len(panel.trained))
+    for measure, label, colour, marker in (
+        (0, "Spearman", BLUE, "o"),
+        (1, "SSIM", ORANGE, "s"),
+    ):
+        for places, found, style in (
+            (steps, panel.cascade, {"label": label}),
+            (others, panel.trained, {"linestyle": "none"}),
+        ):
+            values = [_shown(similar[measure]) for similar in found.values()]
+            means = np.array([v.mean() for v in values])
+            ends = [np.percentile(v, (10, 90)) for v in values]
+            low, high = np.reshape(ends, (-1, 2)).T
+            # A mean may lie beyond a percentile where few windows are far off.
+            spread = np.maximum([means - low, high - means], 0)
+            axis.errorbar(
+                places + 0.12 * (2 * measure - 1),  # bars of both stay apart
+                means,
+                yerr=spread,
+                color=colour,
+                marker=marker,
+                markersize=5,
+                elinewidth=0.8,
+                **style,
+            )
+    if len(others):
+        axis.axvline(len(steps) - 0.2, color="0.6", linewidth=0.8)
+    for height in (0, 1):
+        axis.axhline(height, color="0.6", linestyle=":", linewidth=0.8)
+    labels = [*panel.cascade, *panel.trained]
+    axis.set_xticks([*steps, *others], labels, fontsize=8, **TILTED)
+    axis.grid(axis="y", alpha=0.3)
+
+
+def _shown(values):
+    """What is not NaN; one NaN where all are."""
+    shown = values[~np.isnan(values)]
+    return shown if shown.size else np.array([np.nan])
+
+
+def reading(panels: Sequence[CheckPanel]) -> str:
+    """The checks in one line of numbers (Spearman/SSIM), without a verdict.
+
+    Of the cascade, the first and the last layer are read out.
+    """
+    parts = []
+    for panel in panels:
+        _, *cascade = panel.cascade.items()
+        chosen = [*cascade[:1], *cascade[1:][-1:], *panel.trained.items()]
+        found = [
+            f"{label} " + "/".join(f"{_shown(v).mean():.2f}" for v in similar)
+            for label, similar in chosen
+        ]
+        parts.append(f"{panel.title}: {', '.join(found)}")
+    return "; ".join(parts).replace("nan", "none")

@@ -1,0 +1,320 @@
+"""Where a score comes from: gradients, saliency, and Grad-CAM.
+
+Of windows and of face clips. `keras.ops` has no gradients, so that all but
+`scale_maps` need the TensorFlow backend.
+"""
+
+import functools
+
+import keras
+import numpy as np
+
+from keras_pain.errors import ConfigurationError
+from keras_pain.layers import TrilinearUpsampling
+
+WEIGHTS = ("global", "elementwise")
+SCALES = {"B": "relu_4", "M": "relu_6", "S": "relu_8"}
+"""L3D's large, medium and small scale features (L3D paper, section 2.4)."""
+
+_BATCH = 32  # results do not depend on it; memory does
+
+
+def activations_and_gradients(
+    model: keras.Model,
+    x: np.ndarray,
+    layer: str | None = None,
+    class_index: int | np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A layer's output and the gradient of a class score with respect to it.
+
+    The score is the one before the softmax, as Grad-CAM takes it: behind it
+    the gradient vanishes where the network is sure.
+
+    Args:
+        model: From `(n, T, C)` windows or `(n, T, H, W, 3)` clips to
+            `(n, classes)`, or to `(n, 1)`, an intensity.
+        x: Scaled windows, or clips in RGB from 0 to 255.
+        layer: Name of the layer; None for the input itself.
+        class_index: The class whose score is explained: one for all samples,
+            `(n,)`, or None for the one that the network predicts.
+
+    Returns:
+        Both `(n, ...)` float32.
+
+    Raises:
+        ConfigurationError: The backend is not TensorFlow, or the model has no
+            such layer or class.
+    """
+    batches = zip(*_batches(model, x, layer, class_index), strict=True)
+    return tuple(map(np.concatenate, batches))
+
+
+def saliency(
+    model: keras.Model,
+    x: np.ndarray,
+    class_index: int | np.ndarray | None = None,
+) -> np.ndarray:
+    """How strongly each input value moves the class score: `|gradient|`.
+
+    For networks without a convolutional map (Simonyan et al., "Deep inside
+    convolutional networks", ICLR workshop 2014, section 3). Arguments and
+    errors as for `activations_and_gradients`; as large as `x`.
+    """
+    return np.abs(activations_and_gradients(model, x, None, class_index)[1])
+
+
+def grad_cam(
+    model: keras.Model,
+    x: np.ndarray,
+    layer: str = "feature_maps",
+    class_index: int | np.ndarray | None = None,
+    weights: str = "global",
+    lowers: bool = False,
+) -> np.ndarray:
+    """Grad-CAM over sensors and time, or over face and time.
+
+    Selvaraju et al., "Grad-CAM", ICCV 2017, equations 1 and 2: every feature
+    map weighs as much as the mean over its places of the gradient of the
+    class score with respect to it; what remains of the weighted sum above
+    zero is the map. The heads of L-SFAN and L3D have other weights for every
+    place, which this mean hides; `weights="elementwise"` multiplies before it
+    sums over feature maps (HiResCAM, Draelos and Carin 2020, arXiv 2011.08891)
+    and is exact where the head is linear: before the cut at zero, `CNN_TAP`'s
+    map sums to the score without its bias.
+
+    Of an intensity the map shows what raises it. Section 3.3 there gets what
+    speaks against a class from the negative gradient, which here shows what
+    `lowers` the intensity.
+
+    Args:
+        model, x, class_index: As for `activations_and_gradients`.
+        layer: Name of a layer with output `(n, T', S, filters)`, of clips
+            `(n, T', H', W', filters)`.
+        weights: `"global"` or `"elementwise"`.
+        lowers: Whether to show what lowers the output.
+
+    Returns:
+        `(n, T, S)` or `(n, T, H, W)` float32, not negative: linearly
+        interpolated between what the layer's places are centred on.
+
+    Raises:
+        ConfigurationError: No such layer or class, the layer has other
+            outputs, `weights` is unknown, or the backend is not TensorFlow.
+    """
+    if weights not in WEIGHTS:
+        raise ConfigurationError(
+            f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}"
+        )
+    centres = place_centres(model, layer)
+    places = tuple(range(1, 1 + len(centres)))
+    found = []
+    for features, gradients in _batches(model, x, layer, class_index):
+        if lowers:
+            gradients = -gradients
+        if weights == "global":
+            gradients = gradients.mean(axis=places, keepdims=True)
+        maps = np.maximum((gradients * features).sum(axis=-1), 0)
+        found.append(interpolate(maps, centres, np.shape(x)[1:]))
+    return np.concatenate(found)
+
+
+def scale_maps(model: keras.Model, clips: np.ndarray) -> dict[str, np.ndarray]:
+    """What the scales of L3D show of a clip: one map each.
+
+    Args:
+        model: L3D, with or without the joining of scales.
+        clips: `(n, T, H, W, 3)`, RGB from 0 to 255.
+
+    Returns:
+        For each of `SCALES` `(n, T, H, W)` float32, the mean over its
+        channels, interpolated as by `grad_cam`.
+
+    Raises:
+        ConfigurationError: It is no L3D.
+    """
+    found = {}
+    for name, layer in SCALES.items():
+        centres = place_centres(model, layer)
+        reader = keras.Model(model.inputs, _layer(model, layer).output)
+        features = reader.predict(clips, batch_size=1, verbose=0)
+        maps = features.astype(np.float32).mean(axis=-1)
+        found[name] = interpolate(maps, centres, clips.shape[1:])
+    return found
+
+
+def interpolate(maps: np.ndarray, centres, sizes) -> np.ndarray:
+    """Maps over a layer's places to maps over frames, and sensors or pixels.
+
+    Args:
+        maps: `(n, T', ...)`.
+        centres: From `place_centres`, an array for each further axis.
+        sizes: How many frames, and so on, the input has.
+
+    Returns:
+        `(n, T, ...)` float32, linear between the centres, constant beyond.
+    """
+    for axis, (places, size) in enumerate(zip(centres, sizes, strict=False), 1):
+        numbers = np.arange(len(places))
+        position = np.interp(np.arange(size), places, numbers)
+        lower = position.astype(int)
+        upper = np.minimum(lower + 1, numbers[-1])
+        share = (position - lower).astype(np.float32)
+        share = share.reshape(-1, *[1] * (maps.ndim - 1 - axis))
+        before, behind = maps.take(lower, axis), maps.take(upper, axis)
+        maps = (1 - share) * before + share * behind
+    return maps
+
+
+def place_centres(model: keras.Model, layer: str) -> list[np.ndarray]:
+    """What of the input lies in the middle of what each place sees.
+
+    Follows convolutions, poolings, padding and trilinear interpolation back
+    to the input, and of joined features the first: the others were brought to
+    its size. Stretching a map instead would misplace it: L-SFAN's first and
+    last frame by a tenth of a second, and faces where a pooling cut off the
+    last pixels, as of 70 pixels halved twice.
+
+    The layer's output is `(n, T', S', filters)` or `(n, T', H', W', filters)`.
+
+    Returns:
+        Positions along each axis but the last, e.g. `(T',)` frames.
+
+    Raises:
+        ConfigurationError: There is no such layer, or it has other outputs.
+    """
+    part = _layer(model, layer)
+    shape = part.output.shape[1:]
+    # Windows have no axis for the filters yet.
+    axes = max(len(model.input_shape) - 2, 2)
+    makers = {id(maker.output): maker for maker in model.operations}
+    path = []
+    while not isinstance(part, keras.layers.InputLayer):
+        path.append(part)
+        part = makers[id(_first(part.input))]
+    if any(len(step.output.shape) != axes + 2 for step in path):
+        places = "sensors" if axes == 2 else "height, width"
+        raise ConfigurationError(
+            f"the layer {layer!r} of {model.name} has outputs of shape "
+            f"{tuple(shape)}, not (time, {places}, filters)"
+        )
+    centres = []
+    for axis in range(axes):
+        first, step = 0.0, 1.0
+        for part in reversed(path):
+            offset, stride = _windows(part, axis)
+            first += offset * step
+            step *= stride
+        centres.append(first + step * np.arange(shape[axis]))
+    return centres
+
+
+def _windows(part, axis):
+    """Middle of a layer's first window and step to the next one.
+
+    Both in places of the layer's input along an axis, counted from 0.
+    """
+    if isinstance(part, keras.layers.ZeroPadding2D):
+        return -part.padding[axis][0], 1
+    places = _first(part.input).shape[1 + axis]
+    if isinstance(part, TrilinearUpsampling):
+        new = part.output.shape[1 + axis]
+        if part.align_corners:
+            return 0, (places - 1) / max(new - 1, 1)
+        return 0.5 * places / new - 0.5, places / new
+    size = getattr(part, "kernel_size", getattr(part, "pool_size", None))
+    if size is None:
+        return 0, 1
+    stride = part.strides[axis]
+    reach = size[axis] - 1
+    if hasattr(part, "dilation_rate"):
+        reach *= part.dilation_rate[axis]
+    if part.padding != "same":
+        return reach / 2, stride
+    padded = (-(-places // stride) - 1) * stride + reach + 1
+    return reach / 2 - max(padded - places, 0) // 2, stride
+
+
+def _first(tensors):
+    return tensors[0] if isinstance(tensors, list) else tensors
+
+
+def _layer(model, name) -> keras.layers.Layer:
+    for part in model.layers:
+        if part.name == name:
+            return part
+    raise ConfigurationError(
+        f"{model.name} has no layer {name!r}, so there is no map to draw "
+        "from it"
+    )
+
+
+def _batches(model, x, layer, class_index):
+    """A few samples at a time, see `activations_and_gradients`."""
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigurationError(
+            "maps from gradients need the TensorFlow backend, this is "
+            f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
+        )
+    x = np.asarray(x, dtype=np.float32)
+    wanted = -1 if class_index is None else class_index
+    classes = np.full(len(x), wanted, dtype=np.int64)
+    total = model.output_shape[-1]
+    known = (classes >= 0) & (classes < total)
+    if class_index is not None and not known.all():
+        raise ConfigurationError(
+            f"class_index must lie in 0 to {total - 1}, got {class_index}"
+        )
+    compute = _traced(model, layer)
+    size = 1 if x.ndim == 5 else _BATCH  # 32 clips would fill the memory
+    for i in range(0, len(x), size):
+        found = compute(x[i : i + size], classes[i : i + size])
+        yield [part.numpy() for part in found]
+
+
+# Recurrent networks take seconds to trace; the sanity checks ask the same
+# network again and again, with other weights.
+@functools.lru_cache(maxsize=4)
+def _traced(model, layer):
+    """From samples and classes, -1 where predicted, to values and gradients."""
+    import tensorflow as tf
+
+    source, to_scores = _scores(model)
+    target = model.inputs[0] if layer is None else _layer(model, layer).output
+    both = keras.Model(model.inputs, [target, source])
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
+            tf.TensorSpec((None,), tf.int64),
+        ]
+    )
+    def compute(x, classes):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            values, features = both(x, training=False)
+            if layer is None:
+                values = x
+            scores = tf.cast(to_scores(features), tf.float32)
+            chosen = tf.where(classes < 0, tf.argmax(scores, axis=-1), classes)
+            score = tf.gather(scores, chosen, batch_dims=1)
+        gradient = tape.gradient(
+            score, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return tf.cast(values, tf.float32), tf.cast(gradient, tf.float32)
+
+    return compute
+
+
+def _scores(model):
+    """Where the softmax's input comes from, and how it is computed there."""
+    last = next(part for part in model.layers if part.output is model.output)
+    softmax = getattr(last, "activation", None) is keras.activations.softmax
+    if softmax and isinstance(last, keras.layers.Dense):
+
+        def logits(features):
+            features = keras.ops.cast(features, "float32")
+            return keras.ops.matmul(features, last.kernel) + last.bias
+
+        return last.input, logits
+    softmax = softmax or isinstance(last, keras.layers.Softmax)
+    return last.input if softmax else model.output, lambda scores: scores

@@ -1,0 +1,236 @@
+"""The flags of the reproduce scripts, each declared once.
+
+Nothing here takes long to import, so that `--help` is quick.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Collection, Sequence
+
+from absl import app, flags
+
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments.methods import BALANCES
+
+
+def _flag(text, default=None, define=flags.DEFINE_string, **arguments):
+    """A field of `Options` that is defined as a flag of absl."""
+    arguments["help"] = text
+    return dataclasses.field(
+        default=default, metadata={"define": define, "arguments": arguments}
+    )
+
+
+def _number(text, lower_bound=1, default=None):
+    return _flag(text, default, flags.DEFINE_integer, lower_bound=lower_bound)
+
+
+def _switch(text):
+    return _flag(text, False, flags.DEFINE_bool)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags' values; tests and notebooks give them as arguments."""
+
+    manual_dir: str | None = _flag(
+        "Folder of the raw corpus. Without it a small corpus is simulated, "
+        "and everything that is written says SIMULATED."
+    )
+    data_dir: str | None = _flag(
+        "Where the TFRecords are, or go. Default: data/tfds/<fingerprint of "
+        "the raw files>."
+    )
+    results_dir: str | None = _flag(
+        "Where folds and tables go. Default: results/<script>."
+    )
+    layout: str | None = _flag(
+        "Layout of the raw corpus, where --manual_dir holds several. Default: "
+        "the one that fits the paper best."
+    )
+    protocol: str = _flag(
+        "as_published does as the released code does, known defects included; "
+        "leak_free has none of them; both runs all protocols of the script.",
+        "both",
+        flags.DEFINE_enum,
+        enum_values=["as_published", "leak_free", "both"],
+    )
+    methods: Sequence[str] | None = _flag(
+        "Methods to run instead of the table's; names of the suite, or "
+        "package.module:object for your own. Trivial baselines always run.",
+        define=flags.DEFINE_list,
+    )
+    seeds: Sequence[int] | None = _flag(
+        "Random seeds, e.g. 0,1,2. Default: those of the script.",
+        define=flags.DEFINE_list,
+    )
+    folds: str = _flag(
+        "Folds to run in this call: all, or a:b as in Python.", "all"
+    )
+    epochs: int | None = _number(
+        "Epochs of every training stage. Default: those of the recipes; fewer "
+        "on the small simulated corpus, so that it ends in minutes."
+    )
+    jobs: int = _number(
+        "Folds trained at once, in processes of their own. More than 1 makes "
+        "training times incomparable.",
+        default=1,
+    )
+    smoke: bool = _switch(
+        "A run of a few people and one epoch, to see that it works."
+    )
+    on_bad_file: str | None = _flag(
+        "What to do with a raw file that cannot be used. Default: fail; skip "
+        "on ui_prmd, whose release has such a file, and on faces, which a "
+        "clip may not show.",
+        define=flags.DEFINE_enum,
+        enum_values=["fail", "skip"],
+    )
+    # From here on, flags that not every table has a use for.
+    challenge_columns: str | None = _flag(
+        "Label columns of challenge2020 files (0-based), e.g. "
+        "exercise=30,pain=none,protective=31. Default: 30, 31 and 32, "
+        "inferred."
+    )
+    batch_size: int | None = _number(
+        "Faces only: samples an update, instead of the recipe's."
+    )
+    micro_batch: int | None = _number(
+        "Faces only: samples in memory at once; gradients are averaged over "
+        "--batch_size."
+    )
+    num_frames: int | None = _number("Faces only: frames of a clip.")
+    size: int | None = _number("Faces only: pixels a side.", 16)
+    balance: str = _flag(
+        "Faces with intensities only: what training does about faces without "
+        "pain, which are most. sampling draws as many with as without, weights "
+        "lets their errors weigh the same.",
+        "none",
+        flags.DEFINE_enum,
+        enum_values=BALANCES,
+    )
+    mixed_precision: bool = _switch(
+        "Faces only: compute in half precision, for GPUs."
+    )
+    backbone: str | None = _flag(
+        "PEMF only: ConvNeXtTiny, Small, Base, Large or XLarge. Default: "
+        "XLarge; Tiny on the simulated corpus."
+    )
+    backbone_weights: str | None = _flag(
+        "PEMF, and single frames of UNBC: imagenet, none (random) or the path "
+        "of a file. Default: imagenet; none on the simulated corpus."
+    )
+    landmarks: str | None = _flag(
+        "PEMF only: where 68 landmarks come from, csv:FOLDER, tflite:FILE or "
+        "dlib:FILE. Default: the folder Landmarks of the corpus."
+    )
+    shuffle_labels: bool = _switch(
+        "PEMF only: deal the labels to clips at random, so that every score "
+        "has to fall to chance; takes a --results_dir of its own."
+    )
+    exclude_low_expressive: bool = _switch(
+        "BioVid only: leave out the 20 people that papers often leave out "
+        "because their faces hardly move."
+    )
+    augment: str = _flag(
+        "Single frames only: generated pictures to train on as well, none, "
+        "geometric (a substitute without a model), or the folder of a run of "
+        "`keras-pain gsff`.",
+        "none",
+    )
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Options)}
+_NAMES = list(_FIELDS)
+SPECIAL = _NAMES[_NAMES.index("challenge_columns") :]
+
+
+def define_flags(used: Collection[str]) -> None:
+    """Defines all flags; a script's `--help` shows the special ones it uses."""
+    for name, field in _FIELDS.items():
+        field.metadata["define"](
+            name, default=field.default, **field.metadata["arguments"]
+        )
+        if name in used or name not in SPECIAL:
+            _show_in_help(name)
+
+
+def define_corpus(corpora: Sequence[str]) -> None:
+    """Defines `--corpus`, for scripts that know several."""
+    flags.DEFINE_enum("corpus", corpora[0], list(corpora), "Corpus to run on.")
+    _show_in_help("corpus")
+
+
+def _show_in_help(name: str) -> None:
+    """Makes the `--help` of this script show a flag, not only absl's own."""
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
+
+
+def parse_flags(arguments: list[str]) -> list[str]:
+    """Parses flags as absl does, but to ask for help is no failure."""
+    try:
+        return flags.FLAGS(arguments)
+    except SystemExit:  # after help is printed; absl's exit code is 1
+        sys.exit(0)
+    except flags.Error:
+        return app.parse_flags_with_usage(arguments)  # says so and exits
+
+
+def options_of_flags() -> Options:
+    """The flags' values, once they are parsed.
+
+    Raises:
+        ConfigurationError: `--seeds` or `--folds` cannot be read.
+    """
+    values = {name: flags.FLAGS[name].value for name in _FIELDS}
+    if values["seeds"] is not None:
+        values["seeds"] = _parse_seeds(values["seeds"])
+    parse_folds(values["folds"])
+    return Options(**values)
+
+
+def check_used(options: Options, used: Collection[str]) -> None:
+    """Refuses flags that would change nothing.
+
+    Args:
+        options: The flags.
+        used: Names of the special ones that the script looks at.
+
+    Raises:
+        ConfigurationError: Another one is set.
+    """
+    for name in SPECIAL:
+        if name not in used and getattr(options, name) != _FIELDS[name].default:
+            can = [f"--{name}" for name in SPECIAL if name in used]
+            raise ConfigurationError(
+                f"--{name} changes nothing in this table; of the special "
+                f"flags it has {', '.join(can) or 'none'}"
+            )
+
+
+def _parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
+    try:
+        seeds = tuple(dict.fromkeys(int(text) for text in texts))
+    except ValueError:
+        raise ConfigurationError(
+            f"--seeds: {','.join(texts)!r} is not a list of whole numbers, "
+            "e.g. 0,1,2"
+        ) from None
+    if not seeds or min(seeds) < 0:
+        raise ConfigurationError("--seeds: give at least one, none negative")
+    return seeds
+
+
+def parse_folds(text: str) -> slice | None:
+    """`"all"` as None, `"3"` and `"a:b"` as a slice of fold numbers."""
+    if text == "all":
+        return None
+    try:
+        begin, colon, end = text.partition(":")
+        if not colon:
+            return slice(int(begin), int(begin) + 1)
+        return slice(int(begin or 0), int(end) if end else None)
+    except ValueError:
+        raise ConfigurationError(
+            f"--folds: {text!r} is neither all, nor a number, nor a:b"
+        ) from None

@@ -1,1 +1,0 @@
-"""Faces in video: found by MTCNN, followed through the clip, cut out."""

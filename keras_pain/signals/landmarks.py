@@ -1,0 +1,437 @@
+"""68 facial landmarks: numbering, where they come from, what is made of them.
+
+The points of the iBUG 300-W annotation, counted from 0. "Right" and "left" are
+the person's: the right eye is on the left of a picture that is not mirrored.
+Sources are CSV files, a TFLite face mesh, and dlib; any can stand for another.
+"""
+
+import csv
+import io
+import os
+import pathlib
+import re
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+
+NUM_POINTS = 68
+
+PARTS = {
+    "jaw": range(17),
+    "right_brow": range(17, 22),
+    "left_brow": range(22, 27),
+    "nose_bridge": range(27, 31),
+    "nose_base": range(31, 36),
+    "right_eye": range(36, 42),
+    "left_eye": range(42, 48),
+    "outer_lips": range(48, 60),
+    "inner_lips": range(60, 68),
+}
+
+MIRROR = tuple(
+    int(point)
+    for point in """
+    16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0  26 25 24 23 22 21 20 19 18 17
+    27 28 29 30  35 34 33 32 31  45 44 43 42 47 46  39 38 37 36 41 40
+    54 53 52 51 50 49 48 59 58 57 56 55  64 63 62 61 60 67 66 65
+    """.split()
+)
+"""Number of every point's counterpart on the other side of the face."""
+
+# One point of each pair and the midline, in distances between the centres of
+# the eyes, x to the right and y down from the middle between the eyes.
+# Schematic: a frontal face at rest with the lips a little apart.
+_HALF = """
+ 0 -1.10 0.10    1 -1.09 0.34    2 -1.07 0.58    3 -1.03 0.83    4 -0.87 1.29
+ 5 -0.76 1.44    6 -0.48 1.66    7 -0.20 1.78    8  0.00 1.80
+17 -0.91 -0.24  18 -0.81 -0.34  19 -0.65 -0.40  20 -0.45 -0.39  21 -0.20 -0.23
+27  0.00 -0.10  28  0.00 0.12   29  0.00 0.33   30  0.00 0.47
+31 -0.26 0.67   32 -0.11 0.69   33  0.00 0.70
+36 -0.72 -0.01  37 -0.61 -0.07  38 -0.44 -0.08
+39 -0.28 0.01   40 -0.43 0.04   41 -0.59 0.04
+48 -0.41 1.04   49 -0.32 0.98   50 -0.12 0.91   51  0.00 0.92
+57  0.00 1.20   58 -0.13 1.18   59 -0.30 1.11
+60 -0.35 1.03   61 -0.09 0.99   62  0.00 0.99   66  0.00 1.07   67 -0.10 1.07
+"""
+
+
+def front_face() -> np.ndarray:
+    """A schematic, symmetric face seen from the front.
+
+    `(68, 2)` float32, x to the right and y down, in distances between the
+    centres of the eyes, from the middle between them.
+    """
+    face = np.empty((NUM_POINTS, 2), np.float32)
+    for point, *place in np.array(_HALF.split(), float).reshape(-1, 3):
+        face[MIRROR[int(point)]] = np.multiply(place, (-1, 1))
+        face[int(point)] = place
+    return face
+
+
+# MediaPipe's face mesh has many points on every contour; of these the map takes
+# the ones that are nearest to where annotators put the 68. Jaw: steps of equal
+# length along the mesh's oval from ear to chin. Brows: the upper border, at the
+# inner end the lower one. Bridge: from between the eyes to the tip in equal
+# steps. Lips: where the mesh's contour is as far from the middle as the 68's.
+# It is symmetric.
+MESH_POINTS = 468
+MESH_TO_68 = tuple(
+    int(point)
+    # Jaw from the right ear over the chin (152) to the left ear; right brow
+    # from its outer end, left brow from its inner end; bridge of the nose
+    # downwards, its base; right eye from its outer corner, left eye from its
+    # inner corner; outer lips from the right corner over the upper lip, inner
+    # lips likewise.
+    for point in """
+    127 234 93 132 172 136 149 148 152 377 378 365 397 361 323 454 356
+    70 63 105 66 55  285 296 334 293 300
+    168 197 5 4  98 97 2 326 327
+    33 160 158 133 153 144  362 385 387 263 373 380
+    61 40 37 0 267 270 291 321 314 17 84 91  78 82 13 312 308 317 14 87
+    """.split()
+)
+
+
+_PAIR = re.compile(r"\s*[(\[]\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*[)\]]\s*")
+_CSV_CURE = "write one row a frame with 68 cells such as (312, 205)"
+
+
+def read_csv(
+    path: str | os.PathLike, num_frames: int | None = 20
+) -> np.ndarray:
+    """Reads one clip in the form of the released STGCN-LSTM code.
+
+    One row a frame, 68 cells, each a pair as text: `"(312, 205)"`. A first
+    row without pairs is a header, a first column without them an index; both
+    are passed over.
+
+    Args:
+        path: The file.
+        num_frames: Frames that it must have; None for any number.
+
+    Returns:
+        `(T, 68, 2)` float32, x and y in pixels.
+
+    Raises:
+        BadFileError: It cannot be read, or has another number of points or of
+            frames, or a cell that is no pair of finite numbers.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadFileError(
+            path, f"cannot be read as text ({reason})", _CSV_CURE
+        ) from error
+    first = 1
+    if rows and not any(_PAIR.fullmatch(cell) for cell in rows[0]):
+        rows, first = rows[1:], 2
+    if not rows:
+        raise BadFileError(path, "has no frames", _CSV_CURE)
+    if all(not _PAIR.fullmatch(row[0]) and len(row) > 1 for row in rows):
+        rows = [row[1:] for row in rows]
+    points = []
+    for line, row in enumerate(rows, first):
+        if len(row) != NUM_POINTS:
+            problem = f"row {line} has {len(row)} points instead of 68"
+            raise BadFileError(path, problem, _CSV_CURE)
+        for column, cell in enumerate(row):
+            match = _PAIR.fullmatch(cell)
+            try:
+                points += float(match[1]), float(match[2])
+            except (TypeError, ValueError):
+                points += np.nan, np.nan
+            if not np.isfinite(points[-2:]).all():
+                problem = f"{cell[:40]!r} is no pair of numbers"
+                raise BadFileError(
+                    path, f"row {line}, point {column}: {problem}", _CSV_CURE
+                )
+    if num_frames is not None and len(rows) != num_frames:
+        raise BadFileError(
+            path,
+            f"has {len(rows)} frames instead of {num_frames}",
+            "give every clip the same number of frames",
+        )
+    return np.reshape(points, (-1, NUM_POINTS, 2)).astype(np.float32)
+
+
+def csv_text(points: np.ndarray) -> str:
+    """What `read_csv` reads back, of `(T, 68, 2)` points without gaps.
+
+    They are rounded to a hundredth of a pixel.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    for frame in np.asarray(points, float).round(2).tolist():
+        writer.writerow([f"({x:g}, {y:g})" for x, y in frame])
+    return stream.getvalue()
+
+
+_MESH_CURE = (
+    "take face_landmark.tflite from mediapipe/modules/face_landmark of the "
+    "wheel mediapipe 0.10.21"
+)
+_MESH_MARGIN = 0.25  # of the box's longer side; the mesh was trained with it
+_MESH_SCORE = 0.5  # least probability of a face's presence
+_DLIB_CURE = "give dlib's predictor of 68 points"
+
+
+def _mesh(path):
+    """A face mesh of 468 points, run on the crop round a detected face."""
+    if not path.is_file():
+        raise BadFileError(path, "is no file", _MESH_CURE)
+    import cv2
+    import tensorflow as tf
+
+    try:
+        with warnings.catch_warnings():
+            # tf.lite's successor is a package of its own.
+            warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite")
+            run = tf.lite.Interpreter(os.fspath(path))
+        run.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        problem = str(error).splitlines()[0][:120]
+        raise BadFileError(
+            path, f"TensorFlow Lite cannot run it ({problem})", _MESH_CURE
+        ) from error
+    picture, *more = run.get_input_details()
+    shape, *given = (
+        tuple(tensor["shape"].tolist())
+        for tensor in (picture, *run.get_output_details())
+    )
+    outputs = {
+        int(np.prod(tensor["shape"])): tensor["index"]
+        for tensor in run.get_output_details()
+    }
+    if (
+        more
+        or len(shape) != 4
+        or shape[1:] != (shape[1], shape[1], 3)
+        or picture["dtype"] != np.float32
+        or not {3 * MESH_POINTS, 1} <= set(outputs)
+    ):
+        raise ConfigurationError(
+            f"{path}: takes {shape} and puts out {given}; a face mesh takes "
+            f"(1, 192, 192, 3) and puts out {3 * MESH_POINTS} numbers and a "
+            f"score; {_MESH_CURE}"
+        )
+    size = shape[1]
+
+    def fit(frame, box):
+        x0, y0, x1, y1 = np.asarray(box, float)
+        side = (1 + 2 * _MESH_MARGIN) * max(x1 - x0, y1 - y0)
+        step = side / size  # pixels of the frame in one of the crop
+        corner = np.array([x0 + x1 - side, y0 + y1 - side]) / 2
+        # Pixels count from their centres, the mesh from the crop's corner.
+        shift = corner + step / 2 - 0.5
+        crop = cv2.warpAffine(
+            np.ascontiguousarray(frame),
+            np.array([[step, 0, shift[0]], [0, step, shift[1]]]),
+            (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        )
+        run.set_tensor(picture["index"], crop[None].astype(np.float32) / 255)
+        run.invoke()
+        logit = float(run.get_tensor(outputs[1]).squeeze())
+        if not 1 / (1 + np.exp(-logit)) >= _MESH_SCORE:
+            return None
+        mesh = run.get_tensor(outputs[3 * MESH_POINTS]).reshape(-1, 3)
+        return mesh[list(MESH_TO_68), :2] * step + (corner - 0.5)
+
+    return fit
+
+
+def _dlib(path):
+    """dlib's regression trees on the box of a detected face."""
+    try:
+        import dlib
+    except ImportError as error:
+        raise ConfigurationError(
+            "landmarks from dlib need the package dlib (pip install dlib); or "
+            "take them from a face mesh (tflite:FILE)"
+        ) from error
+    if not path.is_file():
+        raise BadFileError(path, "is no file", _DLIB_CURE)
+    try:
+        predictor = dlib.shape_predictor(os.fspath(path))
+    except RuntimeError as error:
+        raise BadFileError(
+            path, "dlib cannot read it", f"{_DLIB_CURE}, unpacked"
+        ) from error
+
+    def fit(frame, box):
+        face = dlib.rectangle(*(round(float(v)) for v in box))
+        shape = predictor(np.ascontiguousarray(frame), face)
+        if shape.num_parts != NUM_POINTS:
+            problem = f"predicts {shape.num_parts} points instead of 68"
+            raise BadFileError(path, problem, _DLIB_CURE)
+        return [(shape.part(i).x, shape.part(i).y) for i in range(NUM_POINTS)]
+
+    return fit
+
+
+def _folder(path):
+    if not path.is_dir():
+        cure = "give the folder of the clips' CSV files"
+        raise BadFileError(path, "is no folder", cure)
+
+
+# Kind to its name in messages, and to what makes, of a path, a function from a
+# frame and a box to `(68, 2)` points or None.
+_SOURCES = {
+    "csv": ("a CSV file", _folder),
+    "tflite": ("a face mesh", _mesh),
+    "dlib": ("dlib's predictor", _dlib),
+}
+
+
+class LandmarkSource:
+    """Where the landmarks of clips are from.
+
+    The project ships no face mesh. `face_landmark.tflite` of MediaPipe (Apache
+    2.0) is one: it lies in the wheels of mediapipe 0.10.9 to 0.10.21, in the
+    folder mediapipe/modules/face_landmark, and runs without the package. It
+    takes pictures `(1, side, side, 3)` from 0 to 1 and puts out 1404 numbers
+    (x, y, z in pixels of the crop) and the logit of a face's presence.
+
+    dlib is no dependency, and its usual predictor file,
+    shape_predictor_68_face_landmarks.dat, was trained on iBUG 300-W, whose
+    terms exclude commercial use.
+
+    Args:
+        text: `csv:FOLDER` with one file a clip, `<name>.csv`; `tflite:FILE`,
+            a face mesh of 468 points; or `dlib:FILE`.
+
+    Raises:
+        ConfigurationError: No such kind of source, no path, no such face mesh,
+            or dlib is not installed.
+        BadFileError: The path does not hold what that kind needs.
+    """
+
+    def __init__(self, text: str | os.PathLike):
+        kind, _, path = os.fspath(text).partition(":")
+        if kind not in _SOURCES or not path:
+            known = ", ".join(f"{kind}:PATH" for kind in _SOURCES)
+            raise ConfigurationError(
+                f"landmarks come from {known}, not from {os.fspath(text)!r}"
+            )
+        self._what, opened = _SOURCES[kind]
+        self._path = pathlib.Path(path)
+        self._fit = opened(self._path)
+
+    def clip(
+        self,
+        frames: Sequence[np.ndarray],
+        boxes: np.ndarray | None = None,
+        name: str = "",
+    ) -> np.ndarray:
+        """The landmarks of one clip.
+
+        Args:
+            frames: `T` pictures, uint8 `(H, W, 3)` RGB.
+            boxes: `(T, 4)` faces as x0, y0, x1, y1 in pixels, a NaN row where
+                there is none; not used by files.
+            name: The clip's name; only used by files, and in messages.
+
+        Returns:
+            `(T, 68, 2)` float32, x and y in pixels; NaN in frames without.
+
+        Raises:
+            KerasPainError: Something the source needs is missing or wrong.
+        """
+        if self._fit is None:
+            return read_csv(self._path / f"{name}.csv", len(frames))
+        shape = None if boxes is None else np.shape(boxes)
+        if shape != (len(frames), 4):
+            raise ConfigurationError(
+                f"{name or 'clip'}: {self._what} needs a box of the face, x0 "
+                f"y0 x1 y1, for each of its {len(frames)} frames, not {shape}"
+            )
+        boxes = np.asarray(boxes, float)
+        points = np.full((len(frames), NUM_POINTS, 2), np.nan, np.float32)
+        for i in np.flatnonzero(np.isfinite(boxes).all(axis=1)):
+            found = self._fit(frames[i], boxes[i])
+            if found is not None:
+                points[i] = found
+        return points
+
+
+class LandmarkClip(NamedTuple):
+    """Landmarks of one clip."""
+
+    points: np.ndarray  # (T, 68, 2) float32, x and y in pixels, without gaps
+    found: np.ndarray  # (T,) bool, False where a frame was interpolated
+
+
+def landmark_clip(
+    source: LandmarkSource,
+    frames: Sequence[np.ndarray],
+    boxes: np.ndarray | None = None,
+    *,
+    name: str = "",
+) -> LandmarkClip:
+    """The landmarks of a clip, see `LandmarkSource.clip`, gaps filled.
+
+    Raises KerasPainError where no frame has any, or the source lacks the clip.
+    """
+    points = source.clip(frames, boxes, name)
+    try:
+        return fill_missing(points)
+    except KerasPainError as error:
+        raise KerasPainError(f"{name or 'clip'}: {error}") from error
+
+
+def fill_missing(points: np.ndarray) -> LandmarkClip:
+    """Interpolates frames without landmarks, linearly in time.
+
+    Before the first and after the last frame that has some, the nearest
+    frame's stand in. Points are `(T, 68, 2)`; a frame with any NaN counts as
+    missing. Raises KerasPainError where they are no clip of 68 points, or no
+    frame has landmarks.
+    """
+    points = np.asarray(points, np.float32)
+    if points.ndim != 3 or points.shape[1:] != (NUM_POINTS, 2):
+        raise KerasPainError(
+            f"landmarks of a clip are (frames, {NUM_POINTS}, 2) numbers, not "
+            f"{points.shape}"
+        )
+    found = np.isfinite(points).all(axis=(1, 2))
+    if not found.any():
+        raise KerasPainError(
+            "no landmarks in any frame; look whether the clip shows a face, "
+            "or take another source"
+        )
+    time, known = np.arange(len(points)), np.flatnonzero(found)
+    filled = np.apply_along_axis(
+        lambda values: np.interp(time, known, values[known]), 0, points
+    )
+    return LandmarkClip(filled.astype(np.float32), found)
+
+
+def normalise_clip(points: np.ndarray) -> np.ndarray:
+    """Removes where the face is in the picture and how large it is.
+
+    One shift and one scale for the whole clip, so that movements of the head
+    stay in: the median over frames of the centre of the nose, and of the
+    distance between the centres of the eyes. The paper's code standardises
+    over all clips instead; this needs no other clip.
+
+    Of points `(T, 68, 2)` without gaps: `(T, 68, 2)` float32, in distances
+    between the eyes. Raises KerasPainError where both are in the same place.
+    """
+    points = np.asarray(points, np.float32)
+    right, left = points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)
+    scale = np.median(np.linalg.norm(left - right, axis=-1))
+    if not scale > 0:
+        raise KerasPainError(
+            "the landmarks of both eyes are in the same place, so that the "
+            "face has no size"
+        )
+    centre = np.median(points[:, 27:36].mean(axis=1), axis=0)
+    return ((points - centre) / scale).astype(np.float32)

@@ -1,0 +1,88 @@
+"""Contact sheets: what a simulated corpus of faces looks like."""
+
+import os
+import pathlib
+
+import cv2
+import numpy as np
+
+from keras_pain.corpora.base import get_corpus
+from keras_pain.errors import KerasPainError
+from keras_pain.io import write_file
+from keras_pain.simulate.folder import CURE
+
+_GAP, _LINE = 4, 18  # pixels
+_HEIGHT = 120  # of a picture, pixels
+_MOST = 10  # recordings of a person that are looked at
+_PEOPLE, _COLUMNS = 8, 8  # most rows; frames of each
+_PAPER, _INK = 250, (30, 30, 30)
+
+
+def write_corpus_sheet(name: str, out: str | os.PathLike) -> pathlib.Path:
+    """Writes the contact sheet of a simulated corpus beside it.
+
+    Of each person, eight at most, the recording with the highest label, of ten
+    at most, is shown at times spread evenly over it.
+
+    The corpus was simulated into `out`; returned is
+    `out/contact_sheet_<name>_SIMULATED.png`.
+
+    Raises:
+        KerasPainError: No recording can be read, or the sheet not be written.
+    """
+    corpus = get_corpus(name)
+    chosen = {}
+    for file in corpus.find_files(out, corpus.detect_layout(out)):
+        if file.refusal is None:
+            chosen.setdefault(file.subject_id, []).append(file)
+    if not chosen:
+        raise KerasPainError(f"{out}: no recording for a contact sheet")
+    rows = {}
+    for subject, files in list(chosen.items())[:_PEOPLE]:
+        picks = np.linspace(0, len(files) - 1, min(len(files), _MOST))
+        recordings = [corpus.read_file(files[int(i)])[0] for i in picks]
+        labels = [
+            next(iter(r.labels.items()), ("", np.nan)) for r in recordings
+        ]
+        best = int(np.argmax(np.nan_to_num([v for _, v in labels], nan=-1.0)))
+        frames = recordings[best].frames()
+        picks = np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int)
+        label, value = labels[best]
+        title = f"{subject} {label} {value:g}"
+        rows[title] = [_thumbnail(frames[i]) for i in picks]
+    title = f"SIMULATED {name}: the strongest recording of each, over its time"
+    sheet = _table(rows, title)
+    _, data = cv2.imencode(".png", sheet[..., ::-1])
+    path = pathlib.Path(out, f"contact_sheet_{name}_SIMULATED.png")
+    return write_file(path, data.tobytes(), CURE)
+
+
+def _thumbnail(picture):
+    width = max(1, round(picture.shape[1] * (_HEIGHT / picture.shape[0])))
+    return cv2.resize(picture, (width, _HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def _table(rows, title):
+    """Pictures of one size in a table, uint8 `(H, W, 3)`, RGB."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    width = next(iter(rows.values()))[0].shape[1] + _GAP
+    height = _HEIGHT + _GAP
+    font = ImageFont.load_default(size=12)
+    left = 12 + max(int(font.getlength(text)) for text in rows)
+    top = 2 * _LINE + 8
+    size = (left + _COLUMNS * width, top + len(rows) * height)
+    image = Image.new("RGB", size, (_PAPER,) * 3)
+    draw = ImageDraw.Draw(image)
+    draw.text((6, 4), title, _INK, font=ImageFont.load_default(size=15))
+    for c, share in enumerate(np.linspace(0, 1, _COLUMNS)):
+        middle = left + c * width + (width - _GAP) / 2
+        draw.text(
+            (middle, top - 4), f"{share:.0%}", _INK, font=font, anchor="ms"
+        )
+    for r, (text, pictures) in enumerate(rows.items()):
+        y = top + r * height
+        draw.text((6, y + _HEIGHT / 2), text, _INK, font=font, anchor="lm")
+        for c, picture in enumerate(pictures):
+            image.paste(Image.fromarray(picture), (left + c * width, y))
+    return np.asarray(image)
