@@ -1,7 +1,8 @@
 """Errors that a user can cure; every command prints them as one line."""
 
+import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class KerasPainError(Exception):
@@ -33,6 +34,28 @@ class BadFileError(KerasPainError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}; {self.cure}"
+
+
+@contextlib.contextmanager
+def reading(
+    path: str | os.PathLike,
+    problem: str = "cannot be read",
+    cure: str = "copy it anew",
+    rule: str = "bad_file",
+) -> Iterator[None]:
+    """The boundary of a reader: only the suite's own errors pass.
+
+    A library that parses a damaged file may raise anything. Whatever is raised
+    inside becomes a BadFileError that names the file and the library's words.
+    """
+    try:
+        yield
+    except KerasPainError:
+        raise
+    except Exception as error:
+        words = " ".join(str(error).split())[:200]
+        why = f"{problem} ({type(error).__name__}: {words})"
+        raise BadFileError(path, why, cure, rule) from error
 
 
 class ConfigurationError(KerasPainError):

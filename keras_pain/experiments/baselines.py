@@ -96,7 +96,7 @@ class Baseline(Method):
         return result
 
     def config(self):
-        return {"name": self.name, **self._settings}
+        return super().config() | self._settings
 
 
 # Their estimators, given a seed; what these see; and settings for the record.

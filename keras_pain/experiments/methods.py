@@ -50,6 +50,8 @@ class Method(abc.ABC):
 
     Attributes:
         name: Short name, used in folders and tables.
+        version: Raised by a change that moves the method's numbers, so that
+            folds of the older one are not taken for its own.
         augment: Whether `fit` gets the augmented training samples.
         chooses_epoch: Whether `fit` uses the validation samples. One that does
             not is trained on them as well in the protocol `leak_free`, where
@@ -58,6 +60,7 @@ class Method(abc.ABC):
     """
 
     name: str = ""
+    version: int = 1
     augment: bool = False
     chooses_epoch: bool = True
     on_epoch: Callable[[str, int, int], None] | None = None
@@ -81,8 +84,12 @@ class Method(abc.ABC):
         """
 
     def config(self) -> dict:
-        """Settings that change the result; JSON values only."""
-        return {"name": self.name}
+        """Settings that change the result; JSON values only.
+
+        Version 1 is left out, as in folds from before there were versions.
+        """
+        version = {"version": self.version} if self.version != 1 else {}
+        return {"name": self.name, **version}
 
     def save(self, folder: Path) -> None:  # noqa: B027
         """Writes the trained model into `folder`, if it is worth keeping."""

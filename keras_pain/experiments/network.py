@@ -69,6 +69,7 @@ class NetworkMethod(Method):
     ):
         self.name = name
         self.entry = entry or MODELS[name]
+        self.version = self.entry.version
         self.recipe = recipe or self.entry.recipe
         self.epochs = epochs or self.recipe.epochs
         self.reuse = reuse
@@ -79,8 +80,7 @@ class NetworkMethod(Method):
         """What the network sees of some samples, in order."""
 
     def config(self):
-        return {
-            "name": self.name,
+        return super().config() | {
             "epochs": self.epochs,
             "recipe": self.recipe.settings(),
             "arguments": self.arguments,

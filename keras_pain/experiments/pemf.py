@@ -347,7 +347,7 @@ class LateFusion(Method):
 
     def config(self):
         parts = {part.name: part.config() for part in self.parts}
-        return {"name": self.name, "parts": parts}
+        return super().config() | {"parts": parts}
 
     def save(self, folder):
         for part in self.parts:

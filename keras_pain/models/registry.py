@@ -154,6 +154,7 @@ class ModelEntry:
             measures that defect.
         channel_order: Order of the channels that it is fed, see
             `keras_pain.data.windows`.
+        version: See `keras_pain.experiments.methods.Method`.
     """
 
     name: str
@@ -170,6 +171,7 @@ class ModelEntry:
     shared_layers: tuple[str, ...] = ()
     channel_order: str = "canonical"
     data: str = WINDOWS
+    version: int = 1
 
     def build(self, **overrides: Any) -> "keras.Model":
         """A new, untrained model; `overrides` go over the entry's arguments."""
