@@ -20,6 +20,9 @@ out is apart by 0.8 % of the face's side (median), 2.8 % at most. With
 
 import os
 import pathlib
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,11 +36,15 @@ from rich.table import Table
 from keras_pain.errors import KerasPainError
 from keras_pain.reproduction.flags import parse_flags
 from keras_pain.signals.faces import (
-    Comparison,
     FaceClip,
     FaceDetector,
-    compare,
+    as_boxes,
+    choose_track,
     face_clip,
+    fill_and_smooth,
+    looked_at,
+    squares,
+    track_of_some,
 )
 
 _DATA_DIR = flags.DEFINE_string(
@@ -51,6 +58,78 @@ _MAX_SIDE = flags.DEFINE_integer("max_side", 200, "Pixels, after reduction.")
 _FIGURE = flags.DEFINE_string("figure", None, "PNG file of crops to write.")
 
 ENDINGS = (".avi", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg")
+
+
+class Comparison(NamedTuple):
+    """Two ways of finding the face of one clip of T frames."""
+
+    seconds: np.ndarray  # (repeats,) a frame, by `FaceDetector`
+    reference_seconds: np.ndarray  # (repeats,), by a call for each frame
+    ratio: np.ndarray  # (repeats,), how many times as fast
+    found: np.ndarray  # (n,) bool, face seen in the frames looked at
+    reference_found: np.ndarray  # (T,) bool, by a call for each frame
+    # Distances of the edge that is furthest off, in percent of the side: of
+    # the detectors' own boxes, made square, in frames in which both saw the
+    # face; and (T,) of the smoothed squares that are cut out
+    raw: np.ndarray
+    cut: np.ndarray
+
+
+def compare(
+    frames: Sequence[np.ndarray],
+    detector: FaceDetector,
+    mtcnn,
+    *,
+    repeats: int = 1,
+    every: int = 1,
+) -> Comparison:
+    """Finds the face of a clip of one person in both ways, in turns.
+
+    Args:
+        frames: T pictures `(H, W, 3)` uint8, RGB.
+        detector: Ours, which looks at `every` so many frames.
+        mtcnn: A `mtcnn.MTCNN`, which looks at each by itself.
+        repeats: Measurements of each; the machine's speed may drift, so that
+            only the ratio within a repeat says something.
+        every: See `detector`.
+    """
+    looked = looked_at(len(frames), every)
+    chosen = [frames[index] for index in looked]
+
+    def full_size():
+        found = [
+            mtcnn.detect_faces(frame, box_format="xyxy", output_type="numpy")
+            for frame in frames
+        ]
+        return [boxes[:, 1:6].astype(np.float32) for boxes in found]
+
+    # Networks are loaded and warm before the first measurement.
+    detector.detect(chosen)
+    mtcnn.detect_faces(frames[0])
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        ours = detector.detect(chosen)
+        middle = time.perf_counter()
+        theirs = full_size()
+        times.append((middle - start, time.perf_counter() - middle))
+    seconds, reference_seconds = np.array(times).T / len(frames)
+    mine = track_of_some(len(frames), looked, ours)
+    reference = choose_track(theirs)
+    both = mine.found & reference.found
+
+    def apart(a, b):
+        return 100 * np.abs(a - b).max(axis=1) / squares(b)[:, 2]
+
+    return Comparison(
+        seconds,
+        reference_seconds,
+        reference_seconds / seconds,
+        mine.found[looked],
+        reference.found,
+        apart(*(as_boxes(squares(t.boxes[both])) for t in (mine, reference))),
+        apart(*(fill_and_smooth(t.boxes)[0] for t in (mine, reference))),
+    )
 
 
 def read_videos(folder: str) -> dict[str, list[np.ndarray]]:

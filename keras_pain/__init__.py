@@ -4,4 +4,33 @@ The package itself imports nothing heavy: TensorFlow and Keras are loaded by the
 modules that use them.
 """
 
+import os
+
+# The networks are TensorFlow's, whatever a user's keras.json says. A variable
+# that says otherwise is refused by `experiments.provenance.check_backend`.
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+
 __version__ = "0.1.0"
+
+
+def load_model(path):
+    """A network that the suite has saved or converted, as a `keras.Model`.
+
+    Imports Keras, and the layers that the file names. Raises BadFileError
+    where the file is missing, damaged or of another kind.
+    """
+    import zipfile
+
+    from keras_pain.errors import reading
+
+    path = os.path.expanduser(os.fspath(path))
+    cure = "give a .keras file that the suite has written"
+    with reading(path, "cannot be loaded as a network", cure):
+        with open(path, "rb") as stream:  # Keras says less of these
+            if path.endswith(".keras") and not zipfile.is_zipfile(stream):
+                raise ValueError("it is damaged, or no .keras file")
+        import keras
+
+        import keras_pain.layers  # noqa: F401  registers them
+
+        return keras.models.load_model(path)

@@ -16,29 +16,25 @@ from collections.abc import Sequence
 from keras_pain import __version__
 from keras_pain.augment import command as gsff
 from keras_pain.corpora.base import CORPORA, get_corpus
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import ConfigurationError, exit_code, expanded
 from keras_pain.experiments.provenance import start_tensorflow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line, `argv` without the program's name.
 
-    Returns:
-        Exit code: 0, or 1 where the user has something to cure (argparse
-        itself exits with 2 at unknown flags).
+    Returns the exit code: 0, or 1 where the user has something to cure
+    (argparse itself exits with 2 at unknown flags).
     """
     # TensorFlow's start-up notes are not the user's.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = sys.argv[1:] if argv is None else argv
-    args = build_parser().parse_args([_with_underscores(a) for a in argv])
-    try:
-        return args.run(args)
-    except KerasPainError as error:
-        _print_error(error)
-        return 1
-    except BrokenPipeError:  # the reader of our output, e.g. `head`, left
-        sys.stderr.close()
-        return 1
+    parser = build_parser()
+    args = parser.parse_args([_with_underscores(a) for a in argv])
+    for name, value in vars(args).items():
+        if isinstance(value, str):
+            setattr(args, name, expanded(value))
+    return exit_code(lambda: args.run(args), parser.prog)
 
 
 def _with_underscores(argument):
@@ -47,10 +43,6 @@ def _with_underscores(argument):
         return argument
     name, equals, value = argument[2:].partition("=")
     return f"--{name.replace('-', '_')}{equals}{value}"
-
-
-def _print_error(error):
-    print(f"keras-pain: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,124 +65,78 @@ def build_parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    add = command(
-        "simulate",
-        _simulate,
-        "Write raw files of simulated people in a corpus' own layout.",
-    ).add_argument
-    add("corpus", choices=sorted(CORPORA))
+    text = "Write raw files of simulated people in a corpus' own layout."
+    add = command("simulate", _simulate, text).add_argument
+    corpus = {"metavar": "CORPUS", "help": ", ".join(CORPORA)}
+    add("corpus", **corpus)
     add("--out", required=True, help="folder in which <layout>/ is made")
-    add(
-        "--scale",
-        choices=("small", "full"),
-        default="small",
-        help="how much of the corpus; full is as much as there is [small]",
-    )
+    text = "how much of the corpus; full is as much as there is [small]"
+    add("--scale", choices=("small", "full"), default="small", help=text)
     add("--layout", default="all", help="a layout of the corpus, or all [all]")
     add("--seed", type=int, default=0, help="[0]")
     add("--subjects", type=int, help="number of people, else that of the scale")
     switch = {"action": "store_const", "const": True}  # else None: not given
-    add(
-        "--with_test",
-        **switch,
-        help="emopain: also write the test split, which the owners withhold",
-    )
+    text = "emopain: also write the test split, which the owners withhold"
+    add("--with_test", **switch, help=text)
     add("--frames", type=int, help="videos: frames of each, else their usual")
-    add(
-        "--landmarks",
-        **switch,
-        help="pemf: also write the 68 landmarks of every clip as CSV",
-    )
-    add(
-        "--size",
-        type=_size,
-        metavar="WIDTHxHEIGHT",
-        help="videos: of a frame, in pixels, else that of the scale",
-    )
+    text = "pemf: also write the 68 landmarks of every clip as CSV"
+    add("--landmarks", **switch, help=text)
+    text = "videos: of a frame, in pixels, else that of the scale"
+    add("--size", type=_size, metavar="WIDTHxHEIGHT", help=text)
     add("--jobs", type=int, help="videos: processes, else one for each core")
 
-    add = command(
-        "check",
-        _check,
-        "List the raw files of a corpus, and what is wrong with which.",
-    ).add_argument
-    add("corpus", choices=sorted(CORPORA))
+    text = "List the raw files of a corpus, and what is wrong with which."
+    add = command("check", _check, text).add_argument
+    add("corpus", **corpus)
     add("--manual_dir", required=True, help="folder of the raw files")
     add("--layout", help="layout to read; left out, each one that is there")
-    add(
-        "--on_bad_file",
-        choices=("fail", "skip"),
-        default="skip",
-        help="stop at the first refused file, or list it and go on [skip]",
-    )
-    add(
-        "--write_manifest",
-        action="store_true",
-        help="store path, size and sha256 of every file beside the files",
-    )
+    text = "stop at the first refused file, or list it and go on [skip]"
+    add("--on_bad_file", choices=("fail", "skip"), default="skip", help=text)
+    text = "store path, size and sha256 of every file beside the files"
+    add("--write_manifest", action="store_true", help=text)
     add("--json", metavar="FILE", help="write a report; - writes it to stdout")
-    add(
-        "--challenge_columns",
-        metavar="NAME=COLUMN,...",
-        help="emopain: 0-based label columns of the challenge2020 layout, "
-        "e.g. exercise=30,pain=none,protective=31",
+    text = (
+        "emopain: 0-based label columns of the challenge2020 layout, e.g. "
+        "exercise=30,pain=none,protective=31"
     )
+    add("--challenge_columns", metavar="NAME=COLUMN,...", help=text)
 
-    command(
-        "models",
-        _models,
-        "List the models: paper, task, input, parameters, FLOPs.",
-    )
+    text = "List the models: paper, task, input, parameters, FLOPs."
+    command("models", _models, text)
 
-    add = command(
-        "convert",
-        _convert,
-        "Turn a checkpoint that authors released into a Keras model.",
-    ).add_argument
+    text = "Turn a checkpoint that authors released into a Keras model."
+    add = command("convert", _convert, text).add_argument
     add("model", choices=("lsfan",), help="whose checkpoint")
     add("source", help="the released .pth file")
     add("target", help="the .keras file to write")
 
-    add = command(
-        "explain",
-        _explain,
-        "Draw where the networks of a results folder look, and check it.",
-    ).add_argument
+    text = "Draw where the networks of a results folder look, and check it."
+    add = command("explain", _explain, text).add_argument
     add("results_dir", help="results folder of a reproduce script")
-    add(
-        "--method",
-        dest="methods",
-        type=lambda text: text.split(",") if text else None,
-        metavar="NAME,...",
-        help="networks; left out, all that have a finished fold",
-    )
-    add(
-        "--fold",
-        help="its name; left out, the first with test windows of every class",
-    )
+    text = "networks; left out, all that have a finished fold"
+    names = {
+        "metavar": "NAME,...",
+        "type": lambda t: t.split(",") if t else None,
+    }
+    add("--method", dest="methods", **names, help=text)
+    text = "its name; left out, the first that was tested on most classes"
+    add("--fold", help=text)
     add("--protocol", default="leak_free", help="of the fold [leak_free]")
     add("--seed", type=int, default=0, help="of the fold [0]")
     add("--out", help="folder to write to [RESULTS_DIR/explanations]")
-    add(
-        "--check_epochs",
-        type=int,
-        metavar="N",
-        help="epochs of the two trainings that the label check needs [those "
-        "of the fold, 5 at most]",
+    text = (
+        "epochs of the two trainings that the label check needs [those of the "
+        "fold, 5 at most]"
     )
-    add(
-        "--no_checks",
-        dest="checks",
-        action="store_false",
-        help="draw the maps only",
+    add("--check_epochs", type=int, metavar="N", help=text)
+    switch = {"dest": "checks", "action": "store_false"}
+    add("--no_checks", **switch, help="draw the maps only")
+    text = (
+        "as_released: channels are labelled as in the released L-SFAN figure, "
+        "in the wrong order (defect misordered_axis_labels) [real]"
     )
-    add(
-        "--axis_labels",
-        choices=("real", "as_released"),
-        default="real",
-        help="as_released: channels are labelled as in the released L-SFAN "
-        "figure, in the wrong order (defect misordered_axis_labels) [real]",
-    )
+    ways = ("real", "as_released")
+    add("--axis_labels", choices=ways, default="real", help=text)
 
     name, text, add_arguments = gsff.SUBCOMMAND
     run = functools.partial(gsff.run, start_tensorflow=start_tensorflow)
@@ -209,8 +155,8 @@ def _size(text):
 def _simulate(args) -> int:
     from keras_pain.simulate import simulate, simulator_of
 
-    simulator = simulator_of(args.corpus)
     corpus = get_corpus(args.corpus)
+    simulator = simulator_of(args.corpus)
     if args.layout not in ("all", *corpus.LAYOUTS):
         raise ConfigurationError(
             f"--layout={args.layout}: {args.corpus} has the layouts "
@@ -233,25 +179,19 @@ def _check(args) -> int:
     from keras_pain.io import unwritable
 
     corpus = get_corpus(args.corpus)
-    options = {}
+    names = ("on_bad_file", "write_manifest")
+    options = {name: getattr(args, name) for name in names}
     if args.challenge_columns is not None:
         if not hasattr(corpus, "parse_challenge_columns"):
             raise ConfigurationError(
                 f"--challenge_columns does not apply to {args.corpus}"
             )
-        options["challenge_columns"] = corpus.parse_challenge_columns(
-            args.challenge_columns
-        )
+        columns = corpus.parse_challenge_columns(args.challenge_columns)
+        options["challenge_columns"] = columns
     checks = []
     for layout in check.layouts_to_check(corpus, args.manual_dir, args.layout):
-        result = check.check_layout(
-            corpus,
-            args.manual_dir,
-            layout,
-            on_bad_file=args.on_bad_file,
-            write_manifest=args.write_manifest,
-            **options,
-        )
+        place = corpus, args.manual_dir, layout
+        result = check.check_layout(*place, **options)
         checks.append(result)
         if args.json != "-":
             check.print_check(result)
@@ -266,11 +206,13 @@ def _check(args) -> int:
             raise unwritable(args.json, error, cure) from error
     for result in checks:
         if result.error is not None:
-            _print_error(result.error)
+            problem = " ".join(str(result.error).split())
+            print(f"keras-pain: {problem}", file=sys.stderr)
     return int(any(result.failed for result in checks))
 
 
 def _models(args) -> int:
+    start_tensorflow()
     from keras_pain.models.summary import print_registry
 
     print_registry()
@@ -284,7 +226,7 @@ def _convert(args) -> int:
     checkpoints.check_target(args.target)
     model, summary = checkpoints.convert_lsfan(args.source)
     checkpoints.save_new(model, args.target)
-    print(f"{args.target}: {summary}")
+    print(f"{args.target}: {summary} keras_pain.load_model reads it.")
     return 0
 
 
@@ -296,14 +238,10 @@ def _explain(args) -> int:
     del options["run"]
     explained = explain(options.pop("results_dir"), ExplainOptions(**options))
     for one in explained:
-        for path in one.paths:
-            print(path)
+        print(*one.paths, sep="\n")
     for one in explained:
-        if one.reading:
-            print(
-                f"{one.key.method}, fold {one.key.fold}, Spearman/SSIM to the "
-                f"trained network's map: {one.reading}"
-            )
+        for note in one.notes:
+            print(f"{one.key.method}, fold {one.key.fold}, {note}")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 
 
 class KerasPainError(Exception):
@@ -12,24 +13,13 @@ class KerasPainError(Exception):
 class BadFileError(KerasPainError):
     """A raw file that cannot be used.
 
-    Args:
-        path: The file.
-        problem: What is wrong with it, as a phrase.
-        cure: What the user can do, as a phrase.
-        rule: Name of the rule that refused it, for reports.
+    The problem and the cure, what the user can do, are phrases; the rule is the
+    name, for reports, of the one that refused it.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        problem: str,
-        cure: str,
-        rule: str = "bad_file",
-    ):
+    def __init__(self, path, problem: str, cure: str, rule: str = "bad_file"):
         self.path = os.fspath(path)
-        self.problem = problem
-        self.cure = cure
-        self.rule = rule
+        self.problem, self.cure, self.rule = problem, cure, rule
         super().__init__(self.path, problem, cure)
 
     def __str__(self) -> str:
@@ -47,14 +37,23 @@ def reading(
 
     A library that parses a damaged file may raise anything. Whatever is raised
     inside becomes a BadFileError that names the file and the library's words.
+    A lack of memory is called that: the file may be sound.
     """
     try:
         yield
     except KerasPainError:
         raise
     except Exception as error:
-        words = " ".join(str(error).split())[:200]
-        why = f"{problem} ({type(error).__name__}: {words})"
+        kind = type(error).__name__
+        words = getattr(error, "strerror", None) or str(error)
+        words = " ".join(words.split())[:200]
+        why = f"{problem} ({kind}: {words})"
+        if kind in (
+            "MemoryError",
+            "ResourceExhaustedError",
+            "OutOfMemoryError",
+        ):
+            why, cure = f"there is too little memory ({kind})", "free some"
         raise BadFileError(path, why, cure, rule) from error
 
 
@@ -68,3 +67,38 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> None:
         raise ConfigurationError(
             f"{name} must be one of {', '.join(known)}; got {value!r}"
         )
+
+
+def expanded(text: str) -> str:
+    """A path as a user typed it, with the home folder for `~`.
+
+    Shells leave it in `--flag=~/x`, and in `csv:~/x` anywhere.
+    """
+    kind, colon, place = text.rpartition(":~")
+    if colon and kind.isalpha():
+        return f"{kind}:{os.path.expanduser('~' + place)}"
+    return os.path.expanduser(text)
+
+
+def exit_code(run: Callable[[], int | None], name: str) -> int:
+    """The boundary of a program: what a user can cure is one line.
+
+    Runs it and returns its exit code, 1 after an error, which is printed
+    behind `name`. Names that the user's locale cannot show are escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # notebooks have others
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return run() or 0
+    except BrokenPipeError:  # the reader of our output, e.g. `head`, left
+        sys.stderr.close()
+        return 1
+    except KerasPainError as error:
+        text = str(error)
+    except OSError as error:  # e.g. a name of 300 characters
+        if error.filename is None:
+            raise
+        text = f"{error.filename}: {error.strerror}; give another path"
+    print(f"{name}: {' '.join(text.split())}", file=sys.stderr)
+    return 1

@@ -3,6 +3,7 @@
 The bottom layer, so that every other one writes and hashes in one way.
 """
 
+import codecs
 import contextlib
 import csv
 import errno
@@ -22,28 +23,37 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
-
-from keras_pain.errors import KerasPainError
+from keras_pain.errors import BadFileError, KerasPainError
 
 SIMULATED = "SIMULATED"
 
 # A writer on another machine cannot be asked whether it lives; no fold takes
 # a day to copy.
 _ABANDONED_SECONDS = 24 * 3600
+# Writers from before a boot are dead, but another machine may have our name.
+_REBOOTED_SECONDS = 3600
+_MOST_TEXT = 32 << 20
+# Containers may share a hostname and a folder, but no process ids.
 _HOST = urllib.parse.quote(socket.gethostname() or "host", safe="")
+_ANY_BOOT = f"{_HOST}-boot-"
+with contextlib.suppress(OSError):
+    _BOOT = pathlib.Path("/proc/sys/kernel/random/boot_id").read_bytes()[:8]
+    _ANY_BOOT = f"{_HOST}-{os.stat('/proc/self/ns/pid').st_ino}-"
+    _HOST = f"{_ANY_BOOT}{_BOOT.decode()}"
 _TEMPORARY = re.compile(
     r"\..+\.tmp-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL
 )
+_FORMULA = re.compile(r"[=@\t]|[+-](?![\d.e+-]*( ?%)?$)")
 _dump = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
 
 
-def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+def npz_bytes(arrays: Mapping) -> bytes:
     """An `.npz` file, not compressed, whose bytes depend on the arrays only.
 
-    Raises:
-        ValueError: An array holds objects.
+    Raises ValueError where an array holds objects.
     """
+    import numpy as np  # slow, and not needed to print --help
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
@@ -61,11 +71,8 @@ def whole_file(path, cure: str | None = None) -> Iterator[pathlib.Path]:
 
     For writers that want a name, e.g. `model.save` and OpenCV: the temporary
     one has the same suffix. A missing folder is made. `cure` says what the
-    user can do when the file cannot be written; left out, what helps with a
-    results folder.
-
-    Raises:
-        KerasPainError: The file cannot be written; the old one stays then.
+    user can do when the file cannot be written, which raises KerasPainError
+    and keeps the old one; left out, what helps with a results folder.
     """
     path = pathlib.Path(path)
     with _beside(path, cure) as temporary:
@@ -104,6 +111,41 @@ def marked_title(title: str, simulated: bool) -> str:
     return f"{SIMULATED}: {title}" if simulated else title
 
 
+def read_text(path) -> str:
+    """A small text file: UTF-8, or UTF-16 by its mark, as Notepad writes it.
+
+    Raises OSError, or ValueError where it is no such text, or too large.
+    """
+    with open(path, "rb") as stream:
+        content = stream.read(_MOST_TEXT + 1)
+    if len(content) > _MOST_TEXT:
+        raise ValueError(f"more than {_MOST_TEXT:,} bytes")
+    wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return content.decode("utf-16" if wide else "utf-8-sig")
+
+
+def number_lines(path, text: str, cure: str) -> Iterator[tuple[int, list]]:
+    """Number of each line of a file and the numbers in it, if any.
+
+    Blanks or commas divide them; what follows # is a comment. Raises
+    BadFileError of the file by rule `not_numbers`.
+    """
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.partition("#")[0]
+        words = line.split("," if "," in line else None)
+        try:
+            values = list(map(float, words))
+            if "_" in line:  # Python takes 1_0 for 10
+                word = next(word for word in words if "_" in word)
+                raise ValueError(f"no number: {word!r}")
+        except ValueError as error:
+            word = str(error).partition(": ")[2][:22]
+            problem = f"line {number} holds {word}, no number"
+            raise BadFileError(path, problem, cure, "not_numbers") from error
+        if values:
+            yield number, values
+
+
 def sha256_of(path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits; raises OSError."""
     with open(path, "rb") as stream:
@@ -118,7 +160,10 @@ def rounded(value: float | None) -> float | None:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping]) -> str:
-    """Rows as CSV with a header line; None is an empty cell."""
+    """Rows as CSV with a header line; None is an empty cell.
+
+    Text that a spreadsheet would run gets an apostrophe before it.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -136,6 +181,10 @@ def json_text(head: Mapping, rows: Iterable[Mapping]) -> str:
 def _cell(value):
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, str):
+        value = " ".join(value.splitlines())
+        # Spreadsheets run such text; a number stays one.
+        return f"'{value}" if _FORMULA.match(value) else value
     return f"{value:.6f}" if isinstance(value, float) else value
 
 
@@ -151,9 +200,8 @@ def write_folder(
     `fill` writes into the temporary folder. A folder that is already there
     stays if `is_complete()`; else it gives way. For `cure` see `whole_file`.
 
-    Raises:
-        KerasPainError: The folder cannot be written; nothing of it is left
-            then, and a folder that was there is still there.
+    Raises KerasPainError where the folder cannot be written; nothing of it is
+    left then, and a folder that was there is still there.
     """
     with _beside(folder, cure) as temporary:
         temporary.mkdir()
@@ -190,7 +238,10 @@ def _beside(path, cure):
         remove_leftovers(path.parent)
         yield temporary
         _sync(path.parent)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+        # HDF5 raises the latter where a disk is full as a file is closed.
+        if not isinstance(error, OSError) and not _is_full(error):
+            raise
         raise unwritable(path, error, cure) from error
     finally:
         _remove(temporary)
@@ -199,8 +250,9 @@ def _beside(path, cure):
 def remove_leftovers(parent: pathlib.Path) -> None:
     """Deletes what killed writers left behind in this folder, not below.
 
-    That is temporaries of this machine's dead processes, and those untouched
-    for a day. Failures are ignored: leftovers do no harm.
+    That is temporaries of this machine's dead processes, those from before it
+    was booted after an hour untouched, all others after a day. Failures are
+    ignored: leftovers do no harm.
     """
     for path in parent.glob(".*.tmp-*"):
         if match := _TEMPORARY.fullmatch(path.name):
@@ -208,13 +260,17 @@ def remove_leftovers(parent: pathlib.Path) -> None:
                 idle = time.time() - path.stat().st_mtime
                 local = match["host"] == _HOST
                 dead = local and not _is_alive(int(match["pid"]))
+                if not local and match["host"].startswith(_ANY_BOOT):
+                    dead = idle > _REBOOTED_SECONDS
                 if dead or idle > _ABANDONED_SECONDS:
                     _remove(path)
 
 
 def _temporary(path):
+    # Long names stay within what a disk allows, with the tail as well.
     tail = f"tmp-{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
-    return path.with_name(f".{path.stem}.{tail}{path.suffix}")
+    suffix = path.suffix if len(path.suffix) < 12 else ""
+    return path.with_name(f".{path.stem[:30]}.{tail}{suffix}")
 
 
 def _sync(path):
@@ -241,16 +297,25 @@ def _is_alive(pid):
         return True
 
 
-def unwritable(path, error: OSError, cure: str | None = None):
+def _is_full(error):
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    # HDF5 gives no number, and NumPy only how much it has written.
+    words = (os.strerror(errno.ENOSPC), " requested and ")
+    return any(word in str(error) for word in words)
+
+
+def unwritable(path, error: Exception, cure: str | None = None):
     """The error of a file or folder that cannot be written."""
+    full = os.strerror(errno.ENOSPC) if _is_full(error) else ""
     if cure is None:
         what = "check that it can be written"
-        full = os.strerror(errno.ENOSPC) in str(error)
-        if full or error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if full:
             what = "free some space there"
         cure = (
             f"{what} or choose another --results_dir; finished folds are kept, "
             "and the same command goes on from them"
         )
-    reason = " ".join(str(error.strerror or error).split())
+    reason = getattr(error, "strerror", None) or full or str(error)
+    reason = " ".join(reason.split())
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")

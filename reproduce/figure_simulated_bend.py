@@ -7,6 +7,7 @@ a healthy person, and a patient's bend with the most protective frames. A few
 seconds; needs no data.
 """
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from absl import app, flags
 from keras_pain.corpora import emopain
 from keras_pain.corpora.emopain.layout import ACTIVITIES
 from keras_pain.data.windows import activity_segments
+from keras_pain.errors import exit_code, expanded
 from keras_pain.explain.figures import plot_recording_strip
 from keras_pain.reproduction.flags import parse_flags
 from keras_pain.simulate import simulate
@@ -31,8 +33,8 @@ def bends(recording):
     return list(zip(starts[chosen], stops[chosen], strict=True))
 
 
-def main(_):
-    out = Path(_OUT.value)
+def main():
+    out = Path(expanded(_OUT.value))
     out.mkdir(parents=True, exist_ok=True)
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -49,16 +51,18 @@ def main(_):
         ("protective", protective),
     ):
         frames = np.linspace(begin, end - 1, _PICTURES).astype(int)
-        path = out / f"bend_{name}_SIMULATED.png"
-        plot_recording_strip(
+        path = plot_recording_strip(
             recording.joints,
             frames,
-            path,
-            title=f"SIMULATED {recording.name} ({recording.group}): a bend of "
+            f"{recording.name} ({recording.group}): a bend of "
             f"{(end - begin) / 60:.1f} s, {share:.0%} of it protective",
+            out / f"bend_{name}.png",
+            simulated=True,
         )
         print(path)
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse_flags)
+    app.run(
+        lambda _: sys.exit(exit_code(main, "error")), flags_parser=parse_flags
+    )

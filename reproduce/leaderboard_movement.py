@@ -23,6 +23,13 @@ with quiet_start():  # it imports TensorFlow
     )
 
 
+# Of a smoke run, which ends within a minute: one network of each paper.
+SMOKE_METHODS = (
+    *("knn", "svm", "rf_frames"),
+    *("stacked_lstm", "banet", "alanet", "lsfan"),
+)
+
+
 def table(name, title, classes, channels, notes=()) -> TableSpec:
     """One row a registered method."""
     return TableSpec(
@@ -57,6 +64,7 @@ EMOPAIN = Experiment(
         "activities": [1, 2, 3, 4, 5],  # the exercises that the papers use
     },
     simulated_epochs=4,
+    smoke_methods=SMOKE_METHODS,
     protocols=(LEAK_FREE,),
     seeds=(0, 1, 2),
     join_methods=True,
@@ -87,6 +95,7 @@ UI_PRMD = Experiment(
     where={"exercise": ("m05", "m10")},
     augmentation="none",
     epochs=20,
+    smoke_methods=SMOKE_METHODS,
     protocols=(LEAK_FREE,),
     seeds=(0, 1, 2),
     join_methods=True,

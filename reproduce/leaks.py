@@ -1,7 +1,8 @@
 """What each known evaluation defect is worth: the ledger of leaks.
 
 For L-SFAN and BANet: the leak-free protocol, then one defect on at a time,
-then all; the change in pooled macro-F1, MCC and accuracy, with intervals.
+then all, with either mean F1 that the released L-SFAN code prints (`Fm`, `Fm
+best`); the change in pooled macro-F1, MCC and accuracy, with intervals.
 
     python reproduce/leaks.py                             # simulated EmoPain
     python reproduce/leaks.py --manual_dir RAW            # EmoPain

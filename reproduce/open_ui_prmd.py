@@ -7,18 +7,26 @@ paper's column is empty. Chance macro-F1 is 0.50.
 Data: Vakanski et al., "A Data Set of Human Body Movements for Physical
 Rehabilitation Exercises", Data 3(1):2, 2018.
 
-    python reproduce/open_ui_prmd.py --manual_dir UI_PRMD
+    python reproduce/open_ui_prmd.py --manual_dir UI_PRMD --exercises m05,m10
 
-Two tables: m05 (sit to stand) and m10 (standing shoulder scaption). One sample
-an episode, as its label is the episode's; no augmentation, as the classes are
-equally frequent; 40 epochs for every network. `--protocol leak_free --jobs 2`
+One table an exercise, each in a folder of its own, also below `--results_dir`;
+without `--exercises`, all that the folder has. One sample an episode, as its
+label is the episode's; no augmentation, as the classes are equally frequent;
+40 epochs for every network. Two exercises with `--protocol leak_free --jobs 2`
 took 38 minutes on 2 CPU cores that had other work, too.
 """
 
-from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
-from keras_pain.reproduction import Experiment, main
+from absl import flags
 
-EXERCISES = {"m05": "sit to stand", "m10": "standing shoulder scaption"}
+from keras_pain.corpora import ui_prmd
+from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reproduction import Experiment, Options, main
+
+EXERCISES = {
+    f"m{number:02d}": name.replace("_", " ")
+    for number, name in enumerate(ui_prmd.EXERCISES[1:], start=1)
+}
 CLASSES = ("correct", "incorrect")
 # One sample an episode, brought to 180 frames.
 SETTINGS = {
@@ -77,5 +85,31 @@ EXPERIMENTS = tuple(
     for exercise in EXERCISES
 )
 
+
+def chosen(options: Options) -> list[Experiment]:
+    """Those of the exercises asked for, or of which both classes are there."""
+    names = flags.FLAGS.exercises
+    if options.manual_dir is None:
+        return list(EXPERIMENTS)  # it says that there have to be files
+    files = ui_prmd.find_files(options.manual_dir)
+    there = {(file.info["exercise"], file.info["label"]) for file in files}
+    found = [e for e in EXERCISES if {(e, c) for c in CLASSES} <= there]
+    if not found:
+        raise ConfigurationError(
+            f"{options.manual_dir}: has no exercise that was done both "
+            "correctly and incorrectly"
+        )
+    for name in names or ():
+        check_choice("--exercises", name, found)
+    return [
+        e for e in EXPERIMENTS if e.where["exercise"][0] in (names or found)
+    ]
+
+
 if __name__ == "__main__":
-    main(*EXPERIMENTS)
+    flags.DEFINE_list(
+        "exercises",
+        None,
+        "Exercises to run, e.g. m05,m10. Default: all that the folder has.",
+    )
+    main(*EXPERIMENTS, choose=chosen)

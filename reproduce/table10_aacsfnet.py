@@ -65,8 +65,9 @@ TABLE = TableSpec(
         "the released schedule; in leak_free corrected, with AdamW at 1e-4, a "
         "cosine schedule and early stopping, unless the header says otherwise. "
         "Batches of an epoch are as even as can be, where the released code "
-        "drops its last one. In the figure of both trainings "
-        "the validation of the one as coded is of the tested person.",
+        "drops its last one. No epoch is chosen in as_published: the last one "
+        "is tested, as released; in the figure of both trainings the "
+        "validation of the one as coded is of the tested person.",
         "PSPI is of whole numbers: cutting to them (integer_labels) changes "
         "nothing here.",
     ),

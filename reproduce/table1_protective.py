@@ -39,6 +39,19 @@ TABLE = TableSpec(
     ),
     class_names=PROTECTIVE_CLASSES,
     published=Path(__file__).parent / "published" / "alanet_table1.csv",
+    notes=(
+        "BANet is the published network, which encodes every body part "
+        "separately: the same run in Tables I and II. The whole-body variant "
+        "that Table I presumably has is described nowhere, and not offered.",
+        "All networks are trained on ALANet's balanced augmentation; whether "
+        "the paper's Stacked-LSTM and BANet were is unsaid.",
+        "ALANet's autoencoder reproduces the augmented copies as they are, "
+        "noise and zeroed blocks included, and padded frames carry no weight "
+        "in it. Both are unsaid.",
+        "All networks keep the epoch of the best accuracy, which is BANet's "
+        "habit. Of windows that are mostly non-protective, it favours an epoch "
+        "that calls all of them so.",
+    ),
 )
 
 # Section IV.A: sliding windows with 75 % overlap, majority label.

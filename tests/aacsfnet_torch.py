@@ -4,6 +4,8 @@ Sizes are arguments; names of the residual network are torchvision's, the
 others ours. The decoders that the released code never calls are left out.
 """
 
+import collections
+
 import torch
 from torch import nn
 
@@ -118,6 +120,9 @@ class TorchViT(nn.Module):
                 for _ in range(layers)
             )
         self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(0.1)
+        self.attention_dropout = nn.Dropout(0.1)
+        self.proj_dropout = nn.Dropout(0.1)
         for name in ("query", "key", "value", "proj"):
             setattr(self, name, nn.Linear(width, width))
 
@@ -127,6 +132,7 @@ class TorchViT(nn.Module):
             t = embed(x).flatten(2).transpose(1, 2)
             token = self.tokens[size].expand(len(t), -1, -1)
             t = torch.cat([token, t], dim=1) + self.positions[size]
+            t = self.dropout(t)
             for encoder in self.encoders[size]:
                 t = encoder(t)
             classes.append(self.norm(t)[:, :1])
@@ -146,8 +152,8 @@ class TorchViT(nn.Module):
             )
         )
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
-        mixed = torch.softmax(scores, dim=-1) @ value
-        return self.proj(mixed.transpose(1, 2).flatten(2))
+        mixed = self.attention_dropout(torch.softmax(scores, dim=-1)) @ value
+        return self.proj_dropout(self.proj(mixed.transpose(1, 2).flatten(2)))
 
 
 class TorchAACSFNet(nn.Module):
@@ -202,6 +208,26 @@ def randomise(network, seed):
             elif value.ndim == 4:
                 value.mul_(2.5)  # else what tells faces apart fades away
     return network.eval()
+
+
+def without_weights(network):
+    """What no comparison of weights or of predictions sees, counted.
+
+    Pairs of kind and rate or epsilon, as `model_checks.without_weights` has
+    them of a Keras model.
+    """
+    found = collections.Counter()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            found["dropout", module.p] += 1
+        elif isinstance(module, nn.MultiheadAttention):
+            found["dropout", module.dropout] += 1
+        elif isinstance(module, nn.LayerNorm):
+            found["layer norm", module.eps] += 1
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            kind = f"batch norm {1 - module.momentum:g}"
+            found[kind, module.eps] += 1
+    return found
 
 
 # --- Weights of a Keras model from them ---

@@ -1,6 +1,13 @@
 """Methods for tests of the runner: instant, deterministic, observable."""
 
+import functools
+
 import numpy as np
+import pandas
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from keras_pain.experiments.methods import FitReport
 
@@ -56,3 +63,76 @@ class ContinuingMethod(MeanMethod):
 
 
 not_a_method = 42
+
+
+class Plain:
+    """By scikit-learn's habits: ranks by the distance to the class means."""
+
+    fits = 0
+    says = staticmethod(lambda p: p)  # from (n, 2) to what is returned
+
+    def fit(self, X, y):
+        assert X.ndim == 2 and set(y.tolist()) == {0, 1}
+        self.fits += 1
+        assert self.fits == 1, "an instance was not copied"
+        self.means = np.stack([X[y == k].mean(axis=0) for k in (0, 1)])
+        X[:], y[:] = np.nan, 0  # harms nobody else
+        return self
+
+    def predict_proba(self, X):
+        distance = np.square(X[:, None] - self.means).mean(axis=2)
+        score = np.exp(-distance)
+        return self.says(score / score.sum(axis=1, keepdims=True))
+
+
+def saying(says, **attributes):
+    """A factory of `Plain` that returns its probabilities in another form."""
+    kinds = {"says": staticmethod(says), **attributes}
+    return lambda: type("Said", (Plain,), kinds)()
+
+
+instance = Plain()
+column = saying(lambda p: p[:, 1])
+narrow = saying(lambda p: p[:, 1:])
+lists = saying(lambda p: p.tolist())
+frame = saying(lambda p: pandas.DataFrame(p))
+turned = saying(lambda p: p[:, ::-1], classes_=["protective", "0"])
+logits = saying(np.log)
+nan = saying(lambda p: p * np.nan)
+short = saying(lambda p: p[1:])
+texts = saying(lambda p: [["yes", "no"]] * len(p))
+named = saying(lambda p: p, name="x" * 400)
+dotted = saying(lambda p: p, name="..")
+marked = saying(lambda p: p, name="[red]")
+forest = RandomForestClassifier(5)
+pipeline = make_pipeline(StandardScaler(), LinearSVC())
+machine = functools.partial(SVC, C=2)
+
+
+class Labels:
+    """Has `predict` only; its labels are names of classes."""
+
+    form = staticmethod(lambda k: ["non-protective", "protective"][k])
+
+    def fit(self, X, y):
+        self.plain = Plain().fit(X, y)
+
+    def predict(self, X):
+        return [self.form(k) for k in self.plain.predict_proba(X).argmax(1)]
+
+
+class Digits(Labels):
+    form = staticmethod(str)
+
+
+class Broken(Plain):
+    def predict_proba(self, X):
+        raise RuntimeError("my\nbug")
+
+
+def network():
+    import keras
+
+    model = keras.Sequential([keras.layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    return model

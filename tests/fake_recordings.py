@@ -6,12 +6,7 @@ from keras_pain.data.windows import PROTECTIVE_CLASSES, WindowSet
 
 
 def make_recording(
-    name="P1_N",
-    frames=1000,
-    activity=None,
-    protective=None,
-    seed=0,
-    **changes,
+    name="P1_N", frames=1000, activity=None, protective=None, seed=0, **changes
 ):
     """A recording as the builders yield them, with random signals."""
     rng = np.random.default_rng(seed)

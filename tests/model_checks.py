@@ -33,6 +33,29 @@ from keras_pain.models.registry import (
 GOLDEN = Path(__file__).parent / "golden" / "model_outputs.json"
 TIME, REAL, CHANNELS = 12, 8, 30
 STATISTICS = ("moving_mean", "moving_variance")  # of a batch normalisation
+# How many dropouts of which rate a network has, from the fact sheets of its
+# released code or paper; the others have none. L3D's paper has none, and none
+# is said of ALANet's codes; C3D's are Tran et al.'s.
+DROPOUTS = {
+    "stacked_lstm": {0.5: 3},
+    "banet": {0.5: 3},
+    "banet_temporal": {0.5: 3},
+    "banet_bodily": {0.5: 3},
+    "lsfan": {0.2: 4},  # attention, hidden units, both residuals
+    "conv_lstm": {0.5: 2},
+    "bi_lstm": {0.5: 3},
+    "dual_stream_lstm": {0.5: 6},
+    "c3d": {0.5: 2},
+    # Encoder layers have 4: 3 of channels, 3 a patch scale, 2 of the fusion;
+    # 2 after the reduction; on the tokens, and 2 of the cross attention.
+    "aacsfnet": {0.1: 12 + 2 * 12 + 8 + 2 + 3, 0.5: 1},
+    "aacsfnet_as_coded": {0.1: 12 + 3 * 12 + 8 + 2 + 3, 0.5: 1},
+    "resnet50_ham": {0.1: 12 + 2, 0.5: 1},
+    "biscale_cross_vit": {0.1: 2 * 12 + 3},
+    "convnext_lstm_c": {0.25: 1},
+    "stgcn_lstm": {0.25: 3 * 3 + 2},
+    "stgcn_lstm_as_coded": {0.25: 3 * 3 + 2},
+}
 # The last layer's activation by its name.
 _OUTPUTS = {
     "intensity": "linear",
@@ -41,6 +64,26 @@ _OUTPUTS = {
     "reconstruction": "linear",
     "join_parts": None,
 }
+
+
+def without_weights(model) -> collections.Counter:
+    """Its dropouts by rate, and normalisations by epsilon, counted.
+
+    What no comparison of weights or of predictions sees; layers inside of
+    layers are counted as well, each once however often it is called.
+    """
+    found = collections.Counter()
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:
+            found["dropout", layer.rate] += 1
+        elif isinstance(layer, keras.layers.LayerNormalization):
+            found["layer norm", layer.epsilon] += 1
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            found[f"batch norm {layer.momentum:g}", layer.epsilon] += 1
+        for name in ("dropout", "recurrent_dropout"):  # of LSTM layers
+            if isinstance(layer, keras.layers.RNN) and getattr(layer, name, 0):
+                found[name, getattr(layer, name)] += 1
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,6 +249,12 @@ def check_counts(case: ModelCase) -> None:
         three = count_flops(model, batch_size=3)
         # Where examples see each other, they cost the more the more they are.
         assert three == 3 * one if case.independent else three > 3 * one
+        rates = {
+            rate: count
+            for (kind, rate), count in without_weights(model).items()
+            if kind.endswith("dropout")
+        }
+        assert rates == DROPOUTS.get(case.name, {})
 
 
 def check_golden_output(case: ModelCase) -> None:

@@ -3,6 +3,7 @@
 import csv
 import functools
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -36,11 +37,13 @@ def experiments_of(name) -> list[Experiment]:
     return found
 
 
-def run_script(name, *arguments, cwd, folder="reproduce", check=True):
+def run_script(name, *arguments, cwd, folder="reproduce", check=True, env=None):
     """Runs a script in a folder; fails with its output where it fails."""
     command = [sys.executable, ROOT / folder / f"{name}.py", *arguments]
+    command = list(map(str, command))
+    env = {**os.environ, **(env or {})}
     done = subprocess.run(
-        list(map(str, command)), cwd=cwd, capture_output=True, text=True
+        command, cwd=cwd, capture_output=True, text=True, env=env
     )
     if check and done.returncode:
         pytest.fail(f"{name} failed:\n{done.stdout}\n{done.stderr}")

@@ -69,11 +69,8 @@ def test_parts_have_the_released_codes_sizes(full):
 
 
 def test_flops_are_those_that_were_measured(full):
-    for name, expected in (
-        ("three", 13.354e9),
-        ("ham", 8.924e9),
-        ("vit", 0.867e9),
-    ):
+    measured = {"three": 13.354e9, "ham": 8.924e9, "vit": 0.867e9}
+    for name, expected in measured.items():
         assert count_flops(full[name]) == pytest.approx(expected, rel=1e-3)
     # Across the batch, a face costs the more the larger its batch is.
     per_face = count_flops(full["three"], 32) / 32
@@ -144,18 +141,15 @@ def test_a_single_key_is_no_attention():
 
     rng = np.random.default_rng(0)
     scales = rng.normal(size=(3, 2, 4, 12)).astype("float32")
-    for keys, count in (
-        ("class_tokens", 2),
-        ("class_tokens", 3),
-        ("tokens", 2),
-    ):
+    cases = ("class_tokens", 2), ("class_tokens", 3), ("tokens", 2)
+    for keys, count in cases:
         cross = CrossAttention(2, keys=keys)
         with tf.GradientTape() as tape:
             answers, *maps = cross(list(scales[:count]))
             loss = tf.reduce_sum(answers**2)
         gradient = tape.gradient(loss, cross.query.kernel.value)
         largest = np.abs(gradient.numpy()).max()
-        assert largest == 0 if (keys, count) == ("class_tokens", 2) else largest
+        assert largest == 0 if (keys, count) == cases[0] else largest
         for weights in maps:
             np.testing.assert_allclose(np.sum(weights, axis=-1), 1.0, atol=1e-5)
 
@@ -203,19 +197,14 @@ def test_attention_maps():
     query = keras.ops.convert_to_numpy(cross.query(key[0][:, :1]))
     keys = keras.ops.convert_to_numpy(cross.key(key[1][:, 1:]))
     heads = [
-        (query[..., h : h + 2] * keys[..., h : h + 2]).sum(axis=-1)
+        (query[..., h : h + 2] * keys[..., h : h + 2]).sum(axis=-1)[0]
         for h in range(0, 12, 2)
     ]
-    ratio = np.exp(
-        (np.array(heads)[:, 0, 5] - np.array(heads)[:, 0, 0]) / 2**0.5
-    )
-    grids = outputs(keras.Model(model.input, cross.output[1]), x)
-    np.testing.assert_allclose(
-        grids[0, :, 6] / grids[0, :, 1], ratio, rtol=1e-3
-    )
-    assert patches[32, 16][0, 0, 5] == pytest.approx(
-        grids[0, :, 6].mean(), rel=1e-4
-    )
+    ratio = np.exp([(head[5] - head[0]) / 2**0.5 for head in heads])
+    grid = outputs(keras.Model(model.input, cross.output[1]), x)[0]
+    np.testing.assert_allclose(grid[:, 6] / grid[:, 1], ratio, rtol=1e-3)
+    mean = pytest.approx(grid[:, 6].mean(), rel=1e-4)
+    assert patches[32, 16][0, 0, 5] == mean
 
 
 def test_attention_maps_of_the_parts():

@@ -1,6 +1,7 @@
 """AACSFNet and its ResNet-50 against PyTorch networks built here."""
 
 import keras
+import model_checks
 import numpy as np
 import pytest
 from small_aacsfnet import RESNET, SMALL, frames, outputs
@@ -8,7 +9,7 @@ from small_aacsfnet import RESNET, SMALL, frames, outputs
 from keras_pain.errors import BadFileError, ConfigurationError
 from keras_pain.layers import TransformerEncoder
 from keras_pain.models import resnet
-from keras_pain.models.aacsfnet import MEAN, STD, AACSFNet
+from keras_pain.models.aacsfnet import MEAN, STD, AACSFNet, BiScaleCrossViT
 from keras_pain.models.resnet import ResNet50
 
 try:
@@ -18,6 +19,7 @@ try:
         TorchResNet,
         copy_network,
         randomise,
+        without_weights,
     )
 except ImportError:
     torch = None
@@ -68,11 +70,22 @@ def test_network_as_coded_equals_torch(pair):
 
 
 @needs_torch
+@pytest.mark.parametrize("part", ["whole", "vit"])
+def test_nothing_without_weights_is_missing(pair, part):
+    network, model, *_ = pair
+    if part == "vit":
+        network, small = network.vit, {"embed_dim": 12, "vit_layers": 2}
+        model = BiScaleCrossViT((32, 224, 3), patch_sizes=(32, 16, 8), **small)
+    expected = without_weights(network)
+    assert expected["dropout", 0.1] > 20
+    assert model_checks.without_weights(model) == expected
+
+
+@needs_torch
 def test_the_reference_has_the_released_size():
     with torch.device("meta"):
-        network = TorchAACSFNet(
-            (224, 224), (32, 16, 8), 64, (3, 4, 6, 3), 512, 2048, 192, 3
-        )
+        sizes = 64, (3, 4, 6, 3), 512, 2048, 192, 3
+        network = TorchAACSFNet((224, 224), (32, 16, 8), *sizes)
         classes = sum(p.numel() for p in network.resnet.fc.parameters())
         count = sum(p.numel() for p in network.parameters())
         assert count - classes == 31_162_845
@@ -85,18 +98,16 @@ def test_torch_starts_as_we_think():
     keras.utils.set_random_seed(0)
     layer = TransformerEncoder(4, 7, 40, torch_init="xavier")
     layer.build((None, 5, 28))
-    for theirs, ours in (
-        (block.self_attn.in_proj_weight, layer.in_proj.kernel),
-        (block.self_attn.out_proj.weight, layer.out_proj.kernel),
-        (block.linear1.weight, layer.linear1.kernel),
-        (block.linear2.weight, layer.linear2.kernel),
-        (block.linear1.bias, layer.linear1.bias),
-        (block.linear2.bias, layer.linear2.bias),
-        (block.self_attn.in_proj_bias, layer.in_proj.bias),
-        (block.self_attn.out_proj.bias, layer.out_proj.bias),
+    theirs = dict(block.named_parameters())
+    for name, ours in (
+        ("self_attn.in_proj_", layer.in_proj),
+        ("self_attn.out_proj.", layer.out_proj),
+        ("linear1.", layer.linear1),
+        ("linear2.", layer.linear2),
     ):
-        limits = theirs.abs().max().item(), np.abs(ours.numpy()).max()
-        assert limits[0] == pytest.approx(limits[1], rel=0.2)
+        for kind, weight in (("weight", ours.kernel), ("bias", ours.bias)):
+            limit = pytest.approx(np.abs(weight.numpy()).max(), rel=0.2)
+            assert theirs[name + kind].abs().max().item() == limit
 
 
 # --- Weights of the residual network ---
@@ -127,9 +138,8 @@ def test_weights_that_do_not_fit(tmp_path):
     torch.save(state, tmp_path / "b.pth")
     (tmp_path / "c.weights.h5").write_bytes(b"nothing")
     (tmp_path / "d.txt").write_text("nothing")
-    ResNet50(width=4, blocks=(2, 1, 1, 1)).save_weights(
-        tmp_path / "e.weights.h5"
-    )
+    other = ResNet50(width=4, blocks=(2, 1, 1, 1))
+    other.save_weights(tmp_path / "e.weights.h5")
     for name, message in (
         ("a.pth", "unexpected tensors: 'layer9.weight'"),
         ("b.pth", "missing tensors: 'layer2.0.bn2.running_var'"),

@@ -1,5 +1,7 @@
 """Scaling, augmented copies and ALANet's class balance."""
 
+import itertools
+
 import numpy as np
 import pytest
 from fake_recordings import make_recording
@@ -13,13 +15,9 @@ from keras_pain.data.windows import sliding_windows
 def windows():
     activity = np.repeat([1, 2, 3, 4], [700, 95, 400, 130])
     protective = np.repeat([0, 1, 0], [500, 300, 525])
-    recordings = [
-        make_recording(
-            f"P{n}_N", activity=activity, protective=protective, seed=n
-        )
-        for n in range(4)
-    ]
-    return sliding_windows(recordings)
+    marks = {"activity": activity, "protective": protective}
+    recordings = (make_recording(f"P{n}_N", seed=n, **marks) for n in range(4))
+    return sliding_windows(list(recordings))
 
 
 def test_scaler_sees_real_frames_only(windows):
@@ -84,11 +82,8 @@ def test_each_copy_of_a_window_is_of_another_kind(windows, monkeypatch):
     scaled = apply_scaler(fit_scaler(windows), windows)
     result = augment.augment(scaled, [7, 7], 0, augment.discard)
     assert len(result) == 7 * len(windows)
-    assert [m[:2] for m in made] == [
-        (kind, level)
-        for kind in ("jitter", "discard")
-        for level in (0.05, 0.10, 0.15)
-    ]
+    kinds = itertools.product(("jitter", "discard"), (0.05, 0.10, 0.15))
+    assert [m[:2] for m in made] == list(kinds)
     assert {m[2] for m in made} == {len(windows)}
     assert not result.x[~result.mask].any(), "padding was touched"
 

@@ -1,9 +1,14 @@
 """BioVid Part A: folders, the owners' list, mp4 files, simulator."""
 
+import os
 import shutil
+import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from keras_pain.corpora import biovid
 from keras_pain.corpora.base import read_corpus
@@ -202,6 +207,11 @@ def test_list_that_disagrees_with_the_files_is_reported(part_a):
         (None, "no_samples"),
         ("", "bad_samples"),
         ("subject\tclass\n1\t2\n", "bad_samples"),
+        ("\t".join(facts.SAMPLES_COLUMNS) + '\n1\t"x\n1\n', "bad_samples"),
+        (
+            "\t".join(facts.SAMPLES_COLUMNS) + "\n" + "x" * 200_000,
+            "bad_samples",
+        ),
     ],
 )
 def test_list_that_cannot_be_used_is_reported_once(part_a, content, rule):
@@ -211,6 +221,14 @@ def test_list_that_cannot_be_used_is_reported_once(part_a, content, rule):
     else:
         path.write_text(content)
     assert sum(find_rules(part_a).values(), []) == [rule]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_list_as_notepad_saves_it_is_read(part_a, encoding):
+    path = part_a.joinpath(*facts.SAMPLES)
+    text = path.read_text(encoding="utf-8").replace("\n", "\r\n\r\n")
+    path.write_bytes(text.encode(encoding))
+    assert sum(find_rules(part_a).values(), []) == []
 
 
 def test_list_with_semicolons_and_gaps_is_read(part_a):
@@ -286,6 +304,16 @@ def index_first_then_cut(data):
     return data[:28] + data[start:] + data[28 : start - 500]
 
 
+def index_first(data):
+    """With places that fit, and pictures that go to the end of the file."""
+    start = data.index(b"moov") - 4
+    index, place = data[start:], data.index(b"stco") + 12 - start
+    (chunk,) = struct.unpack_from(">I", index, place)
+    moved = struct.pack(">I", chunk + len(index))
+    index = index[:place] + moved + index[place + 4 :]
+    return data[:36] + index + bytes(4) + data[40:start]
+
+
 def blank_middle(data):
     return data[:800] + bytes(len(data) - 4000) + data[-3200:]
 
@@ -295,6 +323,7 @@ def blank_middle(data):
     [
         (cut_end, "truncated"),
         (index_first_then_cut, "truncated"),
+        (lambda data: index_first(data)[:-2000], "truncated"),
         (lambda data: b"", "empty"),
         (lambda data: b"<html>no such file</html>", "not_mp4"),
         (lambda data: data.replace(b"vide", b"soun"), "undecodable"),
@@ -311,6 +340,85 @@ def test_damaged_videos_are_refused_in_one_line(part_a, capfd, spoil, rule):
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
     assert capfd.readouterr().err == ""  # FFmpeg does not chatter
+
+
+def other_codec(data):
+    return data.replace(b"mp4v", b"av01").replace(b"esds", b"free")
+
+
+def test_an_unknown_codec_is_named(part_a, capfd):
+    name = f"{ANNA}-PA4-006"
+    path = part_a / "video" / ANNA / f"{name}.mp4"
+    path.write_bytes(other_codec(path.read_bytes()))
+    words = "is coded as AV1, which this OpenCV cannot decode; convert it to H"
+    with pytest.raises(BadFileError, match=words) as caught:
+        read(part_a, name)
+    assert caught.value.rule == "codec"
+    assert capfd.readouterr().err == ""
+
+
+def more_by_index(data):
+    place = data.index(b"stts") + 12
+    return data[:place] + (4000).to_bytes(4, "big") + data[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda data: data + b"\xf3abcxyzw" * 9, "container"),
+        (lambda data: data + bytes(1000), "container"),
+        (lambda data: data + b"\x3f\0\0\0freexx", "container"),
+        (more_by_index, "promised_frames"),
+        (index_first, None),
+    ],
+)
+def test_what_can_be_decoded_decides(part_a, change, rule):
+    name = f"{ANNA}-PA4-006"
+    path = part_a / "video" / ANNA / f"{name}.mp4"
+    path.write_bytes(change(path.read_bytes()))
+    recording, findings = read(part_a, name)
+    assert rules(findings) == [rule] * (rule is not None)
+    assert len(recording) == len(recording.frames()) == 138
+
+
+def test_another_kind_of_video_is_to_be_converted(part_a):
+    path = part_a / "video" / ANNA / f"{ANNA}-PA4-006.mp4"
+    for head in (
+        b"RIFF\0\0\1\0AVI LIST",
+        b"\x1aE\xdf\xa3\x93B\x82\x88",
+        bytes(8),
+    ):
+        path.write_bytes(head + path.read_bytes())
+        with pytest.raises(BadFileError, match="convert it to mp4") as caught:
+            read(part_a, f"{ANNA}-PA4-006")
+        assert caught.value.rule == "not_mp4"
+
+
+READ_ALL = """
+import os
+from keras_pain.corpora import biovid, media
+for root in os.listdir():
+    recording, _ = biovid.read_file(biovid.find_files(root)[0])
+    path = os.path.join(root, "again.mp4")
+    media.write_mp4(path, recording.frames(), 25)
+    print(len(media.read_frames(path)))
+"""
+
+
+def test_folders_may_have_any_name(part_a, tmp_path):
+    """FFmpeg takes `x:` for a protocol; OpenCV crashes on what is not UTF-8."""
+    names = b"set1:a", b"M\xf6", "Mö".encode(), b"plain"
+    for name in map(os.fsdecode, names):
+        shutil.copytree(part_a, tmp_path / "raw" / name / part_a.name)
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ALL],
+        cwd=tmp_path / "raw",
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | ascii_only,
+        capture_output=True,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.split() == [b"138"] * len(names)
 
 
 def test_a_bad_clip_does_not_end_the_reading_of_the_others(part_a):

@@ -1,16 +1,23 @@
 """The keras-pain command."""
 
+import ast
 import json
-import subprocess
+import os
+import pathlib
+import re
 import sys
 import types
 
 import emopain_files as made
 import pytest
+from conftest import ROOT
+from scripts import run_python
 
+import keras_pain
 from keras_pain import __version__, cli
 from keras_pain.corpora.base import CORPORA
 from keras_pain.corpora.manifest import MANIFEST
+from keras_pain.errors import BadFileError, exit_code, expanded
 
 
 def run(*argv):
@@ -54,10 +61,7 @@ def test_start_imports_nothing_slow():
         "print([m for m in ('numpy', 'scipy', 'h5py', 'rich', 'tensorflow') "
         "if m in sys.modules])"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert out.stdout.strip() == "[]"
+    assert run_python(code).strip() == "[]"
 
 
 @pytest.mark.parametrize("argv", [[], ["walk"], ["check", "emopain"]])
@@ -168,7 +172,7 @@ def test_user_errors_are_one_line(raw, tmp_path, capsys):
     for argv, words in (
         (["--manual_dir", tmp_path / "nowhere"], "no such folder"),
         (["--manual_dir", tmp_path / "empty"], "the folder is empty"),
-        (["--manual_dir", raw, "--layout=vicon"], "no layout of this corpus"),
+        (["--manual_dir", raw, "--layout=vicon"], "layout must be one of"),
         (["--manual_dir", raw / "fame", "--layout=coordinates"], "looked for"),
         (
             ["--manual_dir", raw, "--json", tmp_path / "no" / "x.json"],
@@ -216,3 +220,68 @@ def test_simulate_then_check(tmp_path, capsys):
     assert run("check", "emopain", "--manual-dir", out) == 0
     captured = capsys.readouterr()
     assert "SIMULATED: " in captured.out and "0 refused" in captured.out
+
+
+def test_a_misspelt_corpus_is_one_line(tmp_path, capsys):
+    for argv in (("check", "--manual_dir"), ("simulate", "--out")):
+        assert run(argv[0], "emopian", argv[1], tmp_path) == 1
+        (line,) = lines(capsys.readouterr().err)
+        assert "'emopian'" in line and all(name in line for name in CORPORA)
+
+
+def test_home_folders_are_found_in_every_flag(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded("csv:~/x") == f"csv:{tmp_path}/x"
+    assert expanded("C:/a~b") == "C:/a~b"
+    argv = ("simulate", "pemf", "--out=~/simu", "--subjects=2", "--frames=3")
+    assert run(*argv, "--size=64x64", "--jobs=1") == 0
+    assert (tmp_path / "simu" / "pemf").is_dir()
+    assert str(tmp_path) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a\nb [x] [/b] \u00fc", 300 * "n"])
+def test_names_that_no_file_has_are_one_line(name, tmp_path, capsys):
+    for argv in (
+        ("check", "emopain", "--manual_dir", tmp_path / name),
+        ("explain", tmp_path / name),
+        ("simulate", "emopain", "--out", f"/proc/{name}"),
+    ):
+        assert run(*argv) == 1
+        (line,) = lines(capsys.readouterr().err)
+        assert line.startswith("keras-pain: ")
+    assert exit_code(lambda: pathlib.Path(300 * "n").stat(), "error") == 1
+    assert "File name too long; give" in capsys.readouterr().err
+
+
+def test_a_network_is_loaded_without_other_imports(tmp_path):
+    """Its layers are the suite's own; what is no network is one line."""
+    code = (
+        "import keras_pain, os, sys; assert 'keras' not in sys.modules; "
+        "print(keras_pain.load_model(os.environ['SAVED']).name)"
+    )
+    saved = ROOT / "tests" / "golden" / "saved" / "lsfan.keras"
+    environment = {**os.environ, "SAVED": str(saved)}
+    assert run_python(code, env=environment) == "lsfan\n"
+    (tmp_path / "cut.keras").write_bytes(saved.read_bytes()[:2000])
+    (tmp_path / "text.keras").write_text("no network", "utf-8")
+    for name in ("cut.keras", "text.keras", "none.keras"):
+        with pytest.raises(BadFileError, match="cannot be loaded as a net"):
+            keras_pain.load_model(tmp_path / name)
+
+
+def test_every_text_file_is_opened_with_an_encoding():
+    """Else a user's locale decides."""
+    folders = "keras_pain reproduce tools tfds_builders benchmarks".split()
+    for path in (p for f in folders for p in (ROOT / f).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            call = ast.unparse(node)
+            of, _, name = ast.unparse(node.func).rpartition(".")
+            # `read_text` alone is that of keras_pain.io.
+            if name == "open" or (of and name in ("read_text", "write_text")):
+                binary = of in ("os", "Image", "archive") or re.search(
+                    r"'[rwax+]*b[+]?'", call
+                )
+                said = "encoding=" in call or "utf-8" in call
+                assert binary or said, f"{path}: {call}"

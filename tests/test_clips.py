@@ -1,12 +1,13 @@
 """Face clips: which frames, decoding, flips and shifts, and who is who."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 from fake_faces import fake_store
 
-from keras_pain.data.clips import cut_clips
+from keras_pain.data.clips import cut_clips, open_frames
 from keras_pain.data.feed import (
     STILL,
     Jitter,
@@ -47,12 +48,10 @@ def test_clips_know_their_frames(store, clips):
 def test_frames_are_samples_of_their_own(store):
     every = cut_clips(store, label="pspi", level="frame", size=40, every=3)
     assert every.input_shape == (40, 40, 3)
-    assert every.window_id[:4].tolist() == [
-        "s0c0:0", "s0c0:3", "s0c0:6", "s0c0:9",
-    ]  # fmt: skip
-    faces = cut_clips(
-        store, label="pspi", level="frame", size=40, faces_only=True
-    )
+    ids = [f"s0c0:{frame}" for frame in (0, 3, 6, 9)]
+    assert every.window_id[:4].tolist() == ids
+    settings = {"label": "pspi", "level": "frame", "size": 40}
+    faces = cut_clips(store, faces_only=True, **settings)
     assert not any(int(w.split(":")[1]) % 5 == 4 for w in faces.window_id)
     x, _ = next(iter(evaluation_clips(every, targets(every), 4)))
     assert x.shape == (4, 40, 40, 3)
@@ -78,11 +77,9 @@ def test_sampled_frames_are_in_order_and_of_their_clip(clips, sampling):
 def test_decoding_in_batches_and_at_once_agree(clips):
     kept = training_clips(clips, targets(clips), 5, seed=3)
     decoded = training_clips(clips, targets(clips), 5, seed=3, limit=0)
-    for (x, y), (other_x, other_y), _ in zip(
-        kept, decoded, range(5), strict=False
-    ):
-        np.testing.assert_array_equal(x, other_x)
-        np.testing.assert_array_equal(y, other_y)
+    for one, other, _ in zip(kept, decoded, range(5), strict=False):
+        for part, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(part, same)
 
 
 def test_pictures_are_those_of_the_clip(clips):
@@ -120,9 +117,8 @@ def test_flips_mirror_and_shifts_move_whole_clips(clips):
         return batch[0].numpy()[order]
 
     plain = first(STILL)
-    np.testing.assert_array_equal(
-        first(Jitter(flip=1.0, shift=0.0)), plain[:, :, :, ::-1]
-    )
+    flipped = first(Jitter(flip=1.0, shift=0.0))
+    np.testing.assert_array_equal(flipped, plain[:, :, :, ::-1])
     moved = first(Jitter(flip=0.0, shift=0.1))
     assert (moved != plain).any()
     for clip, original in zip(moved, plain, strict=True):
@@ -158,6 +154,29 @@ def test_smaller_pictures_are_resized(clips):
 def test_settings_that_do_not_fit_are_named(store, settings):
     with pytest.raises(ConfigurationError):
         cut_clips(store, **settings)
+
+
+@pytest.mark.parametrize("damage", ["archive", "spans", "found", "cut"])
+def test_damaged_pictures_on_disk_get_one_line(tmp_path, damage):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    note = {"name": "c", "subject_id": "s", "frames": 2, "labels": {}}
+    (folder / "clips.json").write_text(json.dumps([note]))
+    (folder / "frames.bin").write_bytes(b"abcd")
+    arrays = {"spans": np.array([[0, 2], [2, 4]]), "frame_found": np.ones(2)}
+    np.savez(folder / "arrays.npz", **arrays)
+    assert open_frames(tmp_path).coded([1]).tolist() == [b"cd"]
+    if damage == "archive":
+        content = (folder / "arrays.npz").read_bytes()
+        (folder / "arrays.npz").write_bytes(content[: len(content) // 2])
+    elif damage == "cut":
+        (folder / "frames.bin").write_bytes(b"abc")
+    else:
+        arrays = {k: v for k, v in arrays.items() if damage not in k}
+        np.savez(folder / "arrays.npz", **arrays)
+    with pytest.raises(KerasPainError, match="delete this folder") as caught:
+        open_frames(tmp_path)
+    assert str(folder) in str(caught.value)
 
 
 def test_no_clip_left_is_said(store):

@@ -6,6 +6,7 @@ import sys
 import types
 
 import keras
+import model_checks
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from keras_pain.models.lsfan import LSFAN
 
 try:
     import torch
+    from aacsfnet_torch import without_weights
     from lsfan_torch import TorchLSFAN, random_network
     from torch import nn
 except ImportError:
@@ -62,6 +64,11 @@ def test_the_reference_is_the_released_network():
     assert sum(value.numel() for value in state.values()) == 14_046
     parameters = sum(p.numel() for p in TorchLSFAN().parameters())
     assert parameters == 13_982
+    network = TorchLSFAN()
+    del network.encoderlayer  # never called
+    expected = without_weights(network)
+    assert expected["dropout", 0.2] == 4
+    assert model_checks.without_weights(LSFAN()) == expected
 
 
 @needs_torch
@@ -112,10 +119,8 @@ def test_summary_says_what_was_done(state, save, tmp_path, capsys):
     assert out.startswith(f"{target}: 38 tensors mapped, 16 ignored")
     assert "8,282 trained parameters, 60 batch-norm statistics" in out
     assert "licence" in out and "fold 0" in out
-    assert sorted(os.listdir(tmp_path)) == [
-        "lsfan.keras",
-        "model0_segment0.pth",
-    ]
+    names = ["lsfan.keras", "model0_segment0.pth"]
+    assert sorted(os.listdir(tmp_path)) == names
 
 
 @needs_torch

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import random
 
 import numpy as np
 import pytest
@@ -30,7 +31,6 @@ from keras_pain.experiments.protocols import (
     subjects_of,
 )
 from keras_pain.experiments.store import ResultStore
-from keras_pain.models.aacsfnet import DEFECTS as NETWORK_DEFECTS
 from keras_pain.models.registry import MODELS
 
 FAKE = "fake_methods:MeanMethod"
@@ -164,32 +164,39 @@ def test_a_network_goes_on_from_the_fold_before(plan, windows, tmp_path):
     assert {task.previous for task in clean} == {None}
 
 
-def test_precision_is_printed_as_f1():
+def test_fm_takes_precision_for_f1():
     y = np.array([0, 0, 0, 1, 1, 1, 1])
     positive = np.array([0.1, 0.2, 0.3, 0.9, 0.4, 0.4, 0.4])
     p = np.stack([1 - positive, positive], axis=1)
     clean = compute_metrics(y, p, 2)
     leaky = defects.score(y, p, 2, ["precision_as_f1"])
     assert clean["f1"][1] == pytest.approx(0.4)
-    assert leaky["f1"] == [clean["f1"][0], 1.0]
-    assert leaky["macro_f1"] == pytest.approx((clean["f1"][0] + 1) / 2)
-    assert leaky["accuracy"] == clean["accuracy"]
+    assert leaky.pop("fm") == pytest.approx((6 / 9 + 1) / 2)
+    assert leaky == clean  # F1, accuracy and MCC are right
     # Windows of the class, none predicted: scikit-learn's precision is 0.
     never = defects.score(y, p * 0 + [0.9, 0.1], 2, ["precision_as_f1"])
-    assert never["f1"][1] == 0
+    assert never["fm"] == pytest.approx(never["f1"][0] / 2)
+    assert defects.distorted_metrics(["precision_as_f1"]) == {"fm"}
 
 
-def test_threshold_is_tuned_on_test():
+def test_fm_best_has_a_threshold_for_each_class():
     y = np.array([0, 0, 0, 1, 1])
     positive = np.array([0.1, 0.2, 0.2, 0.35, 0.3])
     p = np.stack([1 - positive, positive], axis=1)
     clean = compute_metrics(y, p, 2)
     leaky = defects.score(y, p, 2, ["threshold_on_test"])
-    assert clean["macro_f1"] < 0.5 and leaky["macro_f1"] == 1
-    assert leaky["roc_auc"] == clean["roc_auc"]
-    assert 0.2 < defects.best_threshold(y, positive) < 0.3
-    with pytest.raises(ConfigurationError, match="two classes"):
-        defects.score(y, np.full((5, 3), 1 / 3), 3, ["threshold_on_test"])
+    assert clean["macro_f1"] < 0.5 and leaky.pop("fm_best") == 1
+    assert leaky == clean  # accuracy, MCC and F1 are of the arg max
+    # Best for class 0 are the first five (precision 4/5, recall 1), for class
+    # 1 the last one (1 and 1/2) or all but three (2/3 and 1).
+    y = np.array([0, 0, 0, 1, 0, 1])
+    positive = np.array([0.1, 0.2, 0.3, 0.4, 0.6, 0.9])
+    p = np.stack([1 - positive, positive], axis=1)
+    both = defects.score(y, p, 2, ["precision_as_f1", "threshold_on_test"])
+    assert both["fm_best"] == pytest.approx((8 / 9 + 4 / 5) / 2)
+    assert both["fm"] == pytest.approx((3 / 4 + 1 / 2) / 2)
+    with pytest.raises(ValueError, match="probabilities must be"):
+        defects.score(y, positive, 2, ["threshold_on_test"])
 
 
 def test_settings_of_the_released_parser():
@@ -220,6 +227,23 @@ def test_model_arguments_reach_the_method(plan):
     assert "pooling" not in other.options
 
 
+def test_unmasked_padding_is_of_banet_and_of_short_windows_only(plan, windows):
+    entry = MODELS["banet"]
+    (task, *_) = plan("no_mask_padding", method="banet")
+    assert task.config["method"]["arguments"] == {"mask_value": None}
+    assert task.config["defects"] == []
+    (other, *_) = plan("no_mask_padding", method="alanet")
+    assert other.config == plan(method="alanet")[0].config
+    x = np.random.default_rng(0).normal(size=(2, 40, 30)).astype("float32")
+    x[1, 10:] = 0
+    random.seed(3)  # Keras draws initial weights from it
+    masked = entry.build(input_shape=x.shape[1:])
+    fed = entry.build(input_shape=x.shape[1:], mask_value=None)
+    fed.set_weights(masked.get_weights())
+    difference = np.abs(masked(x) - fed(x)).max(axis=1)
+    assert difference[0] < 1e-6 < 1e-4 < difference[1]
+
+
 def test_all_leaks_are_in_the_ledger():
     from keras_pain.reports.ledger import ledger_protocols
 
@@ -234,9 +258,15 @@ def test_all_leaks_are_in_the_ledger():
 
 
 def test_defects_plug_into_the_models():
-    assert set(NETWORK_DEFECTS) <= set(AACSFNET_AS_CODED) <= set(DEFECTS)
+    assert set(AACSFNET_AS_CODED) <= set(DEFECTS)
     # That each argument changes its network is in the models' contract.
-    for name in NETWORK_DEFECTS:
+    for name in (
+        "channels_across_batch",
+        "mean_of_normed",
+        "class_token_keys",
+        "branches_across_batch",
+        "three_scales",
+    ):
         changed = []
         for method, entry in MODELS.items():
             arguments = apply_defects([name], "arguments", {}, method)

@@ -52,6 +52,21 @@ def test_detect_each_layout(tmp_path):
         assert raw_file.root == tmp_path / "all" / layout
 
 
+@pytest.mark.parametrize("layout", WHERE)
+def test_doubled_folders(tmp_path, layout):
+    values = getattr(made, layout.removesuffix("2020"))()
+    folder, name = WHERE[layout].split("/")
+    doubled = f"{layout}/{layout}/{folder}/{folder}"
+    made.save(tmp_path / doubled / name, values)
+    assert emopain.detect_layout(tmp_path) == layout
+    assert emopain.detect_layout(tmp_path / layout) == layout
+    _, found = read_folder(tmp_path, layout)
+    # What lies above the layout's folder may be of the user's own making.
+    assert found["doubled_folder"].detail == f"read in {folder}/{folder}"
+    with pytest.raises(ConfigurationError, match="layout must be one of"):
+        emopain.find_files(tmp_path, "vicon")
+
+
 def test_detection_passes_over_bad_files(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "C1D.mat").write_text("no matrix")
@@ -158,9 +173,9 @@ def test_read_corpus_streams_and_skips(tmp_path):
 def test_read_corpus_refuses_at_the_call(tmp_path):
     with pytest.raises(ConfigurationError, match="must be one of fail, skip"):
         read_corpus("emopain", tmp_path, on_bad_file="ignore")
-    with pytest.raises(ConfigurationError, match="no layout of this corpus"):
+    with pytest.raises(ConfigurationError, match="layout must be one of"):
         read_corpus("emopain", tmp_path, "vicon")
-    with pytest.raises(ConfigurationError, match="no corpus is called"):
+    with pytest.raises(ConfigurationError, match="corpus must be one of"):
         read_corpus("nobody", tmp_path)
 
 
@@ -205,6 +220,10 @@ def test_long_gaps_and_nothing_but_nan_are_refused(monkeypatch):
     with pytest.raises(BadFileError, match="only NaN"):
         run(Rules.nan_rows, column(NAN, NAN), "sEMG")
     monkeypatch.setattr(rules, "MAX_GAP", 1)
+    # However short a file, a column without numbers is no gap.
+    for values in ([[1, NAN], [2, NAN]], [[1, 2], [2, NAN], [3, NAN]]):
+        with pytest.raises(BadFileError, match="two or more must be there"):
+            run(Rules.nan_rows, np.array(values), "sEMG")
     # Gaps of different columns do not add up.
     values = np.array([[1, NAN], [NAN, 1], [1, NAN], [NAN, 1]])
     assert run(Rules.nan_rows, values, "sEMG")[1] is not None
@@ -395,6 +414,9 @@ def test_repairs_reach_the_recording(tmp_path):
         ((40, 90), 3, "ratings holds 3"),
         ((40, 120), 2, "activity flags holds 2"),
         ((slice(None), slice(0, 78)), 0.0, "all joints lie on one point"),
+        ((7, 3), 1e300, "positions reach 1e+300, beyond 10000"),
+        ((7, 80), 1e30, "sEMG reach 1e+30, beyond 1e+06"),
+        ((7, 90), 1e300, "ratings holds 1e+300"),
     ],
 )
 def test_faults_that_no_rule_repairs(tmp_path, where, value, words):
@@ -608,8 +630,26 @@ def test_challenge_columns_can_be_moved(tmp_path):
     assert "protective=31" in found["label_columns"].detail
     # Where the columns are not where they are said to be, this is not silent.
     assert "exercise holds 9.5" in refused(tmp_path, values, "challenge2020")
-    for text in ("pain", "pain=12", "ache=31", "pain=-1"):
-        with pytest.raises(ConfigurationError, match="cannot read"):
+    # One column or two may be any of the three.
+    for width in (31, 32):
+        values = made.challenge()[:, :width]
+        line = refused(tmp_path, values, "challenge2020")
+        flag = "exercise=none,pain=none,protective=30"
+        assert f"has {width} columns" in line and flag in line
+    # Said by the user, the default columns are no guess.
+    recording, found = read(
+        *(tmp_path, values, "challenge2020"),
+        challenge_columns=ChallengeColumns(),
+    )
+    assert recording.activity.any() and (recording.protective == -1).all()
+    assert "no column for protective" in found["label_columns"].detail
+    values = made.challenge()[:, [*range(30), 32]]
+    columns = emopain.parse_challenge_columns(flag)
+    options = {"challenge_columns": columns}
+    recording, _ = read(tmp_path, values, "challenge2020", **options)
+    assert recording.protective.sum() == 10 and not recording.activity.any()
+    for text in ("pain", "pain=12", "ache=31", "pain=-1", "protective=30"):
+        with pytest.raises(ConfigurationError, match="cannot read|two labels"):
             emopain.parse_challenge_columns(text)
 
 
@@ -636,11 +676,39 @@ def test_challenge_in_radians(tmp_path):
         recording.energies, angle_energies(degrees), rtol=1e-4, atol=1e-6
     )
     assert found["angle_unit"].action == "repaired"
+    energies = values[:, 13:26].copy()
+    for unit in (1, 1.05, np.radians(60), np.radians(1)):  # per second, too
+        values[:, 13:26] = unit**2 * energies
+        recording, found = read(tmp_path, values, "challenge2020")
+        assert found["stored_energies"].action == "checked"
+        assert recording.energies.max() == pytest.approx(energies.max(), 1e-4)
+    assert "difference 0 " not in found["stored_energies"].detail
     values[:, 5] = 400.0
     assert "are no angles" in refused(tmp_path, values, "challenge2020")
     values = made.challenge()
     values[9, 20] = -3
     assert "are no energies" in refused(tmp_path, values, "challenge2020")
+
+
+@pytest.mark.parametrize("columns", [None, 0])
+def test_challenge_scaled_to_0_to_1(tmp_path, columns):
+    values = made.challenge()
+    angles = values[:, :13] - values[:, :13].min(axis=columns)
+    values[:, :13] = angles / np.maximum(angles.max(axis=columns), 1e-9)
+    for most in (1.0, 1.5):
+        values[:, :13] *= most
+        line = refused(tmp_path, values, "challenge2020")
+        assert f"reach {most:g}, no degrees or radians" in line
+    values[:, :13] /= 1.5
+    values[:, 13:26] = angle_energies(values[:, :13])
+    assert "no degrees" in refused(tmp_path, values, "challenge2020")
+
+
+def test_bytes_behind_the_last_variable_are_noted(tmp_path):
+    path = made.save(tmp_path / WHERE["challenge2020"], made.challenge())
+    path.write_bytes(path.read_bytes() + b"end\n")
+    _, found = read_folder(tmp_path, "challenge2020")
+    assert found["bytes_behind"].detail == "4 bytes left out"
 
 
 def test_matlab_73_reads_alike(tmp_path):

@@ -1,17 +1,20 @@
 """Figures and checks of a finished fold, and what `explain` refuses."""
 
-import csv
 import dataclasses
 import types
 
 import keras
 import numpy as np
 import pytest
+from fake_faces import fake_store
 from fake_recordings import make_windows
-from matplotlib.figure import Figure
+from scripts import rows_of
+from small_aacsfnet import small
 
 from keras_pain.cli import main
+from keras_pain.data.clips import cut_clips
 from keras_pain.data.windows import CHANNEL_NAMES, arranged
+from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.folds import FoldData
 from keras_pain.experiments.method_registry import resolve_method
 from keras_pain.experiments.runner import fold_seed
@@ -25,31 +28,25 @@ from keras_pain.explain.figures import (
     reading,
 )
 from keras_pain.explain.maps import explanations
-from keras_pain.explain.run import FinishedFold, Gallery, explain_fold
+from keras_pain.explain.run import FaceFold, FinishedFold, Gallery, explain_fold
 from keras_pain.explain.sanity import Similarity
-from keras_pain.reproduction.explain import ExplainOptions, choose_folds
+from keras_pain.reports.figures import STYLE
+from keras_pain.reproduction.explain import (
+    ExplainOptions,
+    choose_folds,
+    pictures_of,
+)
 from keras_pain.signals.kinematics import ANGLE_NAMES, JOINTS_26
 
 FRAMES = 24
-PROBES = [
-    f"sEMG {height} {side}"
-    for height in ("lower", "upper")
-    for side in ("right", "left")
-]
+SIDES = "lower right", "lower left", "upper right", "upper left"
+PROBES = [f"sEMG {side}" for side in SIDES]
 
 
-@pytest.fixture
-def drawn(monkeypatch) -> list[Figure]:
-    """Figures as they are saved, to look into."""
-    figures = []
-    save = Figure.savefig
-
-    def record(figure, *arguments, **options):
-        figures.append(figure)
-        return save(figure, *arguments, **{**options, "dpi": 40})
-
-    monkeypatch.setattr(Figure, "savefig", record)
-    return figures
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    """Small pictures, which are soon drawn."""
+    monkeypatch.setitem(STYLE, "savefig.dpi", 40)
 
 
 def random_windows(seed=0):
@@ -95,50 +92,85 @@ def finished(tmp_path_factory):
 def test_every_map_is_drawn_and_checked(finished, tmp_path, drawn):
     steps = []
     explained = explain_fold(
-        finished,
-        tmp_path,
-        ExplainOptions(),
-        lambda *step: steps.append(step),
+        finished, tmp_path, ExplainOptions(), lambda *step: steps.append(step)
     )
     expected = {
         f"{name}_{what}_SIMULATED.png"
         for name in ("self_attention", "grad_cam", "hires_cam")
         for what in ("window", "per_class", "per_activity", "checks")
-    } | {"hires_cam_skeleton_SIMULATED.png", "checks.csv"}
+    } | {"hires_cam_skeleton_SIMULATED.png", "checks_SIMULATED.csv"}
     written = {path.name for path in tmp_path.iterdir()}
     assert expected <= written
     assert {path.name for path in explained.paths} == written
     assert [done for _, done, _ in steps] == list(range(steps[0][2]))
-    with open(tmp_path / "checks.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(tmp_path / "checks_SIMULATED.csv")
     for row in rows:
         # Trained again from the same seed on the same labels it is the same
         # network, so only the permuted labels make the difference.
         if row["change"] in ("as trained", "true labels, 2 epochs"):
             if row["compared"] != "0":
                 assert float(row["spearman"]) > 0.999, row
-    assert {"conv 1", "permuted labels, 2 epochs"} <= {
-        row["change"] for row in rows
-    }
-    assert "HiResCAM: probabilities " in explained.reading
-    assert "\n" not in explained.reading
+    changes = {row["change"] for row in rows}
+    assert {"conv 1", "permuted labels, 2 epochs"} <= changes
+    (note,) = explained.notes
+    assert "HiResCAM: probabilities " in note and "\n" not in note
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
+    # Titles call methods as papers do.
+    assert heats[0].get_suptitle().startswith("SIMULATED: L-SFAN, fold P1: ")
     labels = [t.get_text() for t in heats[0].axes[0].get_yticklabels()]
     assert labels[:4] == PROBES
     assert labels[4] == "angle left full body flexion"
     assert labels[-1] == "energy neck"
 
 
+def test_frames_and_clips_of_faces(tmp_path, drawn):
+    """A network of the suite and one of a user's own, with other layers."""
+    inputs = keras.Input((4, 64, 64, 3))
+    x = keras.layers.Conv3D(2, 3, strides=2)(inputs)
+    x = keras.layers.GlobalAveragePooling3D()(keras.ops.relu(x))
+    own = keras.Model(inputs, keras.layers.Dense(1)(x))
+    steps = []
+    cams = ("grad_cam", "hires_cam")
+    for level, label, model, kind, count, maps in (
+        # Both of its branches see the picture: no layer has all of it.
+        ("frame", "pspi", small(), "faces", 6, ["saliency"]),
+        ("clip", "vas", own, "clip", 2, cams),
+    ):
+        store = fake_store(people=2, clips=2, frames=4, size=64)
+        settings = {"label": label, "level": level}
+        clips = cut_clips(store, num_frames=4, size=64, **settings)
+        clips = clips.take(np.arange(len(clips)) < count)
+        key = FoldKey("loso", "leak_free", "aacsfnet", 0, "s0")
+        result = types.SimpleNamespace(path=tmp_path)
+        result.predictions = {"y_pred": clips.y}
+        fold = FaceFold(key, result, clips, model, pictures_of, True)
+        folder = tmp_path / level
+        options = ExplainOptions(checks=level == "clip")
+        done = explain_fold(fold, folder, options, lambda *s: steps.append(s))
+        names = {path.name for path in done.paths}
+        assert {path.name for path in folder.iterdir()} == names
+        expected = {f"{kind}_SIMULATED.png"}
+        if options.checks:
+            expected.add("checks_SIMULATED.png")
+            assert "checks_SIMULATED.csv" in names
+        assert {f"{m}_{what}" for m in maps for what in expected} <= names
+        assert steps[-1][1] + 1 == steps[-1][2]
+        assert "SIMULATED" in drawn[-1].get_suptitle()
+    with pytest.raises(ConfigurationError, match="no map to draw"):
+        fold = dataclasses.replace(fold, model=small())
+        explain_fold(fold, folder, ExplainOptions())
+
+
 def test_released_labels_are_a_switch_and_say_so(finished, tmp_path, drawn):
     model = keras.models.load_model(finished.result.path / "model.keras")
     (kind,) = (e for e in explanations(model) if e.name == "hires_cam")
-    list(Gallery(finished, model, tmp_path, "as_released").draw(kind))
+    list(Gallery(finished, tmp_path, "as_released").draw(kind))
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
     axis = heats[0].axes[0]
     labels = [t.get_text() for t in axis.get_yticklabels()]
     assert labels[0] == "angle left full body flexion"
     assert labels[-4:] == PROBES
-    assert "as released" in axis.get_title()
+    assert "as released" in heats[0].get_supxlabel().replace("\n", " ")
 
 
 @pytest.fixture
@@ -178,7 +210,7 @@ def test_the_fold_with_every_class_is_chosen(results):
         (["--fold", "P9"], "fold P9"),
         (["--seed", "1"], "seed 1"),
         (["--check-epochs", "0"], "--check_epochs must be 1 or more"),
-        ([], "run.json: is missing"),
+        ([], "run.json: does not say where the data are"),
     ],
 )
 def test_what_cannot_be_explained_is_one_line(results, capsys, flags, words):
@@ -245,7 +277,7 @@ def test_weights_gather_at_the_vertex_of_their_angle(tmp_path, drawn):
     plot_body_weights(joints, weights, ANGLE_NAMES, "T", tmp_path / "a.png")
     texts = [t.get_text() for t in drawn[0].axes[0].texts]
     # Of 13 parts, 4 on the mean 4/13: 3 and 1 are 9.8 and 3.2 times that.
-    assert "left lower leg\nx9.8" in texts and "neck\nx3.2" in texts
+    assert "left knee\nx9.8" in texts and "neck\nx3.2" in texts
     dots = drawn[0].axes[0].collections[0]
     largest = dots.get_offsets()[np.argmax(dots.get_sizes())]
     knee = joints[FRAMES // 2, JOINTS_26.index("left_lower_leg"), 1]

@@ -61,13 +61,8 @@ def raw(tmp_path):
 
 
 def prepare(name, raw, tmp_path, layout=None, **options):
-    return prepare_dataset(
-        name,
-        manual_dir=raw,
-        data_dir=tmp_path / "tfds",
-        layout=layout,
-        **options,
-    )
+    options |= {"data_dir": tmp_path / "tfds", "layout": layout}
+    return prepare_dataset(name, manual_dir=raw, **options)
 
 
 def build(builder, raw, **options):
@@ -77,7 +72,7 @@ def build(builder, raw, **options):
 
 def examples_of(path, **kwargs):
     dataset = tfds.builder_from_directory(path).as_dataset(
-        split="full", **kwargs
+        split="train", **kwargs
     )
     examples = [dict(example) for example in dataset.as_numpy_iterator()]
     return sorted(examples, key=lambda example: example["name"])
@@ -100,12 +95,8 @@ def test_examples_hold_pictures_and_labels(name, tmp_path, detector):
     prepared = prepare(name, dummy(name), tmp_path, layout)
     assert prepared.config == layout and prepared.simulated
     examples = examples_of(prepared.path)
-    files = {
-        file.name: file
-        for file in module.find_files(
-            dummy(name), module.detect_layout(dummy(name))
-        )
-    }
+    found = module.find_files(dummy(name), module.detect_layout(dummy(name)))
+    files = {file.name: file for file in found}
     assert len(examples) == count == len(files)
     side = 224 if name == "pemf" else 112
     for example in examples:
@@ -156,11 +147,9 @@ def test_pictures_are_the_face_and_points_lie_on_them(tmp_path, detector):
 
 
 def test_pemf_frames_and_landmarks_without_pictures(tmp_path, detector):
-    frames = examples_of(
-        prepare("pemf", dummy("pemf"), tmp_path, "frames").path
-    )
-    points = examples_of(
-        prepare("pemf", dummy("pemf"), tmp_path, "landmarks").path
+    frames, points = (
+        examples_of(prepare("pemf", dummy("pemf"), tmp_path, layout).path)
+        for layout in ("frames", "landmarks")
     )
     assert detector.clips == 0  # neither needs to know where the face is
     assert [e["name"] for e in frames] == [e["name"] for e in points]
@@ -212,12 +201,8 @@ def test_every_clip_is_reported(raw, tmp_path, detector, capsys):
     }
     assert rules == {paths[0].stem: ["no_face"], paths[2].stem: ["truncated"]}
     missed = report[paths[1].stem]
-    assert missed["faces"] == {
-        "found": 3,
-        "interpolated": 1,
-        "fallback": 0,
-        "others": 0,
-    }
+    counts = {"found": 3, "interpolated": 1, "fallback": 0, "others": 0}
+    assert missed["faces"] == counts
     assert "face_missed" in [f["rule"] for f in missed["findings"]]
     examples = examples_of(prepared.path)
     assert len(examples) == 8
@@ -344,16 +329,12 @@ def test_other_bytes_labels_or_settings_are_other_clips(raw, tmp_path):
     job = ClipJob("biovid", files[0], ClipSettings(), "cache")
     same = ClipJob("biovid", biovid.find_files(raw)[0], ClipSettings(), "cache")
     assert job.path == same.path
+    level = dataclasses.replace(files[0], info=files[0].info | {"level": 4})
     others = [
         dataclasses.replace(job, raw_file=files[1]),
         dataclasses.replace(job, settings=ClipSettings(size=112)),
         dataclasses.replace(job, settings=ClipSettings(margin=0.2)),
-        dataclasses.replace(
-            job,
-            raw_file=dataclasses.replace(
-                files[0], info=files[0].info | {"level": 4}
-            ),
-        ),
+        dataclasses.replace(job, raw_file=level),
     ]
     files[0].path.write_bytes(files[0].path.read_bytes() + b"\0")
     others.append(dataclasses.replace(job, cache="cache"))
@@ -370,10 +351,14 @@ def test_a_damaged_clip_in_the_cache_is_made_again(raw, tmp_path, detector):
     assert kept["frames"] == example["frames"]
     assert kept["level"] == example["level"]
     np.testing.assert_array_equal(kept["boxes"], example["boxes"])
-    job.path.write_bytes(job.path.read_bytes()[:-200])
-    assert clip_maker.load(job.path) is None
-    clip_maker.finished(job)
-    assert detector.clips == 2
+    content = job.path.read_bytes()
+    at = content.rindex(b"PK\1\2") + 6  # the version that can read an entry
+    later = content[:at] + b"\xff" + content[at + 1 :]
+    for damaged in (content[:-200], later, b""):
+        job.path.write_bytes(damaged)
+        assert clip_maker.load(job.path) is None
+        clip_maker.finished(job)
+    assert detector.clips == 4
     assert not list(tmp_path.rglob(".*.tmp-*"))
 
 

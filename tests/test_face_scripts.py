@@ -2,6 +2,8 @@
 
 from scripts import rows_of, run_script
 
+from keras_pain.cli import main
+
 
 def ours(table, method, protocol, metric="pooled_mae"):
     (row,) = (
@@ -23,7 +25,9 @@ def test_unbc_to_both_tables(smoked):
     )
     assert "reused" in done.stderr  # the dataset is there
     assert "SIMULATED" in done.stdout and "SMOKE RUN" in done.stdout
-    assert "clips_at_random" in done.stdout
+    # Nothing is said to be known of a paper without code.
+    assert "Assumed, not known: clips_at_random" in done.stdout
+    assert "Known defects" not in done.stdout
     folder = smoked.place / "four"
     table = rows_of(folder / "table_SIMULATED.csv")
     for protocol in ("as_published", "leak_free"):
@@ -34,6 +38,9 @@ def test_unbc_to_both_tables(smoked):
         assert float(ours(table, "train_mean", protocol)["ours"]) > 0
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert {"intensity_SIMULATED.png", "training_SIMULATED.png"} <= figures
+    assert main(["explain", str(folder)]) == 0
+    explained = {path.name for path in folder.glob("explanations/l3d/*")}
+    assert {"grad_cam_clip_SIMULATED.png", "checks_SIMULATED.csv"} <= explained
 
 
 def test_rows_that_only_the_paper_fills_are_shown_unless_others_are_asked_for(
@@ -56,6 +63,10 @@ def test_biovid_shows_that_two_is_as_good(smoked):
     assert float(ours(table, "resnet18_gru", "leak_free")["paper"]) == 1.20
     assert "MAE 1.20, MSE 2.00" in done.stdout
     assert ours(table, "constant_2", "leak_free")["ours"]
+    folder = smoked.place / "six"
+    assert main(["explain", str(folder), "--no_checks"]) == 0
+    drawn = list(folder.glob("explanations/resnet18_gru/*_SIMULATED.png"))
+    assert len(drawn) == 2
 
 
 def test_one_folder_is_of_one_corpus(tmp_path):

@@ -1,5 +1,7 @@
 """Faces are found, followed and cut out; what is missing is said."""
 
+import pickle
+
 import cv2
 import matplotlib.cbook
 import numpy as np
@@ -183,6 +185,9 @@ def test_a_clip_without_a_face_gets_one_line(fallback):
         face_clip(numbered(4), none, fallback=fallback)
     assert isinstance(caught.value, KerasPainError)
     assert "\n" not in str(caught.value)
+    copied = pickle.loads(pickle.dumps(caught.value))  # of a worker process
+    assert str(copied) == str(caught.value)
+    assert copied.problem == caught.value.problem
 
 
 def test_looking_at_every_third_frame_costs_a_third():

@@ -8,13 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
+from scripts import load_script
 
-from keras_pain.signals.faces import (
-    FaceDetector,
-    choose_track,
-    compare,
-    face_clip,
-)
+from keras_pain.signals.faces import FaceDetector, choose_track, face_clip
 
 _FRAMES = 12  # of each clip; benchmarks/speed_faces.py takes them all
 
@@ -61,7 +57,7 @@ def test_real_boxes_are_those_of_full_size_and_four_times_as_fast(
 ):
     from mtcnn import MTCNN
 
-    mtcnn = MTCNN()
+    mtcnn, compare = MTCNN(), load_script("speed_faces", "benchmarks").compare
     results = [compare(frames, detector, mtcnn) for frames in clips.values()]
     # 6 to 13 were measured, on an idle and on a busy machine.
     assert np.median([result.ratio for result in results]) >= 4

@@ -4,11 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_pain.data.feed import (
-    evaluation_batches,
-    num_steps,
-    training_batches,
-)
+from keras_pain.data.feed import evaluation_batches, num_steps, training_batches
 
 
 def epochs_of(dataset, count, batch_size, epochs):

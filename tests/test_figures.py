@@ -1,12 +1,18 @@
 """Figures: written, readable, marked, and the same bytes twice."""
 
+import matplotlib
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from keras_pain.experiments.store import FoldKey, FoldResult, ResultStore
-from keras_pain.explain.figures import plot_attention
+from keras_pain.explain.figures import (
+    plot_attention,
+    plot_body_weights,
+    plot_token_map,
+)
 from keras_pain.reports.figures import (
     TrainingCurve,
     confusion_panels,
@@ -22,13 +28,17 @@ CHANNELS = [
     *(f"E{n}" for n in range(1, 14)),
     *(f"sEMG{n}" for n in range(1, 5)),
 ]
+TITLE = "T"
 COUNTS = np.array([[90, 10], [4, 6]])
-HISTORY = {
-    "loss": [1.0, 0.5, 0.4],
-    "val_loss": [1.1, 0.7, 0.8],
-    "accuracy": [0.5, 0.7, 0.9],
-    "val_accuracy": [0.5, 0.6, 0.55],
-}
+HISTORY = pd.DataFrame(
+    {
+        "loss": [1.0, 0.5, 0.4],
+        "val_loss": [1.1, 0.7, 0.8],
+        "accuracy": [0.5, 0.7, 0.9],
+        "val_accuracy": [0.5, 0.6, 0.55],
+    },
+    index=[1, 2, 3],
+)
 
 
 def texts(figure: Figure) -> str:
@@ -50,25 +60,19 @@ def window():
 
 def confusions(path, **options):
     panels = [("A", COUNTS), ("B", COUNTS * 10)]
-    return plot_confusions(panels, ("no", "yes"), "T", path, **options)
+    return plot_confusions(panels, ("no", "yes"), TITLE, path, **options)
 
 
 def curves(path, **options):
     curve = TrainingCurve("ALANet", HISTORY, chosen_epoch=2)
-    return plot_training_curves([curve], "T", path, **options)
+    return plot_training_curves([curve], TITLE, path, **options)
 
 
 def attention(path, **changes):
     x, temporal = window()
-    arguments = {
-        "window": x,
-        "length": LENGTH,
-        "temporal": temporal,
-        "bodily": np.full((8, 13), 1 / 13),
-        "channel_names": CHANNELS,
-        "title": "T",
-        "path": path,
-    }
+    arguments = {"window": x, "length": LENGTH, "temporal": temporal}
+    arguments |= {"bodily": np.full((8, 13), 1 / 13), "channel_names": CHANNELS}
+    arguments |= {"title": TITLE, "path": path}
     simulated = {"simulated": changes.pop("simulated", False)}
     return plot_attention(*(arguments | changes).values(), **simulated)
 
@@ -90,6 +94,36 @@ def test_a_figure_is_written_marked_and_repeatable(tmp_path, drawn, draw):
     assert [p.name for p in path.parent.iterdir()] == [marked.name]
     draw(path)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+LONG = "Protective behaviour of " + "<$a_very_long_name$>" * 12 + "\nand more"
+
+
+@pytest.mark.parametrize("draw", [confusions, curves, attention])
+def test_the_whole_title_lies_in_the_picture(
+    tmp_path, drawn, draw, monkeypatch
+):
+    monkeypatch.setattr(f"{__name__}.TITLE", LONG)
+    draw(tmp_path / "a.png", simulated=True)
+    figure = drawn[-1]
+    words = figure._suptitle.get_text()
+    assert "".join(words.split()) == "".join(f"SIMULATED:{LONG}".split())
+    extent, canvas = figure._suptitle.get_window_extent(), figure.bbox
+    assert canvas.x0 < extent.x0 and extent.x1 < canvas.x1
+    assert canvas.y0 < extent.y0 and extent.y1 <= canvas.y1
+    # And above all that is drawn.
+    assert all(axis.bbox.y1 < extent.y0 for axis in figure.axes)
+
+
+def test_the_users_settings_of_matplotlib_change_nothing(tmp_path):
+    first = confusions(tmp_path / "a.png").read_bytes()
+    curve = curves(tmp_path / "b.png").read_bytes()
+    own = {"text.usetex": True, "font.size": 30, "savefig.dpi": 10}
+    own |= {"axes.facecolor": "black", "savefig.format": "svg"}
+    with matplotlib.rc_context(own):
+        assert confusions(tmp_path / "c.png").read_bytes() == first
+        assert curves(tmp_path / "d.png").read_bytes() == curve
+        assert matplotlib.rcParams["text.usetex"] is True
 
 
 def test_drawing_leaves_the_users_backend_alone(tmp_path):
@@ -145,10 +179,9 @@ def test_curves_mark_the_chosen_epoch(tmp_path, drawn):
     assert left.get_xlabel() == "epoch"
     lines = {line.get_label(): line for line in left.lines}
     np.testing.assert_array_equal(lines["training"].get_xdata(), [1, 2, 3])
-    np.testing.assert_array_equal(
-        lines["validation"].get_ydata(), HISTORY["val_loss"]
-    )
-    assert list(lines["chosen epoch 2"].get_xdata()) == [2, 2]
+    shown = lines["validation"].get_ydata()
+    np.testing.assert_array_equal(shown, HISTORY["val_loss"])
+    assert list(lines["chosen epoch"].get_xdata()) == [2, 2]
 
 
 def test_curves_of_a_stored_fold(tmp_path):
@@ -162,13 +195,33 @@ def test_curves_of_a_stored_fold(tmp_path):
     fold = FoldResult(key, {}, result, {}, tmp_path)
     first, second = training_curves(fold, "ALANet")
     assert first.label == "ALANet, autoencoder"
-    assert first.history == {"loss": [2.0, 1.0]}
+    assert first.history.to_dict("list") == {"loss": [2.0, 1.0]}
     assert first.chosen_epoch is None
-    assert second.history == {"loss": [0.7], "val_loss": [0.8]}
+    assert second.history.to_dict("list") == {"loss": [0.7], "val_loss": [0.8]}
     assert second.chosen_epoch == 1
     plot_training_curves([first, second], "T", tmp_path / "a.png")
     baseline = FoldResult(key, {}, {"history": []}, {}, tmp_path)
     assert training_curves(baseline, "Majority") == []
+
+
+def test_curves_lie_at_the_epochs_that_were_logged(tmp_path, drawn):
+    rows = [
+        {"epoch": 1, "loss": 3.0},  # validated every other epoch
+        {"epoch": 2, "loss": 2.0, "val_loss": 2.5},
+        {"epoch": 4, "loss": 1.0, "val_loss": 1.5},
+    ]
+    key = FoldKey("loso", "leak_free", "alanet", 0, "A")
+    fold = FoldResult(key, {}, {"history": rows}, {}, tmp_path)
+    plot_training_curves(training_curves(fold, "A"), "T", tmp_path / "a.png")
+    lines = {line.get_label(): line for line in drawn[-1].axes[0].lines}
+    assert lines["training"].get_xdata().tolist() == [1, 2, 4]
+    assert lines["validation"].get_xdata().tolist() == [2, 4]
+    assert lines["validation"].get_ydata().tolist() == [2.5, 1.5]
+    # Of many trainings the sheet stays one page.
+    many = training_curves(fold, "A") * 52
+    plot_training_curves(many, "T", tmp_path / "b.png")
+    width, height = drawn[-1].get_size_inches()
+    assert height < 16 and width < 25
 
 
 def test_attention_names_the_parts_that_were_looked_at(tmp_path, drawn):
@@ -197,9 +250,8 @@ def test_angles_are_found_by_their_names(tmp_path, drawn, prefix):
     path = tmp_path / "a.png"
     attention(path, bodily=np.eye(13)[12], channel_names=names)
     named = {line.get_label(): line for line in drawn[-1].axes[0].lines}
-    np.testing.assert_array_equal(
-        named["neck"].get_ydata(), window()[0][:LENGTH, 29]
-    )
+    neck = window()[0][:LENGTH, 29]
+    np.testing.assert_array_equal(named["neck"].get_ydata(), neck)
 
 
 def test_attention_over_units_is_averaged(tmp_path, drawn):
@@ -219,12 +271,41 @@ def test_attention_of_every_part_over_time_is_a_map(tmp_path, drawn):
     attention(tmp_path / "a.png", temporal=each, bodily=None)
     [image] = drawn[-1].axes[1].images
     np.testing.assert_allclose(image.get_array(), each[:LENGTH].T)
+    assert image.norm.vcenter == pytest.approx(1 / LENGTH)
+
+
+def test_attention_is_coloured_around_the_even_share(tmp_path, drawn):
+    # All but even: pale, not a uniform brown.
+    even = np.full((16, 16), 1 / 16)
+    even[0, :2] += [1e-4, -1e-4]
+    plot_token_map(even, "T", tmp_path / "a.png")
+    axis, bar = drawn[-1].axes
+    [image] = axis.images
+    colours = image.cmap(image.norm(image.get_array()))[..., :3]
+    assert colours.min() > 0.85
+    assert "even: 0.062" in bar.get_ylabel()
+    peak = np.eye(16)
+    plot_token_map(peak, "T", tmp_path / "a.png")
+    [image] = drawn[-1].axes[0].images
+    assert image.norm(1 / 16) == 0.5
+    assert (image.norm(0.0), image.norm(1.0)) == (0, 1)
+
+
+def test_places_on_the_body_have_the_names_that_clinicians_use(tmp_path, drawn):
+    rng = np.random.default_rng(0)
+    joints = rng.uniform(0, 100, (30, 26, 3))
+    names = ["angle_left_knee", "semg_lower_right", "energy_right_elbow"]
+    plot_body_weights(joints, [1.0, 3.0, 2.0], names, "T", tmp_path / "a.png")
+    shown = texts(drawn[-1])
+    for text in ("left knee\nx0.5", "right lumbar muscle\nx1.5", "right elbow"):
+        assert text in shown
+    assert "times the mean channel's" in drawn[-1].axes[-1].get_ylabel()
 
 
 @pytest.mark.parametrize(
     "change, says",
     [
-        ({"window": np.zeros((180, 29))}, r"\(T, 30\), got \(180, 29\)"),
+        ({"window": np.zeros((180, 29))}, r"\(180, 30\), got \(180, 29\)"),
         ({"length": 0}, "1 to 180, got 0"),
         ({"temporal": np.zeros(90)}, r"got \(90,\)"),
         ({"temporal": np.full(180, np.nan)}, "not finite"),

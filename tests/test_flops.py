@@ -46,6 +46,30 @@ def _model(shape, *stack):
             2 * 2 * 10 * 16 * (3 + 4),
         ),
         ((10, 3), [layers.GRU(4)], 2 * 10 * 12 * (3 + 4)),
+        ((10, 3), [layers.SimpleRNN(4)], 2 * 10 * 4 * (3 + 4)),
+        (
+            (9, 9, 6),
+            [layers.SeparableConv2D(5, 3, depth_multiplier=2)],
+            2 * 7 * 7 * (6 * 2 * 3 * 3 + 12 * 5),
+        ),
+        (
+            (4, 5, 6),
+            [layers.Conv2DTranspose(8, 3, strides=2)],
+            2 * (4 * 5 * 6) * (3 * 3 * 8),
+        ),
+        # Frames of a clip, folded: 5 pictures.
+        (
+            (5, 8, 8, 3),
+            [layers.TimeDistributed(layers.Conv2D(4, 3))],
+            5 * 2 * (6 * 6 * 4) * (3 * 3 * 3),
+        ),
+        ((4, 7), [layers.EinsumDense("abc,cde->abde", (None, 2, 3))], 336),
+        # Two weighed neighbours along the height, then along the width.
+        (
+            (3, 4, 2),
+            [layers.UpSampling2D(2, interpolation="bilinear")],
+            2 * 2 * (6 * 4 * 2 + 6 * 8 * 2),
+        ),
         # Two filters for each of 6 channels.
         (
             (9, 9, 6),
@@ -98,6 +122,30 @@ def test_models_by_hand():
     encoder = 16 * (4 * 30 * 30 + 2 * 30 * 30) + 2 * 16 * 16 * 30
     expected = 2 * (30 * pixels + encoder + 480 * 2)
     assert count_flops(MODELS["lsfan"].build()) == expected
+
+
+def test_multi_head_attention():
+    query, value = keras.Input((5, 6)), keras.Input((7, 4))
+    attend = layers.MultiHeadAttention(3, key_dim=2, value_dim=8)
+    model = keras.Model([query, value], attend(query, value))
+    projections = 5 * 6 * 6 + 7 * 4 * 6 + 7 * 4 * 24 + 5 * 24 * 6
+    products = 5 * 7 * 3 * (2 + 8)
+    assert count_flops(model) == 2 * (projections + products)
+
+
+def test_layers_by_element_are_free_but_not_what_they_wrap():
+    stack = [
+        layers.LeakyReLU(),
+        layers.GroupNormalization(2),
+        layers.SpatialDropout1D(0.2),
+        layers.AveragePooling1D(2),
+        layers.Cropping1D((1, 0)),
+        layers.UpSampling1D(2),
+    ]
+    assert count_flops(_model((8, 4), *stack)) == 0
+    wrapped = layers.SpectralNormalization(layers.Dense(3))
+    with pytest.raises(ConfigurationError, match="SpectralNormalization"):
+        count_flops(_model((4,), wrapped))
 
 
 def test_attention_between_two_inputs():

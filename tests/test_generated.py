@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import zipfile
 from types import SimpleNamespace
 
 import cv2
@@ -16,6 +17,7 @@ from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import BadFileError, ConfigurationError
 from keras_pain.experiments.folds import prepare_fold
 from keras_pain.experiments.protocols import Fold
+from keras_pain.experiments.store import FoldKey
 from keras_pain.reproduction import aacsfnet
 from keras_pain.reproduction.faces import few_clips
 
@@ -80,10 +82,8 @@ def test_what_is_drawn_of_validation_and_test_is_real(
     extended, tmp_path, monkeypatch
 ):
     clips = cut_clips(extended, **SETTINGS)
-    key = SimpleNamespace(
-        method="aacsfnet", protocol="leak_free", seed=0, fold="s0"
-    )
-    (tmp_path / "model.keras").touch()
+    key = FoldKey("loso", "leak_free", "aacsfnet", 0, "s0")
+    zipfile.ZipFile(tmp_path / "model.keras", "w").close()
     method = {"options": {"balance": "none"}, "recipe": {"learning_rate": 1}}
     history = {"history": [{"loss": 1.0, "val_loss": 1.0}]}
     run = SimpleNamespace(
@@ -104,19 +104,13 @@ def test_what_is_drawn_of_validation_and_test_is_real(
     loss = aacsfnet._relative(run, task)
     assert loss.validation_constant == pytest.approx(expected)
 
-    def predict(x, verbose):
-        return np.zeros((len(x), 1))
-
-    model = SimpleNamespace(predict=predict)
+    model = SimpleNamespace(predict=lambda x, verbose: np.zeros((len(x), 1)))
     monkeypatch.setattr("keras.models.load_model", lambda path: model)
     maps = [None] * 3, {}
     monkeypatch.setattr(aacsfnet, "face_attention", lambda *_: maps)
     drawn = []
-    monkeypatch.setattr(
-        aacsfnet,
-        "plot_attended_faces",
-        lambda faces, *_, **__: drawn.extend(faces),
-    )
+    draw = "plot_attended_faces", lambda faces, *_, **__: drawn.extend(faces)
+    monkeypatch.setattr(aacsfnet, *draw)
     aacsfnet.draw_attention(run, tmp_path / "x.png")
     most = real.of_subjects(FOLD.test).y.max()
     assert drawn[-1].title.startswith(f"PSPI {most:g},")
@@ -150,9 +144,8 @@ def test_a_lost_picture_is_named():
 
 
 def test_flag_needs_single_frames_and_a_run(tmp_path):
-    prepared = PreparedDataset(
-        tmp_path, "unbc_mcmaster", "c112", "f" * 64, True, [], False
-    )
+    what = "unbc_mcmaster", "c112", "f" * 64, True, [], False
+    prepared = PreparedDataset(tmp_path, *what)
     store = fake_store(people=2)
     clips = {**SETTINGS, "level": "clip"}
     with pytest.raises(ConfigurationError, match="single frames"):

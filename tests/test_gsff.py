@@ -1,6 +1,7 @@
 """GSFF: prompts, landmarks, runs, bad input, and the way into training."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import sys
@@ -26,6 +27,7 @@ from keras_pain.augment.run import (
 )
 from keras_pain.data.clips import cut_clips
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.signals import landmarks
 from keras_pain.signals.landmarks import front_face
 
 LIDS, INNER_LIPS = {37: 41, 38: 40, 43: 47, 44: 46}, {61: 67, 62: 66, 63: 65}
@@ -135,6 +137,7 @@ def test_stored_points_are_read_by_name(tmp_path):
     for text, words in (
         ("file,x0,y0\na,1,2\n", "no line of columns"),
         (f"{header}\na/1.jpg,1,2\n", "line 2 has no 66 points"),
+        (f"{header}\n\n\na/1.jpg,1,2\n", "line 4 has no 66 points"),
     ):
         path.write_text(text)
         with pytest.raises(BadFileError, match=words):
@@ -213,8 +216,8 @@ def test_output_of_another_run_is_refused(tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
     roll = fake.parts(fake.Roll(5))
     for options, words in (
-        ({"seed": 7}, "seed 42 there, 7 now"),
-        ({"using": roll}, "generator.pixels 0 there, 5"),
+        ({"seed": 7}, "seed: 42 -> 7"),
+        ({"using": roll}, "generator.pixels: 0 -> 5"),
         ({"simulated": True}, "simulated"),
         ({"name": "mine"}, "holds other files"),
     ):
@@ -306,7 +309,71 @@ def test_simulated_frames_say_so_everywhere(tmp_path):
     assert (out / "images_SIMULATED").is_dir() and not (out / "images").exists()
     path = contact_sheet(out, fake.sources())
     assert path.name == "contact_sheet_SIMULATED.png"
-    assert all(g.simulated for g in training.load_generated(out))
+    made = training.load_generated(out)
+    assert all(g.simulated for g in made)
+    # A copied picture, line or summary can be told.
+    assert {g.path.name for g in made} == {
+        f"00{i}_00_SIMULATED.png" for i in range(3)
+    }
+    lines, _ = read_lines(out / "manifest.jsonl")
+    assert all(line["simulated"] for line in lines)
+    assert json.loads((out / "summary.json").read_text())["simulated"]
+
+
+def test_a_damaged_folder_is_refused_in_a_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="is a file"):
+        run(tmp_path, name="file")
+    run(tmp_path)
+    record = tmp_path / "out" / "run.json"
+    manifest = tmp_path / "out" / "manifest.jsonl"
+    told = json.loads(record.read_text())
+    first = json.loads(manifest.read_text().split("\n")[0])
+    for text in (
+        "[" * 100_000,
+        json.dumps(told | {"settings": "x"}),
+        json.dumps({k: v for k, v in told.items() if k != "simulated"}),
+    ):
+        record.write_text(text)
+        with pytest.raises(BadFileError, match="is not of this command") as e:
+            run(tmp_path)
+        assert "\n" not in str(e.value)
+    record.write_text(json.dumps(told))
+    before = manifest.read_text()
+    for change in ({"copy": "0"}, {"file": "../x.png"}, {"notes": None}):
+        manifest.write_text(before + json.dumps(first | change) + "\n")
+        with pytest.raises(BadFileError, match="line 4 is damaged"):
+            run(tmp_path)
+        with pytest.raises(BadFileError, match="line 4 is damaged"):
+            training.load_generated(tmp_path / "out")
+
+
+def test_settings_are_compared_as_they_are_read_back(tmp_path):
+    roll = fake.Roll()
+    roll.parameters["size"] = (1, 2)  # JSON makes a list of it
+    for made in (1, 0):
+        assert run(tmp_path, fake.parts(roll), count=1)["made"] == made
+
+
+@pytest.mark.parametrize(
+    "kind, name",
+    [("csv", "CSVFolder"), ("tflite", "TFLiteFaceMesh"),
+     ("dlib", "DlibPredictor")],
+)  # fmt: skip
+def test_a_run_names_its_source_of_landmarks(tmp_path, monkeypatch, kind, name):
+    # As runs of older versions did, so that they are gone on with.
+    monkeypatch.setitem(
+        landmarks._SOURCES, kind, ("it", lambda path: lambda *_: fake.POINTS)
+    )
+    path = tmp_path / "points"
+    path.write_bytes(b"a model, or points")
+    source = landmarks.LandmarkSource(f"{kind}:{path}")
+    generate(
+        changed_sources(points=None), tmp_path / "out", fake.parts(None, source)
+    )
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["settings"]["landmarks"] == {"kind": name, "sha256": digest}
 
 
 # Training

@@ -89,10 +89,8 @@ def test_a_dataset_through_the_command_into_training(
     assert "SIMULATED, 2 good pictures" in printed
     assert "schematic" not in printed  # the dataset has landmarks
     lines, _ = read_lines(out / "manifest.jsonl")
-    assert [(v["subject"], v["clip"], v["frame"]) for v in lines] == [
-        ("s0", "c0", "2"),
-        ("s1", "c1", "2"),
-    ]
+    shown = [(v["subject"], v["clip"], v["frame"]) for v in lines]
+    assert shown == [("s0", "c0", "2"), ("s1", "c1", "2")]
     assert {v["landmarks"] for v in lines} == {"with the frame"}
     extended, label, note = extended_by(dataset, out)
     assert label == "geometric"
@@ -136,16 +134,10 @@ def test_which_frames_of_a_dataset(dataset, tmp_path, capsys):
 
 def run_of(folder, simulated=True, side=96, **changes):
     """A run's folder with one picture of the dataset, but for changes."""
-    line = {
-        "source": "c1/000002",
-        "copy": 0,
-        "status": "good",
-        "method": "gsff",
-        "subject": "s1",
-        "clip": "c1",
-        "frame": "2",
-        "pspi": 3.0,
-    }
+    line = dict.fromkeys(("reason", "source_sha256", "points_sha256"), "")
+    line |= {"source": "c1/000002", "copy": 0, "status": "good", "iou": 1.0}
+    line |= {"method": "gsff", "notes": [], "subject": "s1", "clip": "c1"}
+    line |= {"frame": "2", "pspi": 3.0}
     open_folder(folder, {}, simulated)
     add_picture(folder, simulated, line | changes, fake.red_square(side=side))
     return folder

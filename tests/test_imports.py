@@ -8,21 +8,9 @@ from scripts import run_python
 
 # A module may import from its own layer and from those before it.
 LAYERS = (
-    "errors",
-    "io",
-    "signals",
-    "corpora",
-    "simulate",
-    "data",
-    "layers",
-    "models",
-    "experiments",
-    "reports",
-    "explain",
-    "augment",
-    "reproduction",
-    "cli",
-)
+    "errors io signals corpora simulate data layers models experiments "
+    "reports explain augment reproduction cli"
+).split()
 FILES = sorted((ROOT / "keras_pain").rglob("*.py"))
 
 

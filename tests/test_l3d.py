@@ -46,13 +46,8 @@ def _numpy(x):
 def test_trilinear_equals_scipy(new, align_corners):
     x = _random(2, 4, 6, 5, 3)
     factors = [b / a for a, b in zip(x.shape[1:4], new, strict=True)]
-    expected = ndimage.zoom(
-        x,
-        (1, *factors, 1),
-        order=1,
-        mode="nearest",
-        grid_mode=not align_corners,
-    )
+    options = {"order": 1, "mode": "nearest", "grid_mode": not align_corners}
+    expected = ndimage.zoom(x, (1, *factors, 1), **options)
     layer = TrilinearUpsampling(output_size=new, align_corners=align_corners)
     np.testing.assert_allclose(layer(x), expected, atol=1e-5)
     if new[0] % 4 == 0:
@@ -122,16 +117,11 @@ def test_improved_se_in_float16_survives_many_places():
 # --- The paper's table 4 ---
 
 
-@pytest.mark.parametrize(
-    ("name", "millions"),
-    [
-        ("resnet18_lstm", 15.03),
-        ("resnet18_gru", 14.86),
-        ("c3d", 77.98),
-        ("l3d", 1.07),
-        ("l3d_full", 3.04),
-    ],
-)
+SIZES = {"resnet18_lstm": 15.03, "resnet18_gru": 14.86, "c3d": 77.98}
+SIZES |= {"l3d": 1.07, "l3d_full": 3.04}
+
+
+@pytest.mark.parametrize(("name", "millions"), SIZES.items())
 def test_published_sizes(name, millions):
     with weightless():
         model = MODELS[name].build()
@@ -142,10 +132,7 @@ def test_published_sizes(name, millions):
 
 def test_plain_widths():
     with weightless():
-        sizes = [
-            trained(L3D(widths="plain", **arguments))
-            for arguments in ({}, BOTH)
-        ]
+        sizes = [trained(L3D(widths="plain", **more)) for more in ({}, BOTH)]
     assert sizes == [1_052_273, 3_280_717]
     assert set(WIDTHS["plain"]) == {8, 16, 32, 64, 128}
 
@@ -272,10 +259,9 @@ def _train(accumulate: int, batch_norm: bool) -> list[np.ndarray]:
     """Two updates by eight clips each, `accumulate` micro-batches an update."""
     keras.utils.set_random_seed(3)
     clip = (4, 16, 16, 3)
-    additions = {} if batch_norm else BOTH
-    model = L3D(
-        clip, widths=NARROW, units=8, batch_norm=batch_norm, **additions
-    )
+    options = {"units": 8, "batch_norm": batch_norm}
+    options |= {} if batch_norm else BOTH
+    model = L3D(clip, widths=NARROW, **options)
     steps = accumulate if accumulate > 1 else None
     optimizer = keras.optimizers.Adam(1e-3, gradient_accumulation_steps=steps)
     model.compile(

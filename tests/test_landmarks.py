@@ -1,6 +1,8 @@
 """The 68 points: numbering, graph, sources, gaps, normalisation."""
 
 import os
+import pathlib
+import re
 import sys
 import types
 
@@ -74,14 +76,34 @@ def test_corrected_graph_is_the_delaunay_triangulation_of_a_face():
 
 
 def test_graph_as_coded():
-    coded, right = edges("as_coded"), edges()
-    assert len(coded) == 174
-    # Undone, the shift leaves exactly the three misspellings.
-    back = {_pair((a + 1) % 68, (b + 1) % 68) for a, b in coded}
-    assert right - back == {(13, 35), (31, 49), (59, 60)}
-    assert back - right == {(12, 35), (30, 49), (40, 59)}
-    assert not networkx.check_planarity(networkx.Graph(coded))[0]
-    assert (0, 67) in coded  # point 1's neighbour 0 wraps to 67
+    """As the released code makes it of its own list, faults included."""
+    path = pathlib.Path(face_graph.__file__).with_name("stgcn_edges.csv")
+    written = [
+        tuple(map(int, line.split(",")))
+        for line in path.read_text().splitlines()[2:]
+    ]
+    assert len(written) == 174 and written[0] == (0, 36)
+    one = np.eye(68)  # and itself
+    for a, b in written:
+        one[a - 1, b - 1] = one[b - 1, a - 1] = 1  # -1 is NumPy's last point
+    assert one[67, 35] == one[35, 67] == 1 and not one[0, 36]
+    np.testing.assert_array_equal(adjacency("as_released"), one > 0)
+    np.testing.assert_array_equal(adjacency("as_released", 2), one @ one > 0)
+    # Undone, the shift leaves three edges without which it is planar.
+    graph = networkx.Graph(written)
+    assert len(graph) == 68 and len(edges("as_released")) == 174
+    assert not networkx.check_planarity(graph)[0]
+    for wrong, right in (
+        ((12, 35), (13, 35)),
+        ((30, 49), (31, 49)),
+        ((40, 59), (59, 60)),
+    ):
+        graph.remove_edge(*wrong)
+        graph.add_edge(*right)
+    assert networkx.check_planarity(graph)[0]
+    notice = (path.parents[2] / "NOTICE").read_text()
+    assert "Copyright (c) 2022 Md Fokhrul Islam" in notice
+    assert "shall be included in all" in notice
 
 
 def test_adjacency_and_means():
@@ -123,10 +145,85 @@ def test_csv_files_are_read_back(tmp_path):
     assert clip.found.all()
     # With a header and an index, as pandas writes them.
     lines = landmarks.csv_text(_clip()).splitlines()
-    head = "," + ",".join(map(str, range(68)))
-    indexed = [f"{i},{line}" for i, line in enumerate(lines)]
-    path.write_text("\n".join([head, *indexed]))
-    np.testing.assert_allclose(landmarks.read_csv(path), _clip(), atol=0.006)
+    for form, index in (("{}", range(20)), ("point_{:03d}", [7] * 20)):
+        head = "," + ",".join(map(form.format, range(68)))
+        indexed = map("{},{}".format, index, lines)
+        path.write_text("\n".join([head, *indexed]))
+        points = landmarks.read_csv(path)
+        np.testing.assert_allclose(points, _clip(), atol=0.006)
+
+
+def test_csv_files_in_other_hands_are_read(tmp_path):
+    path = tmp_path / "S001N.csv"
+    text = landmarks.csv_text(_clip())
+    expected = landmarks.csv_text(landmarks.read_csv(_written(path, text)))
+    head = ",".join(f"p{i}" for i in range(68))
+    for form in (
+        re.sub(r"(\d+), (\d+)", r"np.float64(\1), np.int64(\2)", text),
+        text.replace('","', '";"'),
+        f"\ufeff{head}\r\n\r\n" + text.replace("\n", "\r\n\r\n"),
+    ):
+        got = landmarks.read_csv(_written(path, form))
+        assert landmarks.csv_text(got) == expected
+
+
+def _written(path, text):
+    path.write_bytes(text.encode())
+    return path
+
+
+def _openface(**changes):
+    """As OpenFace writes it, a blank behind each comma; faces of `_clip`."""
+    names = ["frame", "face_id", "timestamp", "confidence", "success"]
+    names += [f"eye_lmk_{c}_{i}" for c in "xyXYZ" for i in range(56)]
+    names += [f"{c}_{i}" for c in "xyXYZ" for i in range(68)]
+    lines = [", ".join(names)]
+    for number, frame in enumerate(_clip().round(1)):
+        row = dict.fromkeys(names, "0.5") | {"frame": number + 1, "success": 1}
+        for c, values in zip("xy", frame.T, strict=True):
+            row |= {f"{c}_{i}": f"{v:.1f}" for i, v in enumerate(values)}
+        row |= changes.get(f"row{number + 1}", {})
+        lines.append(", ".join(str(value) for value in row.values()))
+    return "\n".join(lines) + "\n"
+
+
+def test_openface_files_are_read_by_their_columns(tmp_path):
+    path = _written(tmp_path / "S001N.csv", _openface())
+    np.testing.assert_allclose(landmarks.read_csv(path), _clip(), atol=0.06)
+    lost = {"success": "False", "x_3": "-nan"}
+    row5 = lost | {"success": "0.0"}
+    _written(path, _openface(row1=lost, row5=row5, row9=lost | {"success": 0}))
+    source = LandmarkSource(f"csv:{tmp_path}")
+    clip = landmark_clip(source, [None] * 20, name="S001N")
+    assert np.flatnonzero(~clip.found).tolist() == [0, 4, 8]
+    np.testing.assert_allclose(clip.points[4], _clip()[4], atol=0.06)
+    named = {f"row{i + 1}": {"frame": f"f_{40 - i}.jpg"} for i in range(20)}
+    for text, words in (
+        (_openface(row3={"frame": 9}), "frame 9 behind frame 2"),
+        (_openface(row3={"frame": "9.0"}), "frame 9 behind frame 2"),
+        (_openface(**named), "frame 39 behind frame 40"),
+        (_openface().replace("y_67", "y67"), "no column y_67"),
+        (_openface(row2={"x_0": "-nan"}), "row 3, point 0: .*no pair"),
+        (_openface(row2={"x_0": "1e300"}), "row 3, point 0: .*pixels away"),
+    ):
+        with pytest.raises(BadFileError, match=words):
+            landmarks.read_csv(_written(path, text))
+
+
+def test_rows_that_end_in_a_mark_and_comments_are_read(tmp_path):
+    text = landmarks.csv_text(_clip())
+    expected = landmarks.read_csv(_written(tmp_path / "a.csv", text))
+    indexed = re.sub("^", "7,", text, flags=re.MULTILINE)[:-2]
+    head = ",".join(f"p{i}" for i in range(68))
+    for form in (
+        text.replace("\n", ",\n"),
+        f"{head},\n" + text.replace("\n", ",\n"),
+        f"{head},\n{text}",
+        f"{head}\n{indexed}",  # as R writes it
+        f"# 20 frames\n{text}",
+    ):
+        got = landmarks.read_csv(_written(tmp_path / "a.csv", form))
+        np.testing.assert_array_equal(got, expected)
 
 
 def _without_a_point(text):
@@ -139,10 +236,34 @@ def _without_a_point(text):
         (_without_a_point, "row 1 has 67 points instead of 68"),
         (lambda t: t.replace("(190, 310)", "(nan, 310)"), "point 0: '.nan"),
         (lambda t: t.replace("(191, 311)", "191"), "row 2, point 0: '191'"),
+        (lambda t: t.replace("(190, 310)", "(1_0, 310)"), "no pair of numbers"),
         (lambda t: t.split("\n", 1)[1], "19 frames instead of 20"),
+        (lambda t: "no face\n" + t, "row 1 has 1 points instead of 68"),
+        (
+            lambda t: "0,None\n" + re.sub("(?m)^(?=.)", "f,", t),
+            "row 1 has 1 points instead of 68",
+        ),
+        (lambda t: re.sub("(?m)^(?=.)", '"(1, 2)",', t), "row 1 has 69 points"),
+        (lambda t: re.sub(r"(\d+)", r"0.\1", t), "is scaled to 0 to 1"),
         (lambda t: "", "no frames"),
         (lambda t: "a,b\n", "no frames"),
         (lambda t: "\udcff", "cannot be read as text"),
+        (lambda t: '"' + "x" * 200_000, "cannot be read as text"),
+        # A first row without a face is no header, one of commas no blank line.
+        (
+            lambda t: ",".join(["None"] * 68) + "\n" + t,
+            "row 1, point 0: 'None'",
+        ),
+        (lambda t: ",".join(["nan"] * 68) + "\n" + t, "row 1, point 0: 'nan'"),
+        (lambda t: "," * 67 + "\n" + t, "row 1, point 0: ''"),
+        (lambda t: t.replace("(190, 310)", "(190; 310)"), "row 1 has 1 points"),
+        (lambda t: t.replace("(190, 310)", "(1e300, 310)"), "pixels away"),
+        (
+            lambda t: "".join(
+                f"{2 * i},{r}\n" for i, r in enumerate(t.split("\n")[:20])
+            ),
+            "frame 2 behind frame 0",
+        ),
     ],
 )
 def test_bad_csv_files(tmp_path, spoil, message):

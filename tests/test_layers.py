@@ -1,6 +1,7 @@
 """Every custom layer against plain NumPy, stock Keras layers or PyTorch."""
 
 import inspect
+import warnings
 
 import keras
 import numpy as np
@@ -58,6 +59,12 @@ def _numpy(x):
 
 # --- All layers: shapes, serialisation, dtype ---
 
+_LSTM = {"units": 3, "groups": 4, "recurrent_activation": "hard_sigmoid"}
+_LSTM |= {"return_state": True, "zero_output_for_mask": True}
+_CROSS = {"num_heads": 2, "keys": "class_tokens", "dropout": 0.2}
+_ENCODER = {"num_heads": 2, "key_dim": 4, "ff_units": 6, "dropout": 0.3}
+_ENCODER |= {"norm": "pre", "activation": "gelu", "epsilon": 1e-4}
+_ENCODER |= {"torch_init": "linear", "across_batch": True}
 SHAPES = {
     FrameMasking: ({"mask_value": 2.0}, (TIME, 3, 2)),
     SplitBodyParts: ({"parts": 4}, (TIME, 10)),
@@ -67,19 +74,10 @@ SHAPES = {
     TemporalAttention: ({}, (TIME, 4, 3)),
     AttentionPooling: ({}, [(TIME, 4), (TIME, 4, 3)]),
     MaskedSumPooling: ({}, (TIME, 4, 3)),
-    GroupedLSTM: (
-        {
-            "units": 3,
-            "groups": 4,
-            "recurrent_activation": "hard_sigmoid",
-            "return_state": True,
-            "zero_output_for_mask": True,
-        },
-        (TIME, 4, 2),
-    ),
+    GroupedLSTM: (_LSTM, (TIME, 4, 2)),
     GroupedDense: ({"units": 3}, (TIME, 4, 2)),
-    GraphMean: ({"graph": "as_coded", "hops": 2}, (TIME, 68, 3)),
-    GraphAttention: ({"graph": "as_coded", "hops": 2}, (TIME, 68, 3)),
+    GraphMean: ({"graph": "as_released", "hops": 2}, (TIME, 68, 3)),
+    GraphAttention: ({"graph": "as_released", "hops": 2}, (TIME, 68, 3)),
     NormalizeLandmarks: ({}, (TIME, 68, 2)),
     FoldFrames: ({}, (TIME, 4, 3)),
     UnfoldFrames: ({"time": 1}, (4, 3)),
@@ -93,24 +91,8 @@ SHAPES = {
     ChannelAttention: ({"reduction": 2}, (4, 3, 6)),
     SpatialAttention: ({"kernel_size": 3}, (4, 3, 6)),
     ClassTokenAndPositions: ({}, (4, 6)),
-    CrossAttention: (
-        {"num_heads": 2, "keys": "class_tokens"},
-        [(4, 6), (3, 6)],
-    ),
-    TransformerEncoder: (
-        {
-            "num_heads": 2,
-            "key_dim": 4,
-            "ff_units": 6,
-            "dropout": 0.3,
-            "norm": "pre",
-            "activation": "gelu",
-            "epsilon": 1e-4,
-            "torch_init": "linear",
-            "across_batch": True,
-        },
-        (TIME, 5),
-    ),
+    CrossAttention: (_CROSS, [(4, 6), (3, 6)]),
+    TransformerEncoder: (_ENCODER, (TIME, 5)),
 }
 
 
@@ -149,11 +131,8 @@ def test_layer_contract(kind, tmp_path):
     path = tmp_path / "model.keras"
     model.save(path)
     loaded = keras.models.load_model(path)
-    for a, b in zip(
-        keras.tree.flatten(_numpy(loaded(x))),
-        keras.tree.flatten(expected),
-        strict=True,
-    ):
+    found = _numpy(loaded(x)), expected
+    for a, b in zip(*map(keras.tree.flatten, found), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
     half = kind(**arguments, dtype="mixed_float16")
@@ -186,6 +165,23 @@ def test_fold_and_unfold_body_parts():
 def test_too_few_channels_are_refused():
     with pytest.raises(ValueError, match="13 angles and 13 energies"):
         FoldBodyParts()(_random(1, TIME, 25))
+
+
+def test_a_mask_goes_on_ends_or_is_said_to_be_lost():
+    masked = keras.layers.Masking()(_random(BATCH, TIME, 26))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        kept = SplitBodyParts()(masked)
+        ended = MaskedSumPooling()(kept)
+    assert not caught and kept._keras_mask is not None
+    assert getattr(ended, "_keras_mask", None) is None
+    with pytest.warns(UserWarning, match="destroy the mask"):
+        TransformerEncoder(2, 4, 6)(masked)
+
+
+def test_another_number_of_groups_is_refused():
+    with pytest.raises(ConfigurationError, match="needs 3 groups, not 4"):
+        GroupedLSTM(2, 3)(_random(BATCH, TIME, 4, 2))
 
 
 def test_frame_masking():
@@ -249,9 +245,8 @@ def test_garbage_behind_the_mask_changes_nothing():
     np.testing.assert_allclose(pooled[0], pooled[1], atol=1e-6)
     sums = [_numpy(MaskedSumPooling()(d, mask=MASK)) for d in (x, garbage)]
     np.testing.assert_array_equal(sums[0], sums[1])
-    np.testing.assert_allclose(
-        sums[0], (x * MASK[..., None, None]).sum(axis=1), atol=1e-5
-    )
+    expected = (x * MASK[..., None, None]).sum(axis=1)
+    np.testing.assert_allclose(sums[0], expected, atol=1e-5)
 
 
 def test_window_without_a_real_frame_gets_no_weight():
@@ -262,16 +257,10 @@ def test_window_without_a_real_frame_gets_no_weight():
 
 def test_attention_pooling_by_hand():
     weights, x = _random(BATCH, TIME, 4), _random(BATCH, TIME, 4, 3, seed=2)
-    np.testing.assert_allclose(
-        AttentionPooling()([weights, x]),
-        np.einsum("btg,btgf->bgf", weights, x),
-        atol=1e-5,
-    )
-    np.testing.assert_allclose(
-        AttentionPooling()([weights[..., 0], x[:, :, 0]]),
-        np.einsum("bt,btf->bf", weights[..., 0], x[:, :, 0]),
-        atol=1e-5,
-    )
+    one = weights[..., 0], x[:, :, 0]
+    for pair, rule in (((weights, x), "btg,btgf->bgf"), (one, "bt,btf->bf")):
+        found, expected = AttentionPooling()([*pair]), np.einsum(rule, *pair)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 # --- Groups ---
@@ -284,10 +273,8 @@ def test_grouped_lstm_equals_separate_lstms(zeros):
     grouped = GroupedLSTM(units, PARTS, **options)
     grouped.build(x.shape)
     _fill(grouped)
-    cell = grouped.loop.cell
-    weights = [
-        _numpy(w) for w in (grouped.kernel, cell.recurrent_kernel, grouped.bias)
-    ]
+    recurrent = grouped.loop.cell.recurrent_kernel
+    weights = _numpy([grouped.kernel, recurrent, grouped.bias])
     sequence, hidden, carry = _numpy(grouped(x, mask=MASK))
     for c in range(PARTS):
         lstm = keras.layers.LSTM(units, return_sequences=True, **options)
@@ -328,9 +315,8 @@ def test_grouped_dense_equals_separate_dense():
         dense = keras.layers.Dense(5)
         dense.build((None, 3))
         dense.set_weights([kernel[c], bias[c]])
-        np.testing.assert_allclose(
-            actual[:, :, c], dense(x[:, :, c]), atol=1e-5
-        )
+        expected = dense(x[:, :, c])
+        np.testing.assert_allclose(actual[:, :, c], expected, atol=1e-5)
 
 
 # --- Transformer encoder ---
@@ -347,14 +333,9 @@ def _stock_attention(layer, x):
     stock = keras.layers.MultiHeadAttention(HEADS, SIZE)
     stock.build(x.shape, x.shape)
     kernel, bias = layer.in_proj.get_weights()
-    parts = [
-        part
-        for i in range(3)
-        for part in (
-            kernel.reshape(WIDTH, 3, HEADS, SIZE)[:, i],
-            bias.reshape(3, HEADS, SIZE)[i],
-        )
-    ]
+    kernel = kernel.reshape(WIDTH, 3, HEADS, SIZE)
+    bias = bias.reshape(3, HEADS, SIZE)
+    parts = [part for i in range(3) for part in (kernel[:, i], bias[i])]
     kernel, bias = layer.out_proj.get_weights()
     stock.set_weights([*parts, kernel.reshape(HEADS, SIZE, WIDTH), bias])
     return stock(x, x, return_attention_scores=True)
@@ -375,9 +356,8 @@ def test_encoder_equals_stock_layers(norm, activation):
         return _numpy(stock(y))
 
     def feed_forward(y):
-        (a, b), (c, d) = (
-            dense.get_weights() for dense in (layer.linear1, layer.linear2)
-        )
+        a, b = layer.linear1.get_weights()
+        c, d = layer.linear2.get_weights()
         function = keras.activations.get(activation)
         return _numpy(function(keras.ops.convert_to_tensor(y @ a + b))) @ c + d
 
@@ -386,9 +366,8 @@ def test_encoder_equals_stock_layers(norm, activation):
         y = norm_with(layer.norm1, x + attended)
         y = norm_with(layer.norm2, y + feed_forward(y))
     else:
-        attended, expected_scores = _numpy(
-            _stock_attention(layer, norm_with(layer.norm1, x))
-        )
+        normed = norm_with(layer.norm1, x)
+        attended, expected_scores = _numpy(_stock_attention(layer, normed))
         y = x + attended
         y = y + feed_forward(norm_with(layer.norm2, y))
     np.testing.assert_allclose(scores, expected_scores, atol=1e-5)
@@ -460,18 +439,15 @@ def test_torch_starts_as_we_think():
     torch.manual_seed(0)
     d, hidden = 60, 90
     layer = torch.nn.TransformerEncoderLayer(d, 5, hidden)
-    for name, limit in (
-        ("self_attn.in_proj_weight", (6 / (d + 3 * d)) ** 0.5),
-        ("self_attn.in_proj_bias", 0.0),
-        ("self_attn.out_proj.weight", d**-0.5),
-        ("self_attn.out_proj.bias", 0.0),
-        ("linear1.weight", d**-0.5),
-        ("linear1.bias", d**-0.5),
-        ("linear2.weight", hidden**-0.5),
-        ("linear2.bias", hidden**-0.5),
+    for name, weight, bias in (
+        ("self_attn.in_proj_", (6 / (d + 3 * d)) ** 0.5, 0.0),
+        ("self_attn.out_proj.", d**-0.5, 0.0),
+        ("linear1.", d**-0.5, d**-0.5),
+        ("linear2.", hidden**-0.5, hidden**-0.5),
     ):
-        largest = layer.state_dict()[name].abs().max().item()
-        assert 0.9 * limit <= largest <= limit * 1.001, name
+        for kind, limit in (("weight", weight), ("bias", bias)):
+            largest = layer.state_dict()[name + kind].abs().max().item()
+            assert 0.9 * limit <= largest <= limit * 1.001, name
 
 
 def test_encoder_refuses_an_unknown_norm():
@@ -508,9 +484,8 @@ def test_bins_equal_torch():
     pool = torch.nn.AdaptiveAvgPool2d((1, 42))
     expected = pool(torch.from_numpy(x.transpose(0, 3, 1, 2)))[:, :, 0]
     actual = _numpy(OrientedPooling("time", bins=42)(x))
-    np.testing.assert_allclose(
-        actual.transpose(0, 2, 1), expected.numpy(), atol=1e-6
-    )
+    expected = expected.numpy().transpose(0, 2, 1)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 # --- Channels ---

@@ -1,11 +1,18 @@
 """The ledger's arithmetic: changes, intervals, and agreement with `score`."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scripts import rows_of
+from test_tables import check_latex
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.defects import score
+from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports import ledger
 from keras_pain.reports.ledger import change, condition, pooled_scores
+from keras_pain.reports.table import RowSpec
 
 SUBJECTS = [f"P{n}" for n in range(6)]
 
@@ -16,7 +23,9 @@ def predictions(seed, shift=0.0):
     for number, subject in enumerate(SUBJECTS):
         rng = np.random.default_rng([seed, number])
         y = (rng.random(20) < 0.4).astype(int)
-        positive = np.clip(0.35 * y + 0.6 * rng.random(20) + shift, 0, 1)
+        positive = np.clip(0.35 * y + 0.6 * rng.random(20) + shift, 0, 0.99)
+        # Between two thresholds each, so that the ledger's are all there are.
+        positive = positive.round(2) + 0.005
         folds.append(
             {
                 "y_true": y,
@@ -31,16 +40,24 @@ PRECISION, THRESHOLD = "precision_as_f1", "threshold_on_test"
 
 
 @pytest.mark.parametrize(
-    "names", [(), (PRECISION,), (THRESHOLD,), (THRESHOLD, PRECISION)]
+    "names, mean_f1",
+    [((), "macro_f1"), ((PRECISION,), "fm"), ((THRESHOLD,), "fm_best")],
 )
-def test_scores_are_those_of_the_runner(names):
+def test_scores_are_those_of_the_runner(names, mean_f1):
     folds = predictions(0)
     joined = {k: np.concatenate([f[k] for f in folds]) for k in folds[0]}
     expected = score(joined["y_true"], joined["probabilities"], 2, names)
     once = np.ones((1, len(SUBJECTS)), int)
     found = pooled_scores(condition([folds], names, SUBJECTS), once)
-    for metric in ("macro_f1", "mcc", "accuracy"):
-        assert found[metric][0, 0] == pytest.approx(expected[metric])
+    for name, of in (("macro_f1", mean_f1), ("mcc", "mcc")):
+        assert found[name][0, 0] == pytest.approx(expected[of])
+    assert found["accuracy"][0, 0] == pytest.approx(expected["accuracy"])
+
+
+def test_either_mean_f1_of_the_released_code_stands_beside_all_others():
+    rows = {"all, with precision_as_f1", "all, with threshold_on_test"}
+    assert ledger._ALL.keys() == rows
+    assert all(len(scoring) == 1 for scoring in ledger._ALL.values())
 
 
 def test_no_defect_changes_nothing():
@@ -54,8 +71,7 @@ def test_a_better_side_has_a_positive_interval():
     tuned = condition([predictions(s, 0.1) for s in (0, 1)], (), SUBJECTS)
     found = change(base, tuned)["macro_f1"]
     assert 0 < found.low <= found.change <= found.high < 1
-    again = change(base, tuned)["macro_f1"]
-    assert found == again  # the draws are seeded
+    assert found == change(base, tuned)["macro_f1"]  # the draws are seeded
 
 
 def test_other_seeds_or_classes_are_refused():
@@ -68,3 +84,37 @@ def test_other_seeds_or_classes_are_refused():
         fold["probabilities"] = np.full((20, 3), 1 / 3)
     with pytest.raises(ConfigurationError, match="two classes"):
         condition([folds], (), SUBJECTS)
+
+
+def test_the_report_marks_what_scoring_makes(tmp_path, drawn):
+    store, keys = ResultStore(tmp_path / "store"), []
+    for protocol in ledger.ledger_protocols():
+        for subject, found in zip(SUBJECTS, predictions(0), strict=True):
+            key = FoldKey("loso", protocol.name, "lsfan", 0, subject)
+            store.write(key, {}, {}, found)
+            keys.append(key)
+    run = SimpleNamespace(
+        expected=dict.fromkeys(keys),
+        store=store,
+        results_dir=tmp_path,
+        table=SimpleNamespace(
+            rows=[RowSpec("L_SFAN", "lsfan", "loso")], title="T", notes=()
+        ),
+        prepared=SimpleNamespace(corpus="emopain", simulated=True),
+        header=["<b>"],
+        samples={"leak_free": SimpleNamespace(subject=np.array(SUBJECTS))},
+    )
+    paths = ledger.ledger_report(run)
+    assert [path.name for path in paths] == [
+        *(f"ledger_SIMULATED.{kind}" for kind in ("md", "tex", "csv", "json")),
+        "leaks_SIMULATED.png",
+    ]
+    check_latex(paths[1].read_text())
+    assert "<b>" not in paths[0].read_text()
+    rows = rows_of(paths[2])
+    marked = [r for r in rows if r["by_defect_of_scoring"] == "true"]
+    assert len(marked) == 4 and {r["metric"] for r in marked} == {"macro_f1"}
+    lines = paths[0].read_text().splitlines()
+    [line] = [x for x in lines if x.startswith(f"| {THRESHOLD}")]
+    assert line.count("†") == 1 and line.index("†") < line.index("0.", 60)
+    assert drawn[-1].get_suptitle() == "SIMULATED: T"

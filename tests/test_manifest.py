@@ -66,6 +66,9 @@ def test_write_and_verify(root):
     assert first.startswith(f"train/P1D.mat,{size},")
     assert manifest.fingerprint(root, found(root)) == expected
     assert manifest.verify_manifest(root, found(root)) == expected
+    text = "\r\n\r\n".join(path.read_text().splitlines())  # as Excel saves it
+    path.write_bytes(text.encode("utf-8-sig"))
+    assert manifest.verify_manifest(root, found(root)) == expected
     # The manifest beside the files is none of them.
     assert len(found(root / "challenge2020")) == 3
 
@@ -95,7 +98,8 @@ def test_the_first_change_or_new_file_is_named(root):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "path,size\na,1\n", "path,size,sha256\na,b,c\n", "\0\n"]
+    "text",
+    ["", "path,size\na,1\n", "path,size,sha256\na,b,c\n", "\0\n", "x" * 140000],
 )
 def test_a_broken_manifest(root, text):
     manifest.write_manifest(root, found(root))
@@ -118,6 +122,21 @@ def test_a_failed_write_leaves_the_old_manifest(root, monkeypatch):
     assert path.read_text() == before
     names = sorted(p.name for p in path.parent.iterdir())
     assert names == [path.name, "train"]
+
+
+def test_hidden_files_are_no_part_of_a_folder(tmp_path):
+    (tmp_path / "a.csv").write_text("x")
+    before = manifest.content_hash(tmp_path, ".csv")
+    (tmp_path / ".a.tmp-host-1-01234567.csv").write_text("y")
+    assert manifest.content_hash(tmp_path, ".csv") == before
+    (tmp_path / "a.csv").write_text("y")
+    assert manifest.content_hash(tmp_path, ".csv") != before
+
+
+@pytest.mark.parametrize("name", ["emopain", "pemf"])
+def test_a_layout_that_is_none_gets_one_line(name, tmp_path):
+    with pytest.raises(KerasPainError, match="layout must be one of"):
+        get_corpus(name).find_files(tmp_path, "nonsense")
 
 
 def test_registry_names_modules_with_the_interface():

@@ -23,7 +23,12 @@ from keras_pain.explain.gradcam import (
     saliency,
     scale_maps,
 )
-from keras_pain.explain.maps import Explanation, average_maps, explanations
+from keras_pain.explain.maps import (
+    Explanation,
+    average_maps,
+    explanations,
+    spatial_layer,
+)
 from keras_pain.explain.sanity import (
     cascading_randomisation,
     label_randomisation,
@@ -31,6 +36,7 @@ from keras_pain.explain.sanity import (
     ssim,
 )
 from keras_pain.layers import TrilinearUpsampling
+from keras_pain.layers.transformer import TransformerEncoder
 from keras_pain.models.l3d import L3D
 from keras_pain.models.registry import MODELS
 
@@ -83,9 +89,8 @@ def test_maps_of_every_attention_model(x, name, temporal, bodily):
     padded[:, 3:6, [0, 13, 5, 18]] = 0  # parts vanish in some real frames
     maps = attention_maps(network(name), padded)
     shapes = {"temporal_attention": temporal, "bodily_attention": bodily}
-    assert {kind: value.shape for kind, value in maps.items()} == {
-        kind: (3, *shape) for kind, shape in shapes.items() if shape
-    }
+    shapes = {kind: (3, *shape) for kind, shape in shapes.items() if shape}
+    assert {kind: value.shape for kind, value in maps.items()} == shapes
     if temporal:
         weights = maps["temporal_attention"]
         np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
@@ -108,6 +113,13 @@ def test_self_attention_is_a_mean_over_heads(tap, x):
     maps = attention_maps(network("lsfan"), x)["self_attention"]
     assert maps.shape == (len(x), 16, 16)
     np.testing.assert_allclose(maps.sum(-1), 1, atol=1e-5)
+    # Also of an encoder that nobody asked for its attention.
+    encoder = TransformerEncoder(num_heads=2, key_dim=2, ff_units=4)
+    inputs = keras.Input((FRAMES, 30))
+    plain = keras.Model(inputs, keras.layers.Flatten()(encoder(inputs)))
+    _, scores = encoder(x, return_attention_scores=True)
+    found = explanations(plain)[0].compute(plain, x)
+    np.testing.assert_allclose(found, np.mean(scores, axis=1), atol=1e-6)
     with pytest.raises(ValueError, match="cnn_tap"):
         attention_maps(tap, x)
 
@@ -121,9 +133,8 @@ def conv():
     keras.utils.set_random_seed(2)
     inputs = keras.Input((12, 5))
     maps = keras.layers.Reshape((12, 5, 1))(inputs)
-    maps = keras.layers.Conv2D(
-        3, (3, 1), activation="relu", name="feature_maps"
-    )(maps)
+    named = {"activation": "relu", "name": "feature_maps"}
+    maps = keras.layers.Conv2D(3, (3, 1), **named)(maps)
     pooled = keras.layers.Flatten()(keras.ops.mean(maps, axis=1))
     outputs = keras.layers.Dense(2, activation="softmax")(pooled)
     return keras.Model(inputs, outputs)
@@ -168,10 +179,8 @@ def test_layer_frames_are_centred_on_what_they_see(name):
 
 def test_saliency_is_the_gradient_and_leaves_padding_out(banet):
     inputs = keras.Input((6, 2))
-    outputs = keras.layers.Dense(3, activation="softmax")(
-        keras.layers.Flatten()(inputs)
-    )
-    model = keras.Model(inputs, outputs)
+    flat = keras.layers.Flatten()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(flat))
     x = np.random.default_rng(4).normal(size=(3, 6, 2)).astype(np.float32)
     kernel = model.layers[-1].get_weights()[0]
     expected = kernel[:, [2, 0, 1]].T.reshape(3, 6, 2)
@@ -210,15 +219,12 @@ def test_attention_does_not_depend_on_later_layers():
     model = network("banet", 12)
     x = np.random.default_rng(7).normal(size=(3, 12, 30)).astype(np.float32)
     temporal, bodily, _ = explanations(model)
-    found, other = (
-        {
-            layer: similar.mean_spearman
-            for layer, similar in cascading_randomisation(
-                model, x, kind, draws=1
-            ).items()
-        }
-        for kind in (temporal, bodily)
-    )
+
+    def cascade(kind):
+        found = cascading_randomisation(model, x, kind, draws=1)
+        return {layer: one.mean_spearman for layer, one in found.items()}
+
+    found, other = map(cascade, (temporal, bodily))
     for layer in ("", "probabilities", "bodily_attention", "bodily_hidden"):
         assert found[layer] == pytest.approx(1)
     assert found["temporal_attention"] < 0.99
@@ -253,11 +259,8 @@ def test_hires_cam_of_a_linear_head_is_its_weights_times_its_features(tap, x):
     frames, sensors, filters = features.shape[1:]
     maps = grad_cam(tap, x, class_index=1, weights="elementwise")
     centres = place_centres(tap, "feature_maps")
-    found = []
-    for by_hand in (
-        weights.reshape(sensors, filters),
-        weights.reshape(filters, sensors).T,
-    ):
+    found, one = [], weights.reshape(sensors, filters)
+    for by_hand in (one, weights.reshape(filters, sensors).T):
         expected = np.maximum((features * by_hand / frames).sum(-1), 0)
         expected = interpolate(expected, centres, (FRAMES, 30))
         found.append(np.allclose(expected, maps, atol=1e-4 * maps.max()))
@@ -364,9 +367,8 @@ def clips():
 def red():
     """Sees red places alone, each worth as much: the amount of red."""
     inputs = keras.Input(CLIP)
-    x = keras.layers.Conv3D(
-        2, (1, 3, 3), padding="same", activation="relu", name="conv"
-    )(inputs)
+    named = {"padding": "same", "activation": "relu", "name": "conv"}
+    x = keras.layers.Conv3D(2, (1, 3, 3), **named)(inputs)
     maps = keras.layers.MaxPooling3D((1, 2, 2), name="feature_maps")(x)
     flat = keras.layers.Flatten()(maps)
     model = keras.Model(inputs, keras.layers.Dense(1, name="intensity")(flat))
@@ -429,10 +431,8 @@ def test_the_regressor_and_its_negative_are_each_others_opposite(full, clips):
 
 def test_a_constant_clip_has_one_value_away_from_its_borders(full):
     still = np.full((1, *CLIP), 128, np.uint8)
-    maps = sum(
-        grad_cam(full, still, "conv_2", lowers=lowers)
-        for lowers in (False, True)
-    )
+    both = (grad_cam(full, still, "conv_2", lowers=x) for x in (False, True))
+    maps = sum(both)
     # What the padding of two convolutions reaches is left out.
     middle = maps[0, 2:6, 5:27, 5:27]
     assert middle[0, 0, 0] > 0
@@ -471,9 +471,8 @@ def test_interpolated_places_lie_between():
 
 def test_scales_are_the_channels_means(full, clips):
     maps = scale_maps(full, clips)
-    assert {k: v.shape for k, v in maps.items()} == dict.fromkeys(
-        "BMS", (3, *CLIP[:3])
-    )
+    shapes = dict.fromkeys("BMS", (3, *CLIP[:3]))
+    assert {scale: found.shape for scale, found in maps.items()} == shapes
     features = keras.Model(full.inputs, full.get_layer("relu_6").output)
     mean = keras.ops.convert_to_numpy(features([clips])).mean(axis=-1)
     centres = place_centres(full, "relu_6")
@@ -531,3 +530,25 @@ def test_figures_are_drawn(tmp_path):
     assert path.exists()
     with pytest.raises(ValueError, match="B must be"):
         plot_scale_maps(frames[:5], rows, "scales", tmp_path / "x.png")
+
+
+def test_networks_of_ones_own_have_places_too():
+    """Noise before the picture of a window, frames in the batch, a shape."""
+    inputs = keras.Input((12, 5))
+    x = keras.layers.GaussianNoise(0.1)(inputs)
+    x = keras.layers.Reshape((12, 5, 1))(x)
+    x = keras.layers.Conv2D(4, (5, 1), (2, 1), name="mine")(x)
+    x = keras.layers.Flatten()(x)
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(x))
+    assert spatial_layer(model) == "mine"
+    assert [e.name for e in explanations(model)] == ["grad_cam", "hires_cam"]
+    time, sensors = place_centres(model, "mine")
+    np.testing.assert_allclose(time, [2, 4, 6, 8])
+    np.testing.assert_allclose(sensors, np.arange(5))
+    small = {"input_shape": (4, 64, 64, 3), "widths": (2, 2, 2, 2)}
+    folded = MODELS["resnet18_gru"].build(**small)
+    time, rows, _ = place_centres(folded, "feature_maps")
+    np.testing.assert_allclose(time, np.arange(4))
+    assert len(rows) == 2 and rows[1] - rows[0] == 32
+    plain = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    assert spatial_layer(plain) is None

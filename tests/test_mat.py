@@ -1,5 +1,9 @@
 """Loading the matrix of any .mat file."""
 
+import gzip
+import struct
+import zlib
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import scipy.io
 import scipy.sparse
 from emopain_files import save, save_73
 
+from keras_pain.corpora import mat
 from keras_pain.corpora.mat import (
     SIMULATED_MARK,
     load_matrix,
@@ -95,6 +100,7 @@ def test_zero_rows_are_a_matrix(tmp_path):
         ({"data": {"inside": VALUES}}, "struct"),
         (np.array([VALUES, "x"], dtype=object), "cell"),
         (scipy.sparse.csc_matrix(VALUES), "sparse"),
+        (scipy.sparse.csc_matrix(VALUES > 9), "sparse"),
         (np.zeros((9, 3)), "9x3 double"),
     ],
 )
@@ -158,6 +164,184 @@ def test_truncated_73_and_damaged_bytes(tmp_path):
     assert "truncated or damaged" in refused(path)
 
 
+def part(kind, data):
+    padding = bytes(-len(data) % 8)
+    return struct.pack("<II", kind, len(data)) + data + padding
+
+
+def variable(kind, shape, name, numbers, data):
+    """A variable of the MATLAB 5 format, byte by byte."""
+    flags, dims = struct.pack("<II", kind, 0), np.array(shape, "<i4").tobytes()
+    parts = part(6, flags) + part(5, dims) + part(1, name)
+    return part(14, parts + part(numbers, data))
+
+
+def save_bytes(path, *variables):
+    head = b"MATLAB 5.0".ljust(116) + bytes(8) + b"\x00\x01IM"
+    path.write_bytes(head + b"".join(variables))
+    return path
+
+
+def test_matlabs_own_entries_are_no_variables(tmp_path):
+    sound = variable(6, (12, 5), b"data", 9, VALUES.T.tobytes())
+    # What a table or string leaves: an object, and an unnamed workspace.
+    names = part(1, b"t") + part(1, b"MCOS") + part(1, b"table")
+    inner = variable(13, (6, 1), b"", 6, bytes(24))
+    opaque = part(14, part(6, struct.pack("<II", 17, 0)) + names + inner)
+    workspace = variable(9, (1, 300), b"", 2, bytes(300))
+    path = tmp_path / "a.mat"
+    save_bytes(path, opaque, sound, workspace, bytes(20))
+    matrix = load_matrix(path, several="last")
+    assert (matrix.variable, matrix.others) == ("data", ())
+    np.testing.assert_array_equal(matrix.values, VALUES)
+
+
+@pytest.mark.parametrize("behind", [b"\n", b"\0\0\r\n", b"text\n" * 9])
+def test_other_bytes_behind_the_last_variable(tmp_path, behind):
+    path = tmp_path / "a.mat"
+    matrix = load_matrix(save_bytes(path, SOUND, bytes(16)))
+    assert matrix.behind == 0
+    matrix = load_matrix(save_bytes(path, SOUND, behind))
+    np.testing.assert_array_equal(matrix.values, VALUES)
+    assert matrix.behind == len(behind.strip(b"\0"))
+    assert matrix_shape(path) == (12, 5)
+    # What may be a variable, or was one, is damaged.
+    for end in (SOUND[:3], SOUND[:40], b"\1" + SOUND[1:]):
+        assert "truncated" in refused(save_bytes(path, SOUND, end))
+
+
+SOUND = variable(6, (12, 5), b"data", 9, VALUES.T.tobytes())
+BOMB = variable(6, (12, 5), b"data", 9, bytes(2**21))
+
+
+def test_matlab_5_files_are_unpacked_once_and_for_their_shape_not_at_all(
+    tmp_path, monkeypatch
+):
+    path = save(tmp_path / "a.mat", np.zeros((9000, 5)), compress=True)
+    sizes, unpack = [], mat._inflated
+
+    def count(packed, most):
+        data = unpack(packed, most)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(mat, "_inflated", count)
+    assert matrix_shape(path) == (9000, 5)
+    assert sum(sizes) < 5000
+    assert load_matrix(path).values.shape == (9000, 5)
+    assert sum(size > 5000 for size in sizes) == 1
+
+
+@pytest.mark.parametrize(
+    "content, rule",
+    [
+        *(
+            (variable(6, (12, 5), b"data", kind, bytes(60)), "unreadable")
+            for kind in (0, 16, 20)
+        ),
+        (variable(6, (12, 5), b"data", 14, VALUES.tobytes()), "unreadable"),
+        (variable(6, (12, 6), b"data", 9, VALUES.tobytes()), "unreadable"),
+        (variable(6, (2**30, 5), b"data", 9, bytes(8)), "too_large"),
+        (part(15, zlib.compress(b"x" * 99)), "unreadable"),
+        (part(15, zlib.compress(BOMB)), "too_large"),
+        (part(15, zlib.compress(BOMB[:-9])), "too_large"),
+        (part(15, zlib.compress(SOUND[:-9])), "unreadable"),
+    ],
+)
+def test_what_a_matlab_5_file_says_is_not_believed(
+    tmp_path, content, rule, monkeypatch
+):
+    monkeypatch.setattr(mat, "_MAX_BYTES", 2**20)
+    path = save_bytes(tmp_path / "a.mat", content)
+    with pytest.raises(BadFileError) as caught:
+        load_matrix(path)
+    assert caught.value.rule == rule
+
+
+def hdf5(path, fill):
+    with h5py.File(path, "w") as file:
+        fill(file)
+    return path
+
+
+def test_axes_of_hdf5_that_matlab_did_not_write(tmp_path):
+    path = tmp_path / "a.mat"
+    for values, version in ((VALUES, "HDF5"), (VALUES.T, "7.3")):
+        hdf5(path, lambda file, v=values: file.update({"data": v}))
+        matrix = load_matrix(path, min_columns=4, widths=(5,))
+        np.testing.assert_array_equal(matrix.values, VALUES)
+        assert matrix.version == version
+    assert "frames must be the last axis" in refused(path)
+    line = refused(path, widths=(5, 12))
+    assert "'data' (12x5 double)" in line and "MATLAB_class" in line
+
+    def octave(file):
+        file["data/value"] = VALUES.T
+        file["data/type"] = np.bytes_("matrix")
+        file["data"].attrs["OCTAVE_NEW_FORMAT"] = np.uint8(1)
+        file["note"] = h5py.Empty("f8")
+
+    np.testing.assert_array_equal(
+        load_matrix(hdf5(path, octave)).values, VALUES
+    )
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((12, 5), "f8")
+    layout[:] = h5py.VirtualSource("other.mat", "data", (12, 5))
+    file.create_virtual_dataset("data", layout)
+
+
+def bomb(file):
+    data = file.create_dataset("data", (12, 5), "f8", compression=9)
+    data.id.write_direct_chunk((0, 0), zlib.compress(bytes(2**24)))
+
+
+def big_chunk(file):
+    options = {"chunks": (10**5, 5), "maxshape": (None, 5), "compression": 9}
+    file.create_dataset("data", data=VALUES, **options)
+
+
+def lies(file):
+    file["data"] = np.array([10**9, 5])
+    file["data"].attrs.update({"MATLAB_empty": 1, "MATLAB_class": b"double"})
+
+
+HDF5 = {
+    "external": (lambda f: f.update({"data": h5py.ExternalLink("b", "/c")})),
+    "soft": (lambda f: f.update({"data": h5py.SoftLink("/other")})),
+    "virtual": virtual,
+    "raw": lambda f: f.create_dataset(
+        "data", (12, 5), "f8", external=[("raw.bin", 0, 480)]
+    ),
+    "huge": lambda f: f.create_dataset("data", (10**9, 5), "f8", chunks=True),
+    "big chunk": big_chunk,
+    "bomb": bomb,
+    "unwritten": lambda f: f.create_dataset("data", (12, 5), "f8"),
+    "partly": lambda f: f.create_dataset(
+        "data", (12, 5), "f8", chunks=(6, 5)
+    ).write_direct(VALUES, np.s_[:6], np.s_[:6]),
+    "lies": lies,
+    "texts": lambda f: f.create_dataset("data", (12, 5), "S4"),
+    "lists": lambda f: f.create_dataset("data", (12, 5), h5py.vlen_dtype("f8")),
+}
+RULES = ["values_elsewhere"] * 4 + ["too_large"] * 3 + ["unreadable"] * 2
+
+
+@pytest.mark.parametrize(
+    "name, rule",
+    [*zip(HDF5, [*RULES, *["missing_variable"] * 3], strict=True)],
+)
+def test_hdf5_that_is_not_all_there_or_too_much(
+    tmp_path, name, rule, monkeypatch
+):
+    monkeypatch.setattr(mat, "_MAX_BYTES", 2**20)
+    path = hdf5(tmp_path / "a.mat", HDF5[name])
+    with pytest.raises(BadFileError) as caught:
+        load_matrix(path, widths=(5,))
+    assert caught.value.rule == rule and "\n" not in str(caught.value)
+
+
 def test_not_a_mat_file(tmp_path):
     path = tmp_path / "a.mat"
     path.write_bytes(b"")
@@ -166,7 +350,13 @@ def test_not_a_mat_file(tmp_path):
     assert "is text, not a MATLAB file" in refused(path)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     assert "another format" in refused(path)
+    save(path, VALUES)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert "is gzip-compressed; unpack it" in refused(path)
     path.write_bytes(b"PK\x00\x04" + bytes(range(256)) * 4)
     assert refused(path)
     path.unlink()
     assert "cannot be opened (No such file" in refused(path)
+    vax = struct.pack("<5i", 2000, 12, 5, 0, 5) + b"data\0" + VALUES.tobytes()
+    path.write_bytes(vax)  # SciPy only warns that it may be wrong
+    assert "damaged" in refused(path)

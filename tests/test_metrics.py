@@ -25,9 +25,8 @@ def test_two_classes_by_hand():
     # TP 2, FN 1, FP 1, TN 4.
     truth = np.array([1, 1, 1, 0, 0, 0, 0, 0])
     positive = np.array([0.9, 0.8, 0.3, 0.6, 0.4, 0.2, 0.1, 0.05])
-    found = compute_metrics(
-        truth, np.stack([1 - positive, positive], axis=1), 2
-    )
+    probabilities = np.stack([1 - positive, positive], axis=1)
+    found = compute_metrics(truth, probabilities, 2)
     assert found["confusion"] == [[4, 1], [1, 2]]
     assert found["support"] == [5, 3]
     assert found["accuracy"] == 6 / 8
@@ -36,6 +35,10 @@ def test_two_classes_by_hand():
     assert found["f1"] == pytest.approx([4 / 5, 2 / 3])
     assert found["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
     assert found["balanced_accuracy"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+    # Each class by its share of the truth.
+    for name in ("precision", "recall", "f1"):
+        expected = (5 * 4 / 5 + 3 * 2 / 3) / 8
+        assert found[f"weighted_{name}"] == pytest.approx(expected)
     # (TP TN - FP FN) / sqrt(3 * 3 * 5 * 5)
     assert found["mcc"] == pytest.approx((2 * 4 - 1 * 1) / 15)
     # 13 of 15 pairs in order: 0.3 lies below 0.6 and 0.4.

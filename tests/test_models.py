@@ -42,77 +42,72 @@ from keras_pain.models.banet import BANet
 from keras_pain.models.registry import DATA, MODELS, Recipe
 from keras_pain.models.stacked_lstm import StackedLSTM
 
-_COMMON = {
-    "units": 5,
-    "recurrent_activation": "hard_sigmoid",
-    "mask_value": -1.0,
-}
+_COMMON = {"recurrent_activation": "hard_sigmoid", "mask_value": -1.0}
+_COMMON["units"] = 5
 _CLASSIFIER = {**_COMMON, "num_classes": 3, "dropout": 0.25}
 _STACK = {**_CLASSIFIER, "num_layers": 2, "mask_value": None}
-_ALANET = {**_CLASSIFIER, "trainable_encoder": True}
 _TUNED = {"trainable_encoder": True}
+_ALANET = {"trained": _TUNED, "untrained": 1_248}
+_PARTS = {"trained": _TUNED, "untrained": 4_576}
+_WHOLE_BODY = {**_CLASSIFIER, **_TUNED, "body_parts": False}
+_BODY_PARTS = {**_CLASSIFIER, **_TUNED, "body_parts": True}
 _FILTERS = {"num_classes": 3, "filters": (2, 4, 8, 12)}
+_LSFAN = {**_FILTERS, "num_heads": 3, "ff_units": 7, "dropout": 0.5}
+_SAP = {**_FILTERS, "pooling": "as_coded"}
 _BOTH = {**_STACK, "attention": "both"}
+_CONV_LSTM = {**_STACK, "channels": None, "num_layers": 1, "filters": 4}
+_CONV_LSTM |= {"num_convolutions": 2, "kernel_size": 5, "pool_size": 1}
+del _CONV_LSTM["mask_value"]
+_DUAL = {**_STACK, "mocap_units": 5, "semg_units": 5, "semg": 3}
+del _DUAL["units"]
 _WINDOW = {"input_shape": (TIME, CHANNELS)}
 _UNMASKED = {"input_shape": (27, CHANNELS)}
 _MASKED = {
     "masked": True,
-    "no_gradient": {
-        "temporal_attention/bias": "a softmax over time ignores a constant"
-    },
+    "no_gradient": {"temporal_attention/bias": "softmax ignores a constant"},
 }
 
 # --- Faces and landmarks ---
 
 _CLIP = {"input_shape": (8, 32, 32, 3)}
 _NARROW = {**_CLIP, "widths": (4, 6, 8, 8, 10, 12, 14, 16)}
-_RESNET = {
-    **_CLIP,
-    "widths": (4, 8, 12, 16),
-    "frame_units": 10,
-    "units": 6,
-    "head_units": (9, 8),
-}
-_RESNET_ALTERNATIVES = {
-    "widths": (4, 8, 12, 20),
-    "frame_units": 11,
-    "units": 5,
-    "head_units": (9,),
-}
+_RESNET = {**_CLIP, "widths": (4, 8, 12, 16), "frame_units": 10, "units": 6}
+_RESNET["head_units"] = (9, 8)
+_RESNETS = {"widths": (4, 8, 12, 20), "frame_units": 11, "units": 5}
+_RESNETS["head_units"] = (9,)
+_C3D = {**_CLIP, "blocks": ((4,), (6,), (8, 8), (10, 10)), "units": (12, 6)}
+_C3DS = {"blocks": ((4,), (6,), (8, 8), (10,)), "units": (12,)}
+_C3DS |= {"dropout": 0.25, "batch_norm": True}
+_L3DS = {"widths": "plain", "ratio": 2, "head_pool": (1, 1, 1)}
+_L3DS |= {"multi_scale": False, "attention": False, "shared": False}
+_L3DS |= {"scaled_head": False, "batch_norm": False}
 
 _FACE = {"input_shape": (32, 64, 3)}
 _HAM, _VIT = {**_FACE, **HAM}, {**_FACE, **VIT}
-_HAM_ALTERNATIVES = {
-    "mode": "as_coded",
-    "channels_across_batch": True,
-    "mean_of_normed": True,
-    "width": 3,
-    "blocks": (1, 2, 1, 1),
-    "maps": 10,
-    "global_layers": 2,
-    "ff_units": 9,
-    "dropout": 0.2,
-}
-_VIT_ALTERNATIVES = {
-    "mode": "as_coded",
-    "patch_sizes": (16, 32),
-    "class_token_keys": True,
-    "embed_dim": 6,
-    "vit_layers": 2,
-    "vit_heads": 3,
-    "dropout": 0.2,
-}
-_CROSS_KEYS = {
-    "cross_attention/key/bias": "a softmax over keys ignores a constant"
-}
+_AACSFNET = {**_HAM, **_VIT, "patch_sizes": (32, 16, 8)}
+_CODED = {"mode": "as_coded", "dropout": 0.2}
+_HAMS = {**_CODED, "channels_across_batch": True, "mean_of_normed": True}
+_HAMS |= {"width": 3, "blocks": (1, 2, 1, 1), "maps": 10}
+_HAMS |= {"global_layers": 2, "ff_units": 9}
+_VITS = {**_CODED, "patch_sizes": (16, 32), "class_token_keys": True}
+_VITS |= {"embed_dim": 6, "vit_layers": 2, "vit_heads": 3}
+_CROSS_KEYS = {"cross_attention/key/bias": "softmax ignores a constant"}
 
 _HEAD = {"input_shape": (5, 7), "units": 6}
-_LANDMARKS = {
-    "input_shape": (6, 68, 2),
-    "filters": 6,
-    "graph_filters": 5,
-    "temporal_filters": 4,
+_CONVNEXT = {"variant": "b", "units": 8, "dropout": 0.5, "num_classes": 3}
+_LANDMARKS = {"input_shape": (6, 68, 2), "filters": 6, "graph_filters": 5}
+_LANDMARKS["temporal_filters"] = 4
+_STGCN = {
+    "graph": "as_released",
+    "aggregation": "attention",
+    "normalise": False,
 }
+_STGCN |= {
+    "filters": 8,
+    "graph_filters": 6,
+    "temporal_filters": 5,
+}
+_STGCN |= {"units": (15, 10), "dropout": 0.5, "num_classes": 3}
 _GRU = {
     f"gru/gru_cell/{weight}": "logits that the softmax cancels"
     for weight in ("kernel", "recurrent_kernel", "bias")
@@ -125,202 +120,71 @@ CASES = (
     ),
     ModelCase("banet_temporal", 1_767, _WINDOW, _BOTH, **_MASKED),
     ModelCase("banet_bodily", 2_014, _WINDOW, _BOTH, **_MASKED),
+    ModelCase("alanet", 1_419, _WINDOW, _BODY_PARTS, **_ALANET, **_MASKED),
+    ModelCase("alanet_parts", 5_267, _WINDOW, _WHOLE_BODY, **_PARTS, **_MASKED),
     ModelCase(
-        "alanet",
-        1_419,
-        _WINDOW,
-        {**_ALANET, "body_parts": True},
-        trained=_TUNED,
-        **_MASKED,
-        untrained=1_248,
-    ),
-    ModelCase(
-        "alanet_parts",
-        5_267,
-        _WINDOW,
-        {**_ALANET, "body_parts": False},
-        trained=_TUNED,
-        **_MASKED,
-        untrained=4_576,
-    ),
-    ModelCase(
-        "alanet_autoencoder",
-        2_062,
-        _WINDOW,
+        *("alanet_autoencoder", 2_062, _WINDOW),
         {**_COMMON, "body_parts": True},
         **_MASKED,
     ),
     ModelCase(
-        "alanet_parts_autoencoder",
-        11_882,
-        _WINDOW,
+        *("alanet_parts_autoencoder", 11_882, _WINDOW),
         {**_COMMON, "body_parts": False},
         **_MASKED,
     ),
     # Batch-norm statistics, 60, are in these counts.
-    ModelCase(
-        "lsfan",
-        8_342,
-        _UNMASKED,
-        {**_FILTERS, "num_heads": 3, "ff_units": 7, "dropout": 0.5},
-        untrained=60,
-    ),
+    ModelCase("lsfan", 8_342, _UNMASKED, _LSFAN, untrained=60),
     ModelCase("cnn_tap", 2_642, _UNMASKED, _FILTERS, untrained=60),
-    ModelCase(
-        "cnn_sap",
-        3_026,
-        _UNMASKED,
-        {**_FILTERS, "pooling": "as_coded"},
-        untrained=60,
-    ),
-    ModelCase(
-        "conv_lstm",
-        40_940,
-        {"input_shape": (90, CHANNELS)},
-        {
-            **{k: v for k, v in _STACK.items() if k != "mask_value"},
-            "channels": None,
-            "num_layers": 1,
-            "num_convolutions": 2,
-            "filters": 4,
-            "kernel_size": 5,
-            "pool_size": 1,
-        },
-    ),
+    ModelCase("cnn_sap", 3_026, _UNMASKED, _SAP, untrained=60),
+    ModelCase("conv_lstm", 40_940, {"input_shape": (90, CHANNELS)}, _CONV_LSTM),
     ModelCase(
         "bi_lstm", 14_282, _WINDOW, {**_STACK, "channels": None}, **_MASKED
     ),
-    ModelCase(
-        "dual_stream_lstm",
-        15_874,
-        _WINDOW,
-        {
-            **{k: v for k, v in _STACK.items() if k != "units"},
-            "mocap_units": 5,
-            "semg_units": 5,
-            "semg": 3,
-        },
-        **_MASKED,
-    ),
+    ModelCase("dual_stream_lstm", 15_874, _WINDOW, _DUAL, **_MASKED),
     ModelCase("l3d", 1_070_581, _NARROW, {"units": 5}, untrained=812),
     ModelCase("l3d_multi_scale", 3_035_637, _NARROW, untrained=812),
     ModelCase("l3d_se", 1_072_577, {**_NARROW, "ratio": 1}, untrained=812),
     ModelCase(
-        "l3d_full",
-        3_042_445,
-        {**_NARROW, "ratio": 1},
-        {
-            "widths": "plain",
-            "multi_scale": False,
-            "attention": False,
-            "ratio": 2,
-            "shared": False,
-            "head_pool": (1, 1, 1),
-            "scaled_head": False,
-            "batch_norm": False,
-        },
-        untrained=812,
+        "l3d_full", 3_042_445, {**_NARROW, "ratio": 1}, _L3DS, untrained=812
     ),
+    ModelCase("c3d", 77_983_237, _C3D, _C3DS),
+    ModelCase("resnet18_lstm", 15_041_213, _RESNET, _RESNETS, untrained=9_600),
+    ModelCase("resnet18_gru", 14_869_013, _RESNET, _RESNETS, untrained=9_600),
     ModelCase(
-        "c3d",
-        77_983_237,
-        {**_CLIP, "blocks": ((4,), (6,), (8, 8), (10, 10)), "units": (12, 6)},
-        {
-            "blocks": ((4,), (6,), (8, 8), (10,)),
-            "units": (12,),
-            "dropout": 0.25,
-            "batch_norm": True,
-        },
-    ),
-    ModelCase(
-        "resnet18_lstm",
-        15_041_213,
-        _RESNET,
-        _RESNET_ALTERNATIVES,
-        untrained=9_600,
-    ),
-    ModelCase(
-        "resnet18_gru",
-        14_869_013,
-        _RESNET,
-        _RESNET_ALTERNATIVES,
-        untrained=9_600,
-    ),
-    ModelCase(
-        "aacsfnet",
-        29_692_091,
-        {**_HAM, **_VIT},
-        {
-            **_HAM_ALTERNATIVES,
-            **_VIT_ALTERNATIVES,
-            "branches_across_batch": True,
-        },
+        *("aacsfnet", 29_692_091, {**_HAM, **_VIT}),
+        {**_HAMS, **_VITS, "branches_across_batch": True},
         untrained=54_976,
         no_gradient=_CROSS_KEYS,
         weights_from=("resnet_weights",),
     ),
     ModelCase(
-        "aacsfnet_as_coded",
-        31_217_821,
-        {
-            **_HAM,
-            **_VIT,
-            "patch_sizes": (32, 16, 8),
-            # This defect is to let next to no gradient through.
-            "mean_of_normed": False,
-        },
+        *("aacsfnet_as_coded", 31_217_821),
+        # This defect is to let next to no gradient through.
+        {**_AACSFNET, "mean_of_normed": False},
         untrained=54_976,
         no_gradient=_CROSS_KEYS,
         independent=False,
     ),
     ModelCase(
-        "resnet50_ham",
-        25_943_067,
-        _HAM,
-        _HAM_ALTERNATIVES,
+        *("resnet50_ham", 25_943_067, _HAM, _HAMS),
         untrained=54_928,
         weights_from=("resnet_weights",),
     ),
     ModelCase(
-        "biscale_cross_vit",
-        3_603_649,
-        _VIT,
-        _VIT_ALTERNATIVES,
-        no_gradient=_CROSS_KEYS,
+        "biscale_cross_vit", 3_603_649, _VIT, _VITS, no_gradient=_CROSS_KEYS
     ),
     ModelCase("convnext_lstm_a", 1_172_610, _HEAD, {"variant": "d"}),
     ModelCase("convnext_lstm_b", 2_410_370, _HEAD, {"variant": "c"}),
-    ModelCase(
-        "convnext_lstm_c",
-        2_451_586,
-        _HEAD,
-        {"variant": "b", "units": 8, "dropout": 0.5, "num_classes": 3},
-    ),
+    ModelCase("convnext_lstm_c", 2_451_586, _HEAD, _CONVNEXT),
     ModelCase("convnext_lstm_d", 1_172_610, _HEAD, {"variant": "a"}),
+    ModelCase("stgcn_lstm", 406_162, _LANDMARKS, _STGCN),
     ModelCase(
-        "stgcn_lstm",
-        406_162,
-        _LANDMARKS,
-        {
-            "graph": "as_coded",
-            "aggregation": "attention",
-            "normalise": False,
-            "filters": 8,
-            "graph_filters": 6,
-            "temporal_filters": 5,
-            "units": (15, 10),
-            "dropout": 0.5,
-            "num_classes": 3,
-        },
-    ),
-    ModelCase(
-        "stgcn_lstm_as_coded",
-        6_151_618,
-        _LANDMARKS,
+        *("stgcn_lstm_as_coded", 6_151_618, _LANDMARKS),
         {"graph": "corrected", "aggregation": "mean"},
         no_gradient=_GRU,
     ),
 )
+OF_WINDOWS = [case for case in CASES if case.is_of_windows]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -496,11 +360,7 @@ def test_outputs_of_lstms_on_padding_do_not_matter(name):
     np.testing.assert_allclose(outputs(model, x), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in CASES if case.is_of_windows],
-    ids=lambda case: case.name,
-)
+@pytest.mark.parametrize("case", OF_WINDOWS, ids=lambda case: case.name)
 def test_lstms_stay_eligible_for_cudnn(case):
     with warnings.catch_warnings():
         # Keras warns when a layer drops a mask.

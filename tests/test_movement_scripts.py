@@ -7,8 +7,11 @@ from scripts import experiments_of, rows_of, run_script
 
 from keras_pain.cli import main
 from keras_pain.errors import KerasPainError
+from keras_pain.experiments.protocols import AS_PUBLISHED
+from keras_pain.models.registry import MODELS
 from keras_pain.reproduction import Options, reproduce
 from keras_pain.reproduction.explain import finished_folds, rebuild_fold
+from keras_pain.reproduction.run import _protocol_line
 
 OWN = """
 import numpy as np
@@ -51,10 +54,21 @@ def test_table8_lists_the_defects_that_are_on(table8):
     (clean,) = [x for x in document["header"] if "Protocol leak_free:" in x]
     for name in ("shifted_rater_columns", "network_shared", "precision_as_f1"):
         assert name in published and name not in clean
+    assert "last_epoch" in published and "epoch_on_test" not in published
     assert "No known defect" in clean
     rows = rows_of(table8 / "table_SIMULATED.csv")
     assert not any(row["paper"] for row in rows)
     assert {row["method"] for row in rows} == {"majority", "cnn_sap"}
+    of_defects = [r for r in rows if r["metric"] == "pooled_fm" and r["ours"]]
+    assert {r["protocol"] for r in of_defects} == {"loso/as_published"}
+
+
+def test_headers_tell_what_is_known_from_what_is_assumed():
+    line = _protocol_line(AS_PUBLISHED)
+    known, assumed = line.split(" Assumed, not known: ")
+    assert "no_mask_padding" in known and "epoch_on_test" not in known
+    assert assumed.startswith("epoch_on_test (the epoch is chosen on the")
+    assert "no code of theirs was released" in assumed
 
 
 def test_a_fold_is_rebuilt_as_its_run_cut_it(table8):
@@ -88,7 +102,9 @@ def test_ledger(smoke, smoked, monkeypatch):
     folder = smoked.place / "results" / "leaks_emopain_smoke"
     assert "windows_at_random" in done.stdout and "SIMULATED" in done.stdout
     rows = rows_of(folder / "ledger_SIMULATED.csv")
-    assert len(rows) == 3 * (7 + 2)
+    assert len(rows) == 3 * (1 + 8 + 2)
+    still = [row for row in rows if row["defect"] == "no_mask_padding"]
+    assert {float(row["change"]) for row in still} == {0}  # of L-SFAN
     for row in rows:
         assert -1 <= float(row["with_defect"]) <= 1
         if row["defect"] != "none":
@@ -103,9 +119,26 @@ def test_ledger(smoke, smoked, monkeypatch):
 def test_a_method_of_ones_own_joins_the_leaderboard(smoke, smoked):
     (smoked.place / "mine.py").write_text(OWN)
     smoke("leaderboard_movement", "--methods=svm,cnn_tap,mine:Mine")
+    (experiment, *_) = experiments_of("leaderboard_movement")
+    # Tracing a network takes seconds: a few, but one of each paper.
+    assert 4 == sum(name in MODELS for name in experiment.smoke_methods)
     folder = smoked.place / "results" / "leaderboard_emopain_smoke"
     document = json.loads((folder / "leaderboard_SIMULATED.json").read_text())
     methods = {row["method"] for row in document["rows"] if row["method"]}
     assert {"mine", "majority", "stratified", "svm", "cnn_tap"} <= methods
     names = {path.name for path in (folder / "figures").iterdir()}
     assert any("critical_difference" in name for name in names), names
+
+
+def test_a_users_locale_and_paths(smoke, smoked):
+    """ASCII only; a home folder with brackets and an umlaut."""
+    home = smoked.place / "h[/b]ome [x] \u00fc"
+    home.mkdir(parents=True)
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = smoke(
+        "table1_protective",
+        *("--methods=majority", "--protocol=leak_free", "--results_dir=~/res"),
+        env={**env, "HOME": str(home)},
+    )
+    assert (home / "res" / "table_SIMULATED.md").is_file()
+    assert "h[/b]ome [x]" in done.stderr

@@ -194,6 +194,29 @@ def test_schedules_fall_where_the_recipe_says():
     assert rates(("cosine",), (0, 20, 40)) == pytest.approx([1, 0.5, 0])
 
 
+@pytest.mark.parametrize(
+    "wrap", [lambda o: o, keras.optimizers.LossScaleOptimizer]
+)
+def test_a_schedule_learns_its_steps_in_half_precision_too(wrap):
+    recipe = recipe_with(schedule=("cosine",), learning_rate=1.0)
+    optimizer = make_optimizer(recipe, 1, 4)
+    optim.set_steps(wrap(optimizer), 10)
+    assert float(optimizer._learning_rate(20)) == pytest.approx(0.5)
+
+
+def test_the_last_epoch_is_kept_where_none_is_chosen(parts):
+    method = ClipMethod("l3d", epochs=2, options=OPTIONS, last_epoch=True)
+    assert method.config()["last_epoch"] is True
+    assert "last_epoch" not in ClipMethod("l3d", options=OPTIONS).config()
+    report = method.fit(*parts[:2], seed=3)
+    last = method.predict(parts[2])
+    assert report.chosen_epoch == 2
+    # Whoever would choose has no say.
+    other = ClipMethod("l3d", epochs=2, options=OPTIONS, last_epoch=True)
+    other.fit(parts[0], parts[2], seed=3)
+    np.testing.assert_array_equal(other.predict(parts[2]), last)
+
+
 def test_accumulation_does_not_hurry_a_schedule():
     recipe = recipe_with(schedule=("exponential", 0.5, 3), learning_rate=1.0)
     optimizer = make_optimizer(recipe, 10, 4, accumulate=2)
@@ -239,9 +262,8 @@ def test_five_folds_test_everybody_once(protocol):
     assert [fold.name for fold in folds] == [f"fold{n}" for n in range(5)]
     tested = [name for fold in folds for name in fold.test]
     assert sorted(tested) == sorted(person.id for person in people)
-    assert (
-        max(len(f.test) for f in folds) - min(len(f.test) for f in folds) <= 1
-    )
+    sizes = [len(fold.test) for fold in folds]
+    assert max(sizes) - min(sizes) <= 1
     # Strata are dealt evenly.
     of = {person.id: person.stratum for person in people}
     for fold in folds:
@@ -295,9 +317,8 @@ def test_folds_run_and_become_a_table(store, tmp_path):
         samples="clips",
     )
     expected = {task.key: task.config for task in tasks}
-    paths = write_table(
-        spec, results, expected, tmp_path, corpus="fake", simulated=True
-    )
+    options = {"corpus": "fake", "simulated": True}
+    paths = write_table(spec, results, expected, tmp_path, **options)
     text = paths[0].read_text()
     y = clips["leak_free"].y
     assert re.search(rf"\| +{np.abs(y - 2).mean():.3f} \|", text)
@@ -305,9 +326,8 @@ def test_folds_run_and_become_a_table(store, tmp_path):
     assert re.search(r"\| From elsewhere +\| paper +\| +2.5 \|", text)
     panels = intensity_panels(spec, results, expected)
     assert len(panels) == 4  # the unfinished network has none
-    assert plot_intensities(
-        panels, "T", tmp_path / "f.png", simulated=True
-    ).exists()
+    path = plot_intensities(panels, "T", tmp_path / "f.png", simulated=True)
+    assert path.exists()
 
 
 def test_methods_of_intensities_are_known():

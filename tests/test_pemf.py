@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -20,7 +21,7 @@ from keras_pain.signals.landmarks import read_csv
 from keras_pain.simulate import simulate
 from keras_pain.simulate.pemf import motion_of
 
-DAMAGED = "is empty, cut off or no workbook"
+DAMAGED = "cannot be read as a workbook"
 STILLS = "Pictures/Modified/{}/{}/Colour frames"
 
 
@@ -281,6 +282,113 @@ def test_without_a_sheet_intensity_is_unknown_and_said_once(
     assert recording.labels["kind"] == 1
 
 
+def rewrite(path, change):
+    """The workbook with each of its parts as `change(name, content)`."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, content in parts.items():
+            book.writestr(name, change(name, content))
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new", "good"),
+    [
+        ("styles.xml", b"<fill>", b"<fill/><fill>", True),
+        ("sheet1.xml", b'ref="A1:Q5"', b'ref="A1:A1"', True),
+        ("sheet1.xml", b"</row>", b"</ro", False),
+        ("sheet1.xml", b"</worksheet>", b" " * (33 << 20), False),
+    ],
+)
+def test_sheets_that_excel_opens_are_read(database, part, old, new, good):
+    path = database / facts.RATINGS_FILE
+
+    def change(name, content):
+        if not name.endswith(part):
+            return content
+        assert old in content
+        return content.replace(old, new, 1)
+
+    rewrite(path, change)
+    ratings, findings = read_ratings(path)
+    assert len(ratings) == 4 * good
+    assert [f.rule for f in findings] == ["bad_ratings"] * (not good)
+
+
+def test_merged_cells_are_the_value_of_each_row(database):
+    path = database / facts.RATINGS_FILE
+    book = openpyxl.load_workbook(path)
+    for column in "BCE":
+        book.active.merge_cells(f"{column}2:{column}5")
+    book.save(path)
+    ratings, findings = read_ratings(path)
+    values = {(r.age, r.gender, r.intensity) for r in ratings.values()}
+    assert values == {(25, "Female", 5.2)} and len(ratings) == 4
+    assert "B2:B5" in findings[0].detail
+
+
+def test_sheets_of_other_programs_are_read_or_noted_in_silence(
+    database, recwarn
+):
+    path = database / facts.RATINGS_FILE
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("B2:B5")
+    book.save(path)
+    ratings, _ = read_ratings(path)
+
+    def other(name, content):
+        if not name.endswith("sheet1.xml"):
+            return content
+        text = content.decode().replace('ref="B2:B5"', "ref='B2:B5'")
+        head = '<?xml version="1.0" encoding="UTF-16"?>'
+        return (head + text).encode("utf-16")
+
+    rewrite(path, other)
+    assert read_ratings(path)[0] == ratings and ratings["S001", 2].age == 25
+    usual = b"schemas.openxmlformats.org/officeDocument/2006/relationships"
+    strict = b"purl.oclc.org/ooxml/officeDocument/relationships"
+    rewrite(path, lambda name, content: content.replace(usual, strict))
+    assert [f.rule for f in read_ratings(path)[1]] == ["bad_ratings"]
+    assert not list(recwarn)
+
+
+@pytest.mark.parametrize(
+    ("cell", "age", "said"),
+    [
+        *((25, 25, []), ("25,5", 25.5, []), (None, math.nan, [])),
+        ("21 years", math.nan, ["unreadable_rating"]),
+        *((age, math.nan, ["rating_out_of_range"]) for age in (-5, 999, 1e300)),
+    ],
+)
+def test_ages_that_are_none_are_said(database, cell, age, said):
+    values = row("S001P", "Posed")
+    write_sheet(database, [(values[0], cell, *values[2:])])
+    (rating,) = read_ratings(database / facts.RATINGS_FILE)[0].values()
+    np.testing.assert_equal(rating.age, age)
+    assert rules(rating.findings) == said and rating.intensity == 5.2
+
+
+def test_a_damaged_part_or_two_columns_of_a_name_give_no_ratings(database):
+    path = database / facts.RATINGS_FILE
+    content = bytearray(path.read_bytes())
+    content[content.index(b"sheet1.xml") + 60] ^= 255
+    path.write_bytes(content)
+    assert [f.rule for f in read_ratings(path)[1]] == ["bad_ratings"]
+    header = ["Clip", "Intensity", "intensity "]
+    write_sheet(database, [("S001N", 1, 2)], header=header)
+    assert "2 columns intensity" in read_ratings(path)[1][0].detail
+
+
+def test_folders_that_were_doubled_are_read(database, tmp_path):
+    person = database / "Pictures" / "Modified" / "S001"
+    top = tmp_path / "up" / "pemf" / "pemf" / "Pictures" / "Pictures"
+    inner = top / "Modified" / "Modified" / "S001"
+    inner.mkdir(parents=True)
+    person.rename(inner / "S001")
+    files = pemf.find_files(tmp_path / "up")
+    assert [f.name[-1] for f in files] == ["N", "P", "A", "L"]
+
+
 def test_sheet_is_found_whatever_its_accents(database):
     write_sheet(database, [row("S001N", "Neutral")], sheet="Artículo ")
     ratings, findings = read_ratings(database / facts.RATINGS_FILE)
@@ -318,7 +426,7 @@ def test_grey_stills_and_stills_of_another_size_are_read_and_noted(database):
     Image.new("L", (40, 50), 90).save(folder / "frame 3.jpg")
     (folder / "._frame 4.jpg").write_bytes(b"macOS")
     recording, findings = read(database, "S001N")
-    assert rules(findings) == ["frame_sizes", "grey"]
+    assert rules(findings) == ["channels", "frame_sizes", "grey"]
     frames = recording.frames()
     assert frames[2].shape == (50, 40, 3)
     assert len(frames) == 20

@@ -1,18 +1,27 @@
 """Datasets are built once, from the files they say, and read back."""
 
+import errno
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import time
 
+import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
+import keras_pain.io
 import tfds_builders
 from keras_pain.corpora import emopain, manifest
 from keras_pain.data import prepare
 from keras_pain.data.prepare import load_recordings, prepare_dataset
-from keras_pain.errors import KerasPainError
+from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.simulate.folder import write_all
+from tfds_builders.emopain import emopain_dataset_builder
 
+BASE = tfds.core.GeneratorBasedBuilder
 DUMMY = pathlib.Path(tfds_builders.__file__).parent / "emopain" / "dummy_data"
 
 
@@ -23,9 +32,8 @@ def raw(tmp_path):
 
 
 def prepare_fame(raw, tmp_path, **kwargs):
-    return prepare_dataset(
-        "emopain", manual_dir=raw, data_dir=tmp_path / "tfds", **kwargs
-    )
+    kwargs = {"data_dir": tmp_path / "tfds", **kwargs}
+    return prepare_dataset("emopain", manual_dir=raw, **kwargs)
 
 
 def test_a_dataset_is_built_once_and_only_from_the_same_files(
@@ -48,9 +56,8 @@ def test_a_dataset_is_built_once_and_only_from_the_same_files(
 def test_a_manifest_is_verified(raw, tmp_path):
     files = emopain.find_files(raw, "fame")
     manifest.write_manifest(raw, files)
-    assert prepare_fame(raw, tmp_path).fingerprint == manifest.fingerprint(
-        raw, files
-    )
+    expected = manifest.fingerprint(raw, files)
+    assert prepare_fame(raw, tmp_path).fingerprint == expected
     shutil.copy(files[1].path, files[2].path)
     with pytest.raises(KerasPainError, match=files[2].path.name):
         prepare_fame(raw, tmp_path / "elsewhere")
@@ -81,22 +88,139 @@ def test_a_build_that_broke_off_does_not_stop_the_next(
     prepared = prepare_fame(raw, tmp_path)
     assert len(load_recordings(prepared.path)) == len(prepared.report) == 3
     # Another process may still be at the new one.
-    assert [p.name for p in home.glob("incomplete*")] == [
-        "incomplete.NEW_1.0.0"
-    ]
+    left = [path.name for path in home.glob("incomplete*")]
+    assert left == ["incomplete.NEW_1.0.0"]
 
 
 def test_an_unfinished_version_folder_gets_one_line(raw, tmp_path):
     (tmp_path / "tfds" / "emopain" / "fame" / "1.0.0").mkdir(parents=True)
     with pytest.raises(KerasPainError, match="is no finished dataset"):
         prepare_fame(raw, tmp_path)
+    builder = emopain_dataset_builder.Builder(
+        config="fame", data_dir=tmp_path / "tfds"
+    )
+    with pytest.raises(KerasPainError, match="is no finished dataset"):
+        builder.download_and_prepare()
 
 
 def test_a_data_dir_that_cannot_be_written_gets_one_line(raw, tmp_path):
     (tmp_path / "tfds").write_text("a file where a folder should be")
-    with pytest.raises(KerasPainError, match="cannot be built") as caught:
+    with pytest.raises(KerasPainError, match="cannot be written") as caught:
         prepare_fame(raw, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+BUILD = """
+import pathlib, sys, time
+from keras_pain.data.prepare import prepare_dataset
+verify = prepare_dataset.__globals__["identify"]
+def identify(*arguments):  # here both know that there is no dataset yet
+    pathlib.Path(sys.argv[3]).touch()
+    while len(list(pathlib.Path(sys.argv[3]).parent.glob("at_*"))) < 2:
+        time.sleep(0.01)
+    return verify(*arguments)
+prepare_dataset.__globals__["identify"] = identify
+found = prepare_dataset("emopain", manual_dir=sys.argv[1], data_dir=sys.argv[2])
+print(found.fingerprint, len(found.report), found.reused)
+"""
+
+
+def test_two_processes_that_build_together_end_well(raw, tmp_path):
+    command = [sys.executable, "-c", BUILD, str(raw), str(tmp_path / "tfds")]
+    builds = [
+        subprocess.Popen(
+            [*command, str(tmp_path / f"at_{number}")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    told = [build.communicate(timeout=120) for build in builds]
+    assert [build.returncode for build in builds] == [0, 0], told
+    assert told[0][0] == told[1][0] and told[0][0].endswith(" 3 False\n")
+    said = [err.count("another process has built it") for _, err in told]
+    assert sorted(said) == [0, 1]
+    assert prepare_fame(raw, tmp_path).reused
+
+
+def no_locks(*arguments):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def test_the_first_to_finish_wins_on_a_disk_without_locks(
+    raw, tmp_path, monkeypatch, capsys
+):
+    make = BASE._download_and_prepare
+    done = []
+
+    def slower(builder, *arguments, **options):
+        make(builder, *arguments, **options)
+        if not done:
+            done.append(True)
+            prepare_fame(raw, tmp_path)
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr(BASE, "_download_and_prepare", slower)
+    assert len(prepare_fame(raw, tmp_path).report) == 3
+    assert "another process has built it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "error", [BadFileError("a.mat", "mine", "cure"), OSError(errno.EIO, "mine")]
+)
+def test_a_build_s_own_error_is_not_hidden_by_another_s_dataset(
+    raw, tmp_path, monkeypatch, error
+):
+    make, done = BASE._download_and_prepare, []
+
+    def fails(builder, *arguments, **options):
+        make(builder, *arguments, **options)
+        if not done:
+            done.append(True)
+            prepare_fame(raw, tmp_path)
+            raise error
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr(BASE, "_download_and_prepare", fails)
+    with pytest.raises(KerasPainError, match="mine"):
+        prepare_fame(raw, tmp_path)
+
+
+@pytest.mark.parametrize("of", ["Python", "TensorFlow"])
+def test_a_full_disk_is_named_in_one_line(raw, tmp_path, monkeypatch, of):
+    def full(*arguments, **options):
+        words = os.strerror(errno.ENOSPC)
+        if of == "Python":
+            raise OSError(errno.ENOSPC, words)
+        import tensorflow as tf
+
+        raise tf.errors.ResourceExhaustedError(None, None, f"shard; {words}")
+
+    monkeypatch.setattr(BASE, "_download_and_prepare", full)
+    with pytest.raises(KerasPainError) as caught:
+        prepare_fame(raw, tmp_path)
+    line = str(caught.value)
+    assert str(tmp_path / "tfds" / "emopain" / "fame") in line
+    assert "No space left" in line and "free space there" in line
+    assert "\n" not in line
+    assert not list((tmp_path / "tfds").rglob("incomplete*"))
+
+
+def test_another_file_format_is_read_too(raw, tmp_path):
+    path = prepare_fame(raw, tmp_path).path
+    builder = emopain_dataset_builder.Builder(
+        config="fame", data_dir=tmp_path / "other", file_format="array_record"
+    )
+    config = tfds.download.DownloadConfig(manual_dir=raw)
+    builder.download_and_prepare(download_config=config)
+    other = prepare_fame(raw, tmp_path, data_dir=tmp_path / "other")
+    assert other.reused
+    for joints in (False, True):
+        found = load_recordings(other.path, joints)
+        np.testing.assert_equal(found, load_recordings(path, joints))
+    with pytest.raises(KerasPainError, match="array_record.*=tfrecord"):
+        next(prepare.read_examples(other.path, coded=["angles"]))
 
 
 def test_label_columns_of_the_challenge_can_be_given(tmp_path, monkeypatch):
@@ -108,12 +232,8 @@ def test_label_columns_of_the_challenge_can_be_given(tmp_path, monkeypatch):
     with pytest.raises(KerasPainError, match="with other options"):
         prepare_fame(raw, tmp_path)
     path = prepare_fame(raw, tmp_path / "elsewhere").path
-    patients = [
-        r["pain_level"]
-        for r in load_recordings(path)
-        if r["group"] == "patient"
-    ]
-    assert patients and all((pain == -1).all() for pain in patients)
+    patients = [r for r in load_recordings(path) if r["group"] == "patient"]
+    assert patients and all((r["pain_level"] == -1).all() for r in patients)
 
 
 def test_loading_leaves_out_what_is_not_asked_for(raw, tmp_path):
@@ -134,3 +254,12 @@ def test_loading_keeps_the_owners_order_of_splits(tmp_path):
 def test_a_folder_without_a_dataset_gets_one_line(tmp_path):
     with pytest.raises(KerasPainError, match="is no TFDS dataset"):
         load_recordings(tmp_path)
+
+
+def test_a_simulation_removes_what_a_killed_one_left(tmp_path):
+    (tmp_path / "video").mkdir()
+    host, dead = keras_pain.io._HOST, 2**22 + 1  # no process has this number
+    left = tmp_path / "video" / f".a.tmp-{host}-{dead}-0123abcd.mp4"
+    left.touch()
+    assert write_all(str, [1], "nothing", tmp_path, 1, False) == ["1"]
+    assert not left.exists()

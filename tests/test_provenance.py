@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_pain.experiments import provenance
+from keras_pain.reports.table import Scores, software_remarks
 
 CODE = """
 import os
@@ -44,6 +45,24 @@ def test_environment_names_versions_and_hardware():
     assert found["cores"] >= 1
     found["versions"]["numpy"] = "changed"
     assert provenance.environment()["versions"]["numpy"] == np.__version__
+
+
+def test_folds_of_two_states_of_the_sources_are_noted(tmp_path, monkeypatch):
+    one = provenance.environment()
+    (tmp_path / "a.py").write_text("one")
+    monkeypatch.setattr(provenance, "_SOURCES", tmp_path)
+    two = provenance._environment.__wrapped__()
+    assert len({len(e["sources_sha256"]) for e in (one, two)} - {64}) == 0
+    assert "sources_sha256" not in str(one["versions"])  # no configuration
+
+    def remarks(*environments):
+        found = Scores(None, None, {}, list(environments), "")
+        return [r for r in software_remarks(found) if "states of" in r]
+
+    assert remarks(one, one) == remarks(two) == []
+    assert len(remarks(one, two)) == 1
+    assert one["sources_sha256"][:12] in remarks(one, two)[0]
+    assert "unknown" in remarks(one, {"hardware": "of an older fold"})[0]
 
 
 def test_git_commit_is_empty_outside_of_the_repository(monkeypatch):

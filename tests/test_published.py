@@ -119,7 +119,7 @@ def test_majority_notes_are_arithmetic():
 @pytest.mark.parametrize(
     "method, counts, mcc",
     [
-        ("alanet", (74, 108, 314, 2337), 0.21),
+        ("alanet", (75, 107, 326, 2325), 0.20),
         ("banet", (127, 55, 596, 2055), 0.27),
     ],
 )
@@ -131,6 +131,8 @@ def test_confusion_counts_in_the_notes_fit_the_rows(method, counts, mcc):
     accuracy, f1 = cell(table, method, "accuracy"), cell(table, method, "f1", 1)
     assert (tp + tn) / 2833 == pytest.approx(accuracy, **close)
     assert 2 * tp / (2 * tp + fp + fn) == pytest.approx(f1, **close)
+    negative = cell(table, method, "f1", 0)
+    assert 2 * tn / (2 * tn + fp + fn) == pytest.approx(negative, **close)
     product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
     found = (tp * tn - fp * fn) / np.sqrt(product)
     assert found == pytest.approx(mcc, **close)
@@ -142,9 +144,11 @@ def test_confusion_counts_in_the_notes_fit_the_rows(method, counts, mcc):
     "number, words",
     [
         (1, ["14 patients and 9 healthy", "[26]", "0.54", "0.851", "0.587"]),
-        (1, ["0.4811", "hardware", "MCC about 0.21", "whole-body variant"]),
+        (1, ["0.4811", "hardware", "MCC about 0.20", "0.8475"]),
+        (1, ["whole-body variant"]),
         (2, ["0.77", "0.483", "whole-body variant"]),
         (3, ["416 samples of 7", "0.66", "0.56", "0.41", "0.752", "0.34"]),
+        (3, ["Sigmoid / Gaussian", "LOSOCV (train)", "C = 0.1"]),
     ],
 )
 def test_every_known_inconsistency_has_its_note(number, words):
@@ -153,6 +157,37 @@ def test_every_known_inconsistency_has_its_note(number, words):
         [v.note for v in table.values] + [n for _, n in table.notes]
     )
     assert [word for word in words if word not in text] == []
+
+
+def test_counts_that_print_the_row_do_not_have_the_accuracy_of_the_text():
+    tp, fp = np.meshgrid(np.arange(1, 183), np.arange(2652))
+    accuracy = (tp + 2651 - fp) / 2833
+    f1 = 2 * tp / (tp + fp + 182), 2 * (2651 - fp) / (5484 - tp - fp)
+    ours = np.stack([accuracy, *f1, np.mean(f1, axis=0)], axis=-1)
+    fits = (np.round(100 * ours) == [85, 26, 91, 59]).all(axis=-1)
+    assert fits.sum() == 28 and round(accuracy[fits].max(), 4) == 0.8475
+
+
+@pytest.mark.parametrize(
+    "name, noted",
+    [
+        ("table1_unbc", {"l3d_full": 2.60}),
+        ("table2_unbc", {"l3d_full": 2.60}),
+        ("table1_biovid", {"l3d": 1.45}),
+        ("table3_biovid", {"resnet18_lstm": 1.41, "l3d_full": 1.37}),
+    ],
+)
+def test_rmse_beyond_rounding_is_noted(name, noted):
+    table, beyond = read_published(PUBLISHED / f"l3d_{name}.csv"), {}
+    for value in table.values:
+        mse = cell(table, value.method, "mse", None, "cv5")
+        if value.metric == "rmse" and value.value and mse:
+            low, high = np.sqrt([mse - 0.005, mse + 0.005])
+            if not low - 0.005 <= value.value <= high + 0.005:
+                beyond[value.method] = value.value
+    assert beyond == noted
+    text = " ".join(note for _, note in table.notes)
+    assert all(f"{rmse:.2f} squared" in text for rmse in noted.values())
 
 
 HEAD = "method,evaluation,metric,class,value,note\n"
@@ -166,6 +201,7 @@ HEAD = "method,evaluation,metric,class,value,note\n"
         (HEAD + "a,b,c,x,1,\n", "line 2"),
         (HEAD + "a,b,c\n", "6 columns"),
         (HEAD + "a,b,c,,1,\na,b,c,,2,\n", "line 3 .* repeats"),
+        (f'{HEAD}a,b,c,,1,\na,b,d,,2,"{"x" * 140_000}"\n', "line 3 .* limit"),
     ],
 )
 def test_published_files_of_another_form_are_refused(tmp_path, text, says):
@@ -176,3 +212,21 @@ def test_published_files_of_another_form_are_refused(tmp_path, text, says):
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     with pytest.raises(BadFileError, match="cannot be read"):
         read_published(tmp_path / "missing.csv")
+
+
+def test_blank_lines_and_a_byte_order_mark_are_no_fault(tmp_path):
+    path = tmp_path / "published.csv"
+    text = "\ufeff" + HEAD + "\na,b,c,,1,\n\n*,b,,,,note\n\n"
+    path.write_text(text, encoding="utf-8")
+    found = read_published(path)
+    assert found.get("a", "b", "c").value == 1.0
+    assert found.notes == [("b", "note")]
+    path.write_text(HEAD + "\na,b,c,,1,\na,b,c,,2,\n")
+    with pytest.raises(BadFileError, match="line 4 .*; keep one of the two"):
+        read_published(path)
+    path.write_text(HEAD + "a,b,c,,x,\n")
+    with pytest.raises(BadFileError, match="; give class as an index or empty"):
+        read_published(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(BadFileError, match="cannot be read .*restore it"):
+        read_published(path)

@@ -1,5 +1,7 @@
 """Folds x seeds x methods: preparation, resume, parallel runs, bad input."""
 
+import tempfile
+
 import numpy as np
 import pytest
 from fake_recordings import make_people
@@ -14,7 +16,12 @@ from keras_pain.experiments.method_registry import (
     registered_methods,
     resolve_method,
 )
-from keras_pain.experiments.protocols import make_folds, subjects_of
+from keras_pain.experiments.protocols import (
+    AS_PUBLISHED,
+    Protocol,
+    make_folds,
+    subjects_of,
+)
 from keras_pain.experiments.store import ResultStore
 from keras_pain.models.registry import WINDOWS
 
@@ -104,6 +111,38 @@ def test_another_configuration_is_refused(tasks_of, windows, store):
     with pytest.raises(ConfigurationError, match="abc.*xyz") as error:
         runner.run(other, windows, store)
     assert "--results_dir" in str(error.value)
+
+
+def test_determinism_is_part_of_a_configuration(
+    tasks_of, windows, store, monkeypatch
+):
+    plain, asked = tasks_of()[0], tasks_of(deterministic=True)[:2]
+    assert asked[0].config == {**plain.config, "deterministic": True}
+    told = []
+    monkeypatch.setattr(runner, "start_tensorflow", told.append)
+    runner.run(asked, windows, store)
+    assert told == [True, True]
+
+
+def test_folds_are_the_same_for_every_seed(tasks_of):
+    one, two = tasks_of(seeds=[0]), tasks_of(seeds=[1])
+    assert [t.fold for t in one] == [t.fold for t in two]
+
+
+def test_a_newer_defect_leaves_the_folds_of_others_alone(tasks_of):
+    """Unmasked padding is told by BANet's arguments, and by nothing else."""
+    names = "banet", "banet_bodily", "alanet", FAKE
+    old, new = [
+        tasks_of(*names, protocols=[Protocol("p", "as_published", defects)])
+        for defects in (("epoch_on_test",), AS_PUBLISHED.defects)
+    ]
+    for before, after in zip(old[:4], new[:4], strict=True):
+        method = before.config["method"]
+        if after.method.startswith("banet"):
+            arguments = {**method["arguments"], "mask_value": None}
+            method = {**method, "arguments": arguments}
+        assert after.config == {**before.config, "method": method}
+    assert {t.fold.validation == t.fold.test for t in new} == {True}
 
 
 def test_a_broken_method_loses_no_finished_fold(tasks_of, windows, store):
@@ -210,18 +249,102 @@ def test_an_edited_method_is_not_taken_for_the_old_one(
 
 
 def test_methods_resolve(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "impostor.py").write_text(METHOD.format("alanet"))
     assert resolve_method("knn").name == "knn"
     assert resolve_method(FAKE).name == "mean_method"
+    (tmp_path / "unwritten.py").write_text("def method(:\n")
+    (tmp_path / "leaves.py").write_text("import sys\n\nsys.exit(3)\n")
+    for number, line in enumerate(("float(())", "int('x')", "import no.such")):
+        (tmp_path / f"faulty{number}.py").write_text(f"import os\n{line}\n")
+    for number, name in enumerate(("SVM (rbf)", "k-NN, k=3", "C4.5: [a]")):
+        (tmp_path / f"fine-{number}.py").write_text(METHOD.format(name))
+        assert resolve_method(f"fine-{number}:Mine").name == name
     for name, says in (
         ("bananet", "not one of"),
+        ("", "not one of"),
+        ("..", "not one of"),
         ("no_such_module:thing", "cannot load"),
+        ("..:thing", "cannot load"),
+        (":thing", "cannot load"),
+        ("fake_methods:", "cannot load"),
+        ("fake_methods:[red]\u00fc", "cannot load"),
+        ("x" * 400 + ":thing", "cannot load 'x{80}'"),
+        ("os:system", "without arguments"),
+        ("os:abort", "without arguments"),
+        ("sklearn.pipeline:Pipeline", "'steps'"),
         ("fake_methods:not_a_method", "lacks name, fit"),
+        ("fake_methods:named", "has the name 'x+'; up to 60"),
+        ("fake_methods:dotted", "has the name"),
+        ("fake_methods:marked", "has the name"),
         ("impostor:Mine", "name of its own"),
+        ("unwritten:method", "SyntaxError.*unwritten.py, line 1"),
+        ("faulty0:method", r"TypeError: float.*faulty0.py:2"),
+        ("faulty1:method", r"ValueError: invalid.*faulty1.py:2"),
+        ("faulty2:method", r"NotFoundError: No module.*faulty2.py:2"),
+        ("fine-0:mine", "cannot load 'fine-0:mine'.*give package.module"),
+        ("leaves:method", r"SystemExit: 3 \(.*leaves.py:3"),
     ):
-        with pytest.raises(ConfigurationError, match=says):
+        with pytest.raises(KerasPainError, match=says) as caught:
             resolve_method(name)
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize(
+    "form", ["column", "narrow", "lists", "frame", "turned", "Labels", "Digits"]
+)
+def test_own_methods_may_have_scikit_learns_habits(form, folds):
+    """An instance is fitted anew for each fold, and asked in any form."""
+    for data in folds:
+        methods = [
+            resolve_method(f"fake_methods:{n}") for n in ("instance", form)
+        ]
+        assert methods[1].name == form and not methods[1].chooses_epoch
+        reports = [m.fit(data.train, data.validation, 7) for m in methods]
+        assert reports[1].stages["fit"] > 0 and np.isfinite(data.train.x).all()
+        expected, found = (m.predict_proba(data.train) for m in methods)
+        if form in ("Labels", "Digits"):
+            expected = np.eye(2)[expected.argmax(axis=1)]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert len(set(expected.argmax(axis=1))) == 2
+
+
+@pytest.mark.parametrize("name", ["forest", "pipeline", "machine", "network"])
+def test_estimators_and_networks_are_own_methods(name, folds):
+    def predict():
+        method = resolve_method(f"fake_methods:{name}")
+        method.fit(folds[0].train, folds[0].validation, 7)
+        return method.predict_proba(folds[0].test)
+
+    found = predict()
+    assert found.shape == (len(folds[0].test), 2)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(found, predict())  # it is seeded
+
+
+@pytest.mark.parametrize(
+    "name,says",
+    [
+        ("logits", "at least 0 and sum to 1.*row 0 is"),
+        ("nan", "NaN"),
+        ("short", "must be .*, got"),
+        ("texts", "could not convert string to float: .*yes"),
+        ("Broken", r"Error: my bug \(.*fake_methods.py:\d+, traceback in"),
+    ],
+)
+def test_what_an_own_method_returns_is_checked(
+    name, says, tasks_of, windows, store, monkeypatch
+):
+    """One line, before the methods of the suite are trained."""
+    monkeypatch.setattr(tempfile, "tempdir", str(store.root))
+    with pytest.raises(KerasPainError, match=says) as caught:
+        runner.run(tasks_of("svm", f"fake_methods:{name}"), windows, store)
+    line = str(caught.value)
+    assert name in line and "\n" not in line and "folds are kept" in line
+    assert not store.completed()
+    for log in store.root.glob("*.log"):
+        assert log.name in line and "Traceback" in log.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -274,10 +274,8 @@ def test_never_mixes_with_other_recordings(tmp_path):
     with pytest.raises(ConfigurationError, match="other recordings .P1D.mat"):
         simulate(tmp_path, subjects=4, progress=False)
     assert real.read_bytes().endswith(b"somebody")
-    assert set(files_of(tmp_path)) == {
-        "challenge2020/train/P1D.mat",
-        "fame/notes.txt",
-    }
+    left = {"challenge2020/train/P1D.mat", "fame/notes.txt"}
+    assert set(files_of(tmp_path)) == left
     simulate(tmp_path, layout="fame", subjects=4, progress=False)
     assert notes.exists()
 
@@ -310,7 +308,7 @@ def test_skeletons_are_drawn(corpus, tmp_path, drawn):
     joints = table[:, Coordinates.positions].reshape(len(table), 3, 22)
     joints = joints.transpose(0, 2, 1)
     path = tmp_path / "strip.png"
-    figures.plot_recording_strip(joints, [0, 60, 120], path, title="Bend")
+    figures.plot_recording_strip(joints, [0, 60, 120], "Bend", path)
     assert path.stat().st_size > 5_000
     *lines, _ground = drawn[0].axes[0].lines
     assert sum(len(line.get_xdata()) for line in lines) >= 3 * len(JOINTS_22)
@@ -318,7 +316,7 @@ def test_skeletons_are_drawn(corpus, tmp_path, drawn):
     figures.animate_skeleton(joints[:60], 10, movie)
     assert movie.read_bytes().startswith(b"GIF")
     with pytest.raises(ValueError, match="26 or 22"):
-        figures.plot_recording_strip(joints[:, :5], [0], path)
+        figures.plot_recording_strip(joints[:, :5], [0], "Bend", path)
     assert not plt.get_fignums()
 
 
@@ -479,9 +477,8 @@ def test_full_corpus_has_the_size_of_the_real_one(recordings):
     assert abs(sum(patient) / 473_210 - 1) < 0.05
     assert abs(sum(healthy) / 216_000 - 1) < 0.05
     people = draw_people("full", 0)
-    cells = collections.Counter(
-        (p.split, p.group, len(p.frames)) for p in people
-    )
+    cells = [(p.split, p.group, len(p.frames)) for p in people]
+    cells = collections.Counter(cells)
     assert cells["train", "patient", 2] == 6
     assert sum(n for (s, _, _), n in cells.items() if s == "train") == 16
     assert sum(p.group == "patient" for p in people) == 18

@@ -1,7 +1,7 @@
 """Flags that only some tables have a use for."""
 
 import pytest
-from scripts import experiments_of
+from scripts import experiments_of, run_script
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.reproduction.flags import Options, check_used
@@ -107,3 +107,13 @@ def test_a_trained_backbone_is_not_called_frozen():
     assert "frozen, with RANDOM" in said(PEMF)
     tuned = "convnext_lstm_finetuned"
     assert f"trained in {tuned}" in said(PEMF, methods=[tuned])
+
+
+@pytest.mark.parametrize(
+    "flag", ["--folds=-1", "--jobs=0", "--epochs=0", "--seeds=", "--nonsense"]
+)
+def test_garbage_is_one_line(flag, tmp_path):
+    done = run_script("table1_protective", flag, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ") and flag.strip("-").split("=")[0] in line

@@ -29,7 +29,6 @@ from keras_pain.reports.statistics import (
     paired_test,
     percentile_interval,
     pooled_draws,
-    pooled_samples,
     pooled_test,
     rank_methods,
     scores_of,
@@ -51,13 +50,10 @@ def windows(seed=0, count=200, classes=2, people=PEOPLE):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, classes, count)
     subject = rng.permutation(np.resize(people, count))
-    guess = np.where(
-        rng.random(count) < 0.6, y, rng.integers(0, classes, count)
-    )
-    probabilities = 0.6 * np.eye(classes)[guess] + 0.4 * rng.dirichlet(
-        np.ones(classes), count
-    )
-    return y, probabilities, subject
+    right, other = rng.random(count) < 0.6, rng.integers(0, classes, count)
+    guess = np.eye(classes)[np.where(right, y, other)]
+    noise = rng.dirichlet(np.ones(classes), count)
+    return y, 0.6 * guess + 0.4 * noise, subject
 
 
 def fold(y, probabilities, subject, method="m", seed=0, name="a"):
@@ -103,13 +99,11 @@ def test_scores_of_confusions_are_those_of_the_metrics(classes):
         expected = compute_metrics(y[mine], p[mine], classes)
         assert confusions[index].tolist() == expected["confusion"]
         for metric, values in found.items():
-            np.testing.assert_allclose(
-                values[index], expected[metric], atol=1e-12, err_msg=metric
-            )
-    everyone = scores_of(confusions.sum(axis=0))
-    assert everyone["mcc"] == pytest.approx(
-        compute_metrics(y, p, classes)["mcc"]
-    )
+            close = {"atol": 1e-12, "err_msg": metric}
+            np.testing.assert_allclose(values[index], expected[metric], **close)
+    everyone = scores_of(confusions.sum(axis=0))["mcc"]
+    expected = compute_metrics(y, p, classes)["mcc"]
+    assert everyone == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +146,7 @@ def test_pooled_draws_are_metrics_of_the_drawn_peoples_windows():
     counts = draw(6, 40, np.random.default_rng(0))
     assert counts.shape == (40, 6) and set(counts.sum(axis=1)) == {6}
     for metric in ("macro_f1", "mcc", "accuracy"):
-        found = pooled_draws(confusions, counts, metric)
+        found = pooled_draws(confusions, counts)[metric]
         for row, value in zip(counts, found, strict=True):
             picked = np.concatenate(
                 [
@@ -163,6 +157,14 @@ def test_pooled_draws_are_metrics_of_the_drawn_peoples_windows():
             )
             expected = compute_metrics(y[picked], p[picked], 2)[metric]
             assert value == pytest.approx(expected)
+
+
+def pooled_samples(confusions, metric):
+    people = confusions.shape[-3]
+    counts = draw(people, DRAWS, np.random.default_rng(0))
+    counts = np.concatenate([np.ones((1, people), int), counts])
+    value, *samples = pooled_draws(confusions, counts)[metric]
+    return value, np.array(samples)
 
 
 def test_pooled_interval_averages_seeds_and_pairs_methods():
@@ -267,14 +269,10 @@ def test_folds_of_several_methods_or_with_gaps_are_refused():
     part = subject != "P03"
     gap = fold(y[part], p[part], subject[part], seed=1)
     for folds, metric, says in (
-        (
-            [one, fold(y, p, subject, method="n")],
-            "macro_f1",
-            "loso/leak_free/n",
-        ),
+        ([one, fold(y, p, subject, "n")], "macro_f1", "loso/leak_free/n"),
         ([one, gap], "macro_f1", "seed 1 lacks P03"),
         ([], "macro_f1", "no fold"),
-        ([one], "f1", "'f1' is not one of"),
+        ([one], "f1", "metric must be one of"),
     ):
         with pytest.raises(ConfigurationError, match=says):
             subject_scores(folds, metric)
@@ -392,9 +390,8 @@ def test_effect_sizes_by_hand():
 
 
 def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx(
-        [0.03, 0.06, 0.06, 0.02]
-    )
+    corrected = holm([0.01, 0.04, 0.03, 0.005]).tolist()
+    assert corrected == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.7]).tolist() == [1, 1]
     assert holm([]).tolist() == []
 
@@ -491,9 +488,8 @@ def test_what_differs_between_methods_is_named():
 
 def test_ranks_friedman_and_critical_difference():
     table = np.array([[3, 3, 3, 2], [2, 2, 1, 3], [1, 1, 2, 1]]) / 10
-    ranking = rank_methods(
-        [scores(row, name) for name, row in zip("cab", table, strict=True)]
-    )
+    methods = map(scores, table, "cab")
+    ranking = rank_methods(list(methods))
     assert list(ranking.ranks.items()) == [("c", 1.25), ("a", 2), ("b", 2.75)]
     assert ranking.p == pytest.approx(stats.friedmanchisquare(*table).pvalue)
     assert rank_methods([scores(row) for row in table[:2]]).friedman is None
@@ -508,14 +504,9 @@ def test_bars_join_only_methods_that_do_not_differ():
     pair = compare(scores([0, 1]), scores([0, 1]))
 
     def pairs(different):
+        p = {True: Difference(p_holm=0.01), False: Difference(p_holm=0.6)}
         return [
-            pair._replace(
-                first=a,
-                second=b,
-                by_person=Difference(
-                    p_holm=0.01 if a + b in different else 0.6
-                ),
-            )
+            pair._replace(first=a, second=b, by_person=p[a + b in different])
             for a, b in itertools.combinations("abcd", 2)
         ]
 

@@ -7,12 +7,13 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from keras_pain import io
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
 from keras_pain.experiments.store import FoldKey, ResultStore, config_hash
 
 KEY = FoldKey("loso", "leak_free", "alanet", 0, "P01")
@@ -32,6 +33,11 @@ def predictions(n: int = 6) -> dict:
 def write(store, key=KEY, config=CONFIG, **arguments):
     result = {"timings": {"fit_seconds": 1.5}}
     return store.write(key, config, result, predictions(), **arguments)
+
+
+def edit(folder, name, value):
+    path = folder / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
 
 
 def everything_below(folder: pathlib.Path) -> list[str]:
@@ -123,6 +129,10 @@ def test_the_first_of_two_equal_folds_stays(store):
         lambda f: (f / "result.json").write_bytes(b""),
         lambda f: (f / "result.json").write_bytes(b"\xff\xfe"),
         lambda f: (f / "result.json").write_text("[]"),
+        lambda f: (f / "result.json").write_text("[" * 100_000),
+        lambda f: edit(f, "result", []),
+        lambda f: edit(f, "result", {"timings": {"fit_seconds": "x"}}),
+        lambda f: edit(f, "config", {"dataset": {"fingerprint": {}}}),
         lambda f: (f / "result.json").unlink(),
         lambda f: (f / "predictions.npz").write_bytes(b""),
         lambda f: (f / "predictions.npz").unlink(),
@@ -150,6 +160,36 @@ def test_changed_predictions_are_noticed(store):
         store.read(KEY)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"y_true": np.zeros(5, int)},
+        {"y_true": np.full(6, "x")},
+        {"probabilities": np.zeros(6)},
+        {"probabilities": np.full((6, 2), np.nan)},
+        {"subject": np.array([["P01"]] * 6)},
+    ],
+)
+def test_arrays_that_are_no_predictions_are_refused(store, change):
+    store.write(KEY, CONFIG, {}, predictions() | change)
+    with pytest.raises(BadFileError, match="holds no predictions") as error:
+        store.read(KEY)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_copied_fold_says_whether_it_is_simulated(tmp_path, simulated):
+    folder = write(ResultStore(tmp_path, simulated))
+    record = json.loads((folder / "result.json").read_text())
+    with np.load(folder / "predictions.npz") as arrays:
+        assert record["simulated"] is arrays["simulated"].item() is simulated
+    # Outside of the configuration, so that older folds are taken over.
+    store = ResultStore(tmp_path, not simulated)
+    assert store.status(KEY, CONFIG) == "complete"
+    assert record["config_sha256"] == config_hash(CONFIG)
+    assert store.read(KEY).predictions.keys() == predictions().keys()
+
+
 def test_results_that_are_not_json_and_objects_are_refused(tmp_path, store):
     with pytest.raises(ValueError):
         store.write(KEY, CONFIG, {"loss": float("nan")}, predictions())
@@ -168,15 +208,26 @@ def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("call", ["os.fsync", "os.replace", "save"])
+def full_disk_of_hdf5(*_, **__):
+    raise RuntimeError("error message = 'No space left on device'")
+
+
+def full_disk_of_numpy(*_, **__):
+    raise OSError("1000000 requested and 51184 written")
+
+
+SAVES = {
+    "save": full_disk, "h5": full_disk_of_hdf5, "npy": full_disk_of_numpy
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "os.replace", *SAVES])
 def test_a_full_disk_leaves_nothing_of_the_fold(store, monkeypatch, call):
     other = FoldKey("loso", "leak_free", "alanet", 0, "C01")
     kept = write(store, other)
     before = {p: p.read_bytes() for p in kept.iterdir()}
-    save = None
-    if call == "save":
-        save = full_disk
-    else:
+    save = SAVES.get(call)
+    if save is None:
         monkeypatch.setattr(call, full_disk)
     with pytest.raises(KerasPainError) as error:
         write(store, save=save)
@@ -270,7 +321,10 @@ def test_only_dead_writers_leftovers_are_cleaned(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     host, here = io._HOST, os.getpid()
+    booted = f"{io._ANY_BOOT}0abcdef0-{here}"
     names = {
+        f".P01.tmp-{booted}-00000000": True,
+        f".P01.tmp-{booted}-11111111": False,
         f".P01.tmp-{host}-{here}-00000000": True,
         f".P01.tmp-{host}-{dead.pid}-00000000": False,
         f".P01.tmp-another-host-{dead.pid}-00000000": True,
@@ -279,10 +333,19 @@ def test_only_dead_writers_leftovers_are_cleaned(tmp_path):
     }
     for name in names:
         (tmp_path / name).mkdir()
-    long_ago = 1e9
-    os.utime(tmp_path / list(names)[3], (long_ago, long_ago))
+    for name, age in ((list(names)[1], 4000), (list(names)[5], 1e6)):
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
     io.remove_leftovers(tmp_path)
     assert {name: (tmp_path / name).exists() for name in names} == names
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    path = tmp_path / f"{'é' * 125}.json"  # 255 bytes
+    io.write_file(path, b"{}")
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(KerasPainError, match="name too long") as error:
+        io.write_file(tmp_path / ("x" * 300), b"")
+    assert "\n" not in str(error.value)
 
 
 def test_files_are_replaced_as_a_whole(tmp_path, monkeypatch):

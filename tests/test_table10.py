@@ -1,14 +1,17 @@
 """Table 10: frames, the released code's protocol, levels, people, figures."""
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from fake_faces import fake_store
+from rich.console import Console
 from scripts import load_script, rows_of
 from small_aacsfnet import HAM, VIT
 
+from keras_pain.corpora import unbc_mcmaster
 from keras_pain.data.clips import cut_clips
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError
@@ -27,6 +30,7 @@ from keras_pain.reports.figures import (
     scored_runs,
 )
 from keras_pain.reports.table import read_scores
+from keras_pain.reproduction import Options, experiment
 from keras_pain.reproduction.aacsfnet import aacsfnet_report, rising
 from keras_pain.reproduction.faces import subjects_of_clips
 from keras_pain.reproduction.run import FinishedRun, with_generated_rows
@@ -82,6 +86,11 @@ def test_as_published_is_the_released_code(tasks):
         assert task.fold.validation == task.fold.test
         assert "s0" in task.fold.train
     config = coded[0].config
+    # The tested person is looked at, and chooses nothing; nor are folds of
+    # before, when one was chosen and dropouts were missing, taken over.
+    assert config["method"]["last_epoch"] is True
+    assert config["method"]["version"] == 2
+    assert "epoch_on_test" not in config["defects"]
     assert config["test_batch"] == 8
     recipe = config["method"]["recipe"]
     assert (recipe["optimizer"], recipe["learning_rate"]) == ("adam", 0.04)
@@ -119,6 +128,34 @@ def test_generated_pictures_make_rows_of_their_own(samples):
         assert (method.name, method.augment) == (name, wanted)
 
 
+def test_simulations_of_several_sizes_share_a_data_folder(
+    tmp_path, monkeypatch
+):
+    """Table 5's and table 10's faces are of different simulations."""
+    built = []
+
+    def simulated(corpus, arguments, console):
+        folder = tmp_path / "_".join(map(str, arguments.values()))
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def prepare(corpus, manual_dir, data_dir, fingerprint, **_):
+        built.append(Path(data_dir))
+        what = corpus, "c112", fingerprint, True, [], False
+        return PreparedDataset(data_dir, *what)
+
+    monkeypatch.setattr(experiment, "simulated_folder", simulated)
+    monkeypatch.setattr(experiment, "prepare_dataset", prepare)
+    monkeypatch.setattr(experiment, "identify", lambda folder, _: folder.name)
+    monkeypatch.setattr(unbc_mcmaster, "detect_layout", lambda _: "faces")
+    monkeypatch.setattr(unbc_mcmaster, "find_files", lambda *_: [])
+    options = Options(data_dir=str(tmp_path / "tfds"), smoke=True)
+    for name in ("table5_unbc", "table10_aacsfnet"):
+        load_script(name).EXPERIMENT.prepare(options, Console())
+    assert len(set(built)) == 2
+    assert {path.parent for path in built} == {tmp_path / "tfds"}
+
+
 def test_leak_free_is_corrected(tasks):
     mended = of(tasks, "aacsfnet", "leak_free")
     assert [task.key.fold for task in mended] == ["s0", "s1", "s2", "s3"]
@@ -130,16 +167,14 @@ def test_leak_free_is_corrected(tasks):
     recipe = config["method"]["recipe"]
     assert (recipe["optimizer"], recipe["learning_rate"]) == ("adamw", 1e-4)
     assert recipe["schedule"] == ("cosine",) and recipe["patience"]
-    assert not any(
-        value is True for value in config["method"]["arguments"].values()
-    )
+    arguments = config["method"]["arguments"].values()
+    assert not any(value is True for value in arguments)
 
 
 def test_the_first_person_is_trained_on_twice(samples, tasks):
     task = of(tasks, "train_mean", "as_published")[0]
-    data = runner.prepare_fold(
-        samples["as_published"], task.fold, 0, "none", AS_CODED
-    )
+    how = task.fold, 0, "none", AS_CODED
+    data = runner.prepare_fold(samples["as_published"], *how)
     counts = {p: int(np.sum(data.train.person == p)) for p in task.fold.train}
     alone = np.sum(samples["leak_free"].person == "s0")
     assert counts["s0"] == 2 * alone
@@ -172,12 +207,10 @@ def finished(samples, tasks, tmp_path_factory):
                 "window_id": test.window_id,
             }
             store.write(task.key, task.config, result, found, save=method.save)
-    prepared = PreparedDataset(
-        folder, "unbc_mcmaster", "c64", "f", True, [], True
-    )
+    what = "unbc_mcmaster", "c64", "f", True, [], True
     return FinishedRun(
         *(script.EXPERIMENT, script.TABLE, tuple(tasks), store, samples),
-        *(prepared, folder, (), ()),
+        *(PreparedDataset(folder, *what), folder, (), ()),
     )
 
 
@@ -282,13 +315,11 @@ def test_a_network_trains_balanced(samples):
 
 
 def test_pictures_smaller_than_a_patch_are_refused(samples):
-    tiny = cut_clips(
-        samples["leak_free"].frames, label="pspi", level="frame", size=16
-    )
+    settings = {"label": "pspi", "level": "frame", "size": 16}
+    tiny = cut_clips(samples["leak_free"].frames, **settings)
     method = ClipMethod("biscale_cross_vit", 1, ClipOptions(batch_size=4))
-    with pytest.raises(
-        ConfigurationError, match="16 x 16 cannot be cut into patches of 32"
-    ):
+    says = "16 x 16 cannot be cut into patches of 32"
+    with pytest.raises(ConfigurationError, match=says):
         method.fit(tiny, tiny, 0)
 
 

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 from scripts import load_script
 
+from keras_pain.cli import main
 from keras_pain.corpora.pemf.layout import KINDS
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import pemf as pemf_methods
@@ -34,16 +35,8 @@ EXPERIMENT = dataclasses.replace(
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
-    simulate(
-        "pemf",
-        folder,
-        layout="pictures",
-        subjects=5,
-        size=(48, 40),
-        landmarks=True,
-        jobs=1,
-        progress=False,
-    )
+    options = {"subjects": 5, "size": (48, 40), "landmarks": True, "jobs": 1}
+    simulate("pemf", folder, layout="pictures", progress=False, **options)
     return folder
 
 
@@ -72,6 +65,12 @@ def test_a_smoke_run_and_its_features_again(
         "STGCN-LSTM, corrected",
     ):
         assert words in text, words
+    argv = ["explain", str(tmp_path / "first"), "--no_checks"]
+    assert main([*argv, "--protocol=as_published"]) == 0
+    for method in METHODS:
+        folder = tmp_path / "first" / "explanations" / method
+        assert (folder / "saliency_per_class_SIMULATED.png").is_file()
+    capsys.readouterr()
     second = tmp_path / "second"
     again = {"results_dir": str(second), "methods": METHODS[:1]}
 

@@ -1,6 +1,7 @@
 """Tables from a store of folds whose numbers are known."""
 
 import csv
+import dataclasses
 import json
 import re
 
@@ -10,9 +11,12 @@ from conftest import ROOT, strip_timings
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.io import csv_text
 from keras_pain.reports.table import (
     ColumnSpec,
+    Grid,
     RowSpec,
+    Sheet,
     TableSpec,
     escape_latex,
     write_table,
@@ -20,9 +24,10 @@ from keras_pain.reports.table import (
 
 PUBLISHED = ROOT / "reproduce" / "published"
 CSV_COLUMNS = (
-    "method protocol metric class ours ours_sd paper difference n_folds n_seeds"
-    " corpus simulated"
+    "method protocol metric class ours ours_sd by_defect_of_scoring paper "
+    "difference n_folds n_seeds corpus simulated"
 ).split()
+DEFECT = "by_defect_of_scoring"
 PROTOCOLS = ("as_published", "leak_free")
 COLUMNS = (
     ColumnSpec("Accuracy", "accuracy"),
@@ -72,7 +77,7 @@ def put(store, key, *, truth=TRUTH, guess=GUESS, seconds=2.0, **changes):
     config.update(changes.get("config", {}))
     result = {
         "timings": {"fit_seconds": seconds, "jobs": changes.get("jobs", 1)},
-        "environment": ENVIRONMENT,
+        "environment": ENVIRONMENT | changes.get("environment", {}),
     }
     predictions = {
         "y_true": np.array(truth),
@@ -220,6 +225,20 @@ def test_pooled_and_fold_mean_are_both_named(store, tmp_path):
     assert re.search(r"Majority class .*not run", texts["md"])
 
 
+def test_a_seed_without_a_defined_fold_is_counted(store, tmp_path):
+    keys = [
+        FoldKey("loso", "leak_free", "alanet", seed, fold)
+        for fold in ("P01", "P02")
+        for seed in (0, 1)
+    ]
+    for key in keys:
+        one_class = {"truth": [0] * 10, "guess": [0] * 10}
+        put(store, key, **(one_class if key.seed or key.fold == "P02" else {}))
+    lines = table(LOSO, store, keys, tmp_path)["md"].splitlines()
+    pooled, mean = [x for x in lines if x.startswith("| ALANet ")][:2]
+    assert "(0/2)" in mean and "(" not in pooled
+
+
 def test_an_incomplete_row_shows_no_number(store, tmp_path):
     keys = [
         FoldKey("loso", "leak_free", "alanet", seed, f"P{n:02}")
@@ -302,6 +321,60 @@ def test_simulated_tables_say_so_and_replace_the_others(store, tmp_path):
     assert {p.name for p in out.iterdir()} == real
 
 
+def test_simulated_tables_are_not_compared_with_the_paper(store, tmp_path):
+    fill(store, holdout_keys())
+    keys = holdout_keys()
+    for kind, text in table(SPEC, store, keys, tmp_path / "real").items():
+        assert "difference" in text and "atio" in text, kind
+    texts = table(SPEC, store, keys, tmp_path, simulated=True)
+    for kind, text in texts.items():
+        said = text.replace("there are no differences to them", "")
+        assert "difference" not in said, kind
+        assert "Ratio" not in text and "_ratio" not in text, kind
+        assert "0.85" in text and "30 minutes" in text  # of the paper
+    row = find(rows_of(texts["csv"]), "alanet", "pooled_accuracy")
+    assert (row["ours"], row["paper"]) == ("0.850000", "0.85")
+
+
+def test_cells_by_a_defect_of_scoring_are_marked(store, tmp_path):
+    columns = (*COLUMNS, ColumnSpec("Fm", "fm"))
+    spec = dataclasses.replace(LOSO, columns=columns)
+    config = {"defects": ["precision_as_f1"]}
+    keys = [FoldKey("loso", name, "alanet", 0, "P01") for name in PROTOCOLS]
+    put(store, keys[0], config=config)
+    put(store, keys[1])
+    texts = table(spec, store, keys, tmp_path)
+    lines = [x for x in texts["md"].splitlines() if "| ours, " in x]
+    # Precision of class 1 is 1/2, F1 of class 0 is 0.8.
+    assert "0.650 † |" in lines[2] and lines[2].count("†") == 1
+    assert lines[3].rstrip(" |").endswith("–")  # leak_free has no Fm
+    assert r"0.650 $^{\dagger}$" in texts["tex"]
+    assert "† is made by a known defect of scoring" in texts["md"]
+    marked = [r for r in rows_of(texts["csv"]) if r[DEFECT] == "true"]
+    names = [(r["protocol"], r["metric"]) for r in marked]
+    assert names == [("loso/as_published", "pooled_fm")]
+    assert [r for r in json.loads(texts["json"])["rows"] if r[DEFECT]]
+    clean = table(spec, store, keys[1:], tmp_path)
+    assert not any("†" in text for text in clean.values())
+
+
+def test_a_table_of_two_states_of_the_sources_says_so(store, tmp_path):
+    keys = [FoldKey("loso", "leak_free", "majority", 0, f) for f in "AB"]
+    for key, sources in zip(keys, ("1" * 64, "2" * 64), strict=True):
+        put(store, key, environment={"sources_sha256": sources})
+    text = table(LOSO, store, keys, tmp_path)["md"]
+    assert "2 states of the package's sources (111111111111, 2222" in text
+    text = table(LOSO, store, keys[:1], tmp_path)["md"]
+    assert "states of" not in text
+
+
+def test_a_table_of_no_folds_says_that_nothing_is_run(store, tmp_path):
+    texts = table(LOSO, store, [], tmp_path)
+    assert texts["md"].count("not run") == 2
+    assert rows_of(texts["csv"]) == []
+    assert json.loads(texts["json"])["rows"] == []
+
+
 def test_folds_of_another_configuration_or_data_are_refused(store, tmp_path):
     keys = [FoldKey("loso", "leak_free", "majority", 0, f) for f in "AB"]
     config = put(store, keys[0])
@@ -334,7 +407,77 @@ def test_a_table_needs_its_baseline():
             TableSpec("t", "t", "p", SPEC.rows, (column,), ("a", "b"))
 
 
+# ---- names that are no text -------------------------------------------------
+
+EVIL = "<script>x</script>|`a`[b](c)\n__d__ \\"
+
+
+def test_names_are_no_commands_in_markdown():
+    grid = Grid(EVIL, ["Method", "A < B"], [[[EVIL, "< 0.001"]]], left=1)
+    text = Sheet("n", EVIL, [EVIL], [grid], [EVIL], [EVIL]).markdown()
+    assert not re.search(r"<(?=[a-z/])", text) and "](c" not in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 3
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
+    assert r"\|\`a\`[b]\(c) \_\_d\_\_ \\ |" in lines[2]
+    assert "< 0.001" in lines[2] and "A < B" in lines[0]
+    # Every other line starts as it is meant to.
+    other = [line for line in text.splitlines() if line and line[0] != "|"]
+    assert {line.split()[0] for line in other} <= {"#", "##", "-", "1."}
+
+
+def test_names_are_no_formulas_in_csv():
+    cells = ["=cmd()", "+1+cmd", "-a", "@x", "-0.5", "+2.31 %", "-1e-05"]
+    shown = [f"'{cell}" for cell in cells[:4]] + cells[4:] + ["a b"]
+    rows = [{"a": cell, "b": -0.5} for cell in [*cells, "a\nb"]]
+    read = list(csv.reader(csv_text(["a", "b"], rows).splitlines()))
+    assert read[1:] == [[text, "-0.500000"] for text in shown]
+
+
 # ---- LaTeX ------------------------------------------------------------------
+
+
+def check_latex(text: str) -> None:
+    """Structure of a report: environments, braces, columns, specials."""
+    text.encode("ascii")
+    lines = [x for x in text.splitlines() if not x.startswith("%")]
+    opened, columns = [], 0
+    for line in lines:
+        assert not re.search(r"(?<!\\)[%#_~]", line), line
+        assert len(re.findall(r"(?<!\\)\$", line)) % 2 == 0, line
+        for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", line):
+            if kind == "begin":
+                opened.append(name)
+            else:
+                assert opened.pop() == name
+        if found := re.search(r"\\begin\{tabular\}\{(\w+)\}", line):
+            columns = len(found[1])
+        separators = len(re.findall(r"(?<!\\)&", line))
+        if opened[-1:] == ["tabular"] and line.endswith(r"\\"):
+            assert separators == columns - 1, line
+            # A minus is no hyphen.
+            assert not re.search(r"(^|[ (\[])-\d", line), line
+        else:
+            assert not separators, line
+    assert not opened and columns
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+
+
+def test_latex_is_sound_whatever_the_names(texts):
+    check_latex(texts["tex"])
+    assert r"$-$" in texts["tex"]
+    wide = ["-0.5 [-0.6, -.4]", "+1", "a-b 2020-01", "5 %"] * 5
+    grid = Grid(EVIL, [EVIL, "# & $", "^ ~"] + ["x"] * 18, [], left=2)
+    grid = grid._replace(groups=[[[EVIL, *wide]]])
+    text = Sheet("n", EVIL, ["ж"], [grid], [EVIL], ["%"]).latex()
+    check_latex(text)
+    assert r"$-$0.5 [$-$0.6, $-$.4]" in text and "a-b 2020-01" in text
+    assert r"\begin{sidewaystable}" in text
+    assert r"\resizebox{\linewidth}" in text
+    narrow = Sheet("n", "t", [], [Grid("g", ["a", "b"], [[["c", "-1"]]])])
+    text = narrow.latex()
+    assert r"\begin{table}" in text and "resizebox" not in text
 
 
 def test_latex_is_escaped(texts):
@@ -344,13 +487,6 @@ def test_latex_is_escaped(texts):
     assert r"A note with 100 \% \& \$." in text
     assert r"50\% of a\_b" in text
     assert text.count(r"\toprule") == text.count(r"\bottomrule") == 2
-    assert text.count("{") - text.count(r"\{") == (
-        text.count("}") - text.count(r"\}")
-    )
-    for line in text.splitlines():
-        if not line.startswith("%"):
-            assert not re.search(r"(?<!\\)[%#_]", line), line
-    text.encode("ascii")
 
 
 def test_every_special_character_is_escaped():

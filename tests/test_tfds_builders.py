@@ -31,9 +31,8 @@ FOLDERS = sorted(
 
 
 def builder_module(name):
-    return importlib.import_module(
-        f"tfds_builders.{name}.{name}_dataset_builder"
-    )
+    name = f"tfds_builders.{name}.{name}_dataset_builder"
+    return importlib.import_module(name)
 
 
 def is_of_faces(name):
@@ -119,26 +118,21 @@ def test_dummy_data_are_what_the_script_beside_them_invents(name, tmp_path):
     kept = sorted(p.relative_to(dummy(name)) for p in dummy(name).rglob("*.*"))
     assert made == kept
     for path in made:
+        fresh, stored = tmp_path / path, dummy(name) / path
         if path.suffix == ".mat":
-            fresh, stored = (
-                scipy.io.loadmat(folder / path)
-                for folder in (tmp_path, dummy(name))
-            )
+            fresh, stored = map(scipy.io.loadmat, (fresh, stored))
             for key in fresh.keys() - {"__header__"}:
                 np.testing.assert_array_equal(fresh[key], stored[key])
         elif path.suffix in (".txt", ".csv"):
-            assert (tmp_path / path).read_text() == (
-                dummy(name) / path
-            ).read_text()
+            assert fresh.read_text() == stored.read_text()
 
 
 @pytest.mark.parametrize("key", CONFIGS, ids="/".join)
 def test_no_subject_is_in_two_splits(datasets, key):
     splits = {}
     for recording in load_recordings(datasets[key].path):
-        splits.setdefault(recording["subject_id"], set()).add(
-            recording["split"]
-        )
+        found = splits.setdefault(recording["subject_id"], set())
+        found.add(recording["split"])
     assert splits and all(len(s) == 1 for s in splits.values())
 
 
@@ -216,12 +210,10 @@ def test_a_test_split_is_built_where_the_owners_gave_one(tmp_path):
 
 def test_a_missing_layout_says_which_are_there(tmp_path):
     builder = emopain_dataset_builder.Builder(config="fame", data_dir=tmp_path)
+    raw = dummy("emopain") / "coordinates"
+    config = tfds.download.DownloadConfig(manual_dir=raw)
     with pytest.raises(KerasPainError) as caught:
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(
-                manual_dir=dummy("emopain") / "coordinates"
-            )
-        )
+        builder.download_and_prepare(download_config=config)
     assert "--config=coordinates" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -268,10 +260,9 @@ def test_a_config_can_carry_on_bad_file(raw, tmp_path):
         name="fame_lenient", layout="fame", on_bad_file="skip"
     )
     builder = emopain_dataset_builder.Builder(config=config, data_dir=tmp_path)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=raw)
-    )
-    assert builder.info.splits["full"].num_examples == 2
+    config = tfds.download.DownloadConfig(manual_dir=raw)
+    builder.download_and_prepare(download_config=config)
+    assert builder.info.splits["train"].num_examples == 2
 
 
 class _DownloadManager:
@@ -321,15 +312,68 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch, fails):
     assert "\n" not in str(caught.value)
 
 
+def tfds_build(*flags, manual_dir, data_dir):
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "tensorflow_datasets.scripts.cli.main"),
+            *("build", str(BUILDERS / "emopain"), *flags),
+            *("--manual_dir", str(manual_dir), "--data_dir", str(data_dir)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 def test_tfds_build_makes_every_config(tmp_path):
-    command = [
-        *(sys.executable, "-m", "tensorflow_datasets.scripts.cli.main"),
-        *("build", str(BUILDERS / "emopain")),
-        *("--manual_dir", str(dummy("emopain")), "--data_dir", str(tmp_path)),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = tfds_build(manual_dir=dummy("emopain"), data_dir=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     for layout in emopain.LAYOUTS:
         path = tmp_path / "emopain" / layout / "1.0.0"
         assert load_recordings(path)
     assert "4 SIMULATED recordings, 192 frames, 0 files refused" in done.stderr
+
+
+def test_tfds_build_leaves_out_configs_that_are_not_there(raw, tmp_path):
+    """Unless they are asked for; what is built is loaded by its name."""
+    root = tmp_path / "tfds"
+    done = tfds_build(manual_dir=raw, data_dir=root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for absent in ("coordinates", "challenge2020"):
+        assert f"emopain/{absent}/1.0.0: skipped; {raw}" in done.stderr
+        assert not (root / "emopain" / absent).exists()
+    assert len(tfds.load("emopain/fame", data_dir=root, split="train")) == 3
+    done = tfds_build("--config=coordinates", manual_dir=raw, data_dir=root)
+    assert done.returncode == 1 and "--config=fame" in done.stderr
+
+
+def test_a_finished_dataset_is_loaded_without_writing(raw, tmp_path):
+    path = prepare_fame(raw, tmp_path).path
+    before = [folder.stat().st_mtime_ns for folder in path.parents[:3]]
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    builder = tfds.builder("emopain/fame", data_dir=tmp_path / "tfds")
+    builder.download_and_prepare()
+    assert len(builder.as_dataset(split="train")) == 3
+    assert before == [folder.stat().st_mtime_ns for folder in path.parents[:3]]
+
+
+def test_a_dataset_whose_split_is_full_is_loaded_as_train(raw, tmp_path):
+    """So older versions wrote it; its files stay as they are."""
+    path = prepare_fame(raw, tmp_path).path
+    expected = load_recordings(path)
+    for file in path.glob("*-train.*"):
+        file.rename(path / file.name.replace("-train.", "-full."))
+    info = path / "dataset_info.json"
+    info.write_text(info.read_text().replace('"train"', '"full"'))
+    loaded = tfds.load(
+        "emopain/fame", data_dir=tmp_path / "tfds", split="train[1:]"
+    )
+    assert len(list(loaded)) == 2
+    again = prepare_fame(raw, tmp_path)
+    assert again.reused and {r["split"] for r in expected} == {""}
+    found = load_recordings(path)
+    np.testing.assert_equal(found, expected)
+
+
+def test_importing_the_package_registers_every_corpus():
+    assert set(base.CORPORA) <= set(tfds.list_builders())

@@ -219,8 +219,13 @@ BAD_FILES = {  # content, rule and words; .gz where the name says so
     "few columns": ("1,2,3\n" * 60, "wrong_columns", "has 3 columns"),
     "ragged": (RAGGED, "not_numbers", "line 6 has 2 values"),
     "text": (WORD, "not_numbers", "line 2 holds 'x'"),
+    "1_0": (ROW.replace("1.0", "1_0", 1) * 60, "not_numbers", "holds '1_0'"),
+    "header": ("x,y\n" + ROW * 60, "not_numbers", "line 1 holds 'x'"),
+    "decimal comma": ("1,5\t2,5\n" * 60, "not_numbers", "line 1 holds"),
+    "overflow": (ROW.replace("1.0", "1e300", 1) * 60, "out_of_range", "1e+300"),
+    "bomb.gz": (gzip.compress(bytes(2**26 + 1), 1), "too_large", "more than"),
     "binary": (bytes(range(128, 256)) * 9, "not_text", "not a text file"),
-    "cut-off .gz": (gzip.compress(NOISE)[:2000], "truncated", "cut off"),
+    "cut-off .gz": (gzip.compress(NOISE)[:2000], "bad_gzip", "before the end"),
     "no .gz": (ROW * 60, "bad_gzip", "no sound gzip"),
     "damaged .gz": (DAMAGED, "bad_gzip", "no sound gzip"),
     "all lost": (ROW.replace("1.0", "0") * 60, "long_gap", LOST),
@@ -243,6 +248,49 @@ def test_bad_files_are_refused_in_one_line(case, tmp_path):
     assert text in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+KINDS = ("Notepad", "Excel", "tabs", "spaces", "comments")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_that_were_saved_again_read_alike(episode, kind):
+    plain, _ = read_only_file(episode)
+    path = next(episode.rglob("*.txt"))
+    text = "\n \n" + path.read_text().replace("\n", "\r\n\r\n")
+    if kind in ("tabs", "spaces"):
+        text = text.replace(",", "\t" if kind == "tabs" else "  ")
+    if kind == "comments":
+        text = "# Vicon, mm\n" + text.replace("\r", " # seen\r", 1)
+    path.write_bytes(text.encode("utf-16" if kind == "Excel" else "utf-8-sig"))
+    again, findings = read_only_file(episode)
+    assert not findings
+    np.testing.assert_array_equal(plain.joints, again.joints)
+
+
+def test_doubled_folders_are_read_and_noted(tmp_path):
+    outer, _, inner = CORRECT.partition("/")
+    places = (f"{outer}/{outer}/{inner}", f"{INCORRECT.lower()}/positions")
+    for place in places:
+        write(tmp_path / place / "m05_s02_e01_POSITIONS.TXT", markers(200))
+    files = ui_prmd.find_files(tmp_path)
+    assert [file.info["label"] for file in files] == ["correct", "incorrect"]
+    (finding,) = files[0].findings
+    assert finding.rule == "doubled_folder"
+    assert all(place in finding.detail for place in places)
+    # The same episode twice, in a folder and in the one of its name.
+    place = tmp_path / INCORRECT.lower()
+    write(place / "m05_s02_e01_positions.txt", markers(200))
+    _, first, second = ui_prmd.find_files(tmp_path)
+    assert (first.refusal, second.refusal[0]) == (None, "duplicate")
+    assert first.relative in second.refusal[1]
+
+
+def test_folders_of_the_user_are_not_named(tmp_path):
+    base = tmp_path / "mine" / "mine"
+    write(base / CORRECT / "m05_s02_e01_positions.txt", markers(200))
+    (file,) = ui_prmd.find_files(base)
+    assert not file.findings
 
 
 @pytest.mark.parametrize("parent", ["", "vicon", "ui_prmd"])

@@ -1,15 +1,20 @@
 """UNBC-McMaster: folders, labels, reader, simulator, bad input."""
 
+import collections
 import shutil
+import struct
+import zlib
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_pain import cli
 from keras_pain.corpora import unbc_mcmaster as unbc
 from keras_pain.corpora.base import Findings, read_corpus
 from keras_pain.corpora.check import check_layout
+from keras_pain.corpora.media import read_still
 from keras_pain.corpora.unbc_mcmaster.layout import CODED_UNITS
 from keras_pain.corpora.unbc_mcmaster.reader import check_points, pspi
 from keras_pain.errors import BadFileError, KerasPainError
@@ -172,6 +177,14 @@ def test_doubled_folders_other_case_and_strays_are_read_and_said(root):
     assert "Thumbs.db" in findings["stray_files"].detail
 
 
+def test_a_folder_that_links_to_itself_is_not_doubled(root):
+    expected, _ = read(root)
+    (root / "Images/Images").symlink_to(root / "Images")
+    recording, findings = read(root)
+    assert len(recording) == len(expected)
+    assert "doubled_folder" not in findings
+
+
 def test_found_from_the_folder_or_its_parent(made, tmp_path):
     assert unbc.detect_layout(made) == unbc.detect_layout(made.parent)
     names = [file.name for file in unbc.find_files(made.parent)]
@@ -222,6 +235,19 @@ def test_a_sequence_is_its_person_s_whoever_s_folder_it_lies_in(root):
     assert file.path.parent == person
 
 
+def test_a_second_file_of_a_frame_is_said(root):
+    expected, _ = read(root)
+    first, score = image(root, 2), label(root, "Frame_Labels/PSPI", 3)
+    jpeg = first.with_suffix(".jpg")
+    Image.new("RGB", (64, 48)).save(jpeg)
+    shutil.copy(score, score.with_suffix(".TXT"))
+    recording, findings = read(root)
+    assert not recording.frames()[1].any()  # first by name, as before
+    detail = findings["duplicate_files"].detail
+    assert first.name in detail and score.name in detail
+    assert len(recording) == len(expected)
+
+
 def test_absent_label_trees_leave_labels_unknown(root):
     for tree in ("Frame_Labels", "AAM_landmarks", "Sequence_Labels"):
         shutil.rmtree(root / tree)
@@ -267,6 +293,118 @@ def test_grey_four_channel_and_dark_pictures(root):
     recording, findings = read(root)
     assert "1 of" in findings["dark_frames"].detail
     assert len(recording.frames()) == len(recording)
+
+
+def test_pictures_keep_their_values_or_say_how_they_were_scaled(root):
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (48, 64, 3), np.uint8)
+    deep = rng.integers(0, 65536, (48, 64), np.uint16)
+    palette = Image.fromarray(colours).quantize(64)
+    bits = Image.fromarray(colours).convert("1")
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    for picture, options, expected, said in (
+        (palette, {}, palette.convert("RGB"), "P, read"),
+        (bits, {}, bits.convert("RGB"), "1, read"),
+        (deep, {}, np.stack([deep >> 8] * 3, -1), "by the upper 8"),
+        (colours, {"exif": exif}, colours[::-1, ::-1], "turned upright"),
+        (colours, {}, colours, ""),
+    ):
+        if isinstance(picture, np.ndarray):
+            picture = Image.fromarray(picture)
+        picture.save(image(root, 1), **options)
+        ways = collections.Counter()
+        pixels = read_still(image(root, 1), ways)
+        np.testing.assert_array_equal(pixels, np.asarray(expected))
+        assert said in "".join(ways) and bool(said) == bool(ways)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_black_pictures_of_16_bits_are_sound_and_dark_ones_of_8_not(
+    root, channels
+):
+    path, pixels = image(root, 1), np.zeros((48, 64, channels), np.uint16)
+    cv2.imwrite(str(path), pixels)
+    assert not read_still(path).any()
+    pixels[5, 5] = 200  # 8 bits that were stored as 16
+    cv2.imwrite(str(path), pixels)
+    with pytest.raises(BadFileError, match="the highest without use"):
+        read_still(path)
+
+
+def huge(path):
+    """A PNG of 60000 x 60000 pixels and hardly more than its head."""
+    head = b"IHDR" + struct.pack(">II5B", 60000, 60000, 1, 0, 0, 0, 0)
+    chunks = [
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", crc)
+        for chunk in (head, b"IDAT" + zlib.compress(bytes(9)))
+        for crc in [zlib.crc32(chunk)]
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+def deep(value, *kinds):
+    """Writes a PNG of 16 bits, of this value but for a black corner."""
+    values = np.full((48, 64), value, np.uint16)
+    values[0, 0] = 0
+    for kind in kinds:
+        values = cv2.cvtColor(values, kind)
+    return lambda path: cv2.imwrite(str(path), values)
+
+
+def flip(path):
+    """Changes a byte of the pixels of a PNG."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 500] ^= 255
+    path.write_bytes(data)
+
+
+def test_dark_pictures_of_16_bits_are_read_where_nothing_is_lost(root):
+    path = image(root, 1)
+    for kinds in ((), (cv2.COLOR_GRAY2BGR,), (cv2.COLOR_GRAY2BGRA,)):
+        deep(0, *kinds)(path)
+        assert not read_still(path).any()
+    deep(4000)(path)
+    data, chunk = path.read_bytes(), b"sBIT\x10"
+    stated = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(data[:33] + stated + data[33:])
+    assert read_still(path).max() == 4000 >> 8
+
+
+def picture_of(mode, kind=None, **options):
+    def save(path):
+        made = Image.linear_gradient("L").crop((0, 0, 64, 48)).convert(mode)
+        made.save(path, kind, **options)
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("save", "rule"),
+    [
+        (picture_of("CMYK", "JPEG"), "colour"),
+        (picture_of("F", "TIFF"), "colour"),
+        (picture_of("I", "TIFF"), "colour"),
+        (picture_of("RGB", transparency=(9, 9, 9)), "colour"),
+        (
+            picture_of(
+                "P", save_all=True, append_images=[Image.new("P", (64, 48))]
+            ),
+            "colour",
+        ),
+        (deep(4000), "colour"),  # 12 bits, as 16
+        (deep(16000), "colour"),
+        (deep(200, cv2.COLOR_GRAY2BGR), "colour"),
+        (flip, "undecodable"),
+        (lambda path: Image.new("1", (9000, 9000)).save(path), "too_large"),
+        (huge, "too_large"),
+    ],
+)
+def test_pictures_that_would_be_flattened_are_refused(root, save, rule):
+    save(image(root, 2))
+    error = refusal(root)
+    assert (error.path, error.rule) == (str(image(root, 2)), rule)
+    assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("keep", [0, 60, 0.5])
@@ -326,6 +464,12 @@ def test_action_units_in_two_or_four_columns(root):
     recording, findings = read(root)
     assert recording.frame_labels["aus"][0, 0] == 2
     assert "50" in findings["other_units"].detail
+    # FACS has a unit 0, and nobody said how strong the further ones may be.
+    path.write_text("0 2\n4 3\n50 9\n")
+    recording, findings = read(root)
+    assert recording.frame_labels["aus"][0, 0] == 3
+    assert findings["other_units"].detail.startswith("2 further action units")
+    assert "label_range" not in findings
     path.write_text("4 2 1\n")
     recording, findings = read(root)
     assert np.isnan(recording.frame_labels["aus"][0]).all()
@@ -352,7 +496,7 @@ def test_empty_label_files_and_decimal_commas(root):
     [
         *(("1.0 2.0", "wrong_count"), ("17", "label_range")),
         *(("-1", "label_range"), ("high", "not_numbers")),
-        *((text, "not_numbers") for text in ("nan", "3,000,1", "\u00bd")),
+        *((text, "not_numbers") for text in ("nan", "1_0", "3,000,1")),
     ],
 )
 def test_labels_that_are_no_label_are_refused_by_name(root, text, rule):
@@ -360,6 +504,29 @@ def test_labels_that_are_no_label_are_refused_by_name(root, text, rule):
     path.write_text(text, encoding="utf-8")
     error = refusal(root)
     assert (error.path, error.rule) == (str(path), rule)
+
+
+def test_labels_as_notepad_saves_them_are_read(root):
+    expected, _ = read(root)
+    trees = ("Frame_Labels/PSPI", "Frame_Labels/FACS", "AAM_landmarks")
+    for path in (p for tree in trees for p in root.glob(f"{tree}/*/*/*.txt")):
+        text = path.read_text(encoding="ascii").replace("\n", "\r\n\r\n")
+        path.write_bytes(text.encode("utf-8-sig"))
+    recording, _ = read(root)
+    for name, values in expected.frame_labels.items():
+        np.testing.assert_array_equal(recording.frame_labels[name], values)
+    np.testing.assert_array_equal(recording.landmarks, expected.landmarks)
+
+
+def test_values_off_their_scale_are_unknown(root):
+    label(root, "Frame_Labels/FACS", 1).write_text("4 9\n")
+    path = label(root, "AAM_landmarks", 3)
+    path.write_text("1e300 2\n" * 66)
+    recording, findings = read(root)
+    assert np.isnan(recording.frame_labels["aus"][0]).all()
+    assert "holds 9, not 0 to 5" in findings["label_range"].detail
+    assert np.isnan(recording.landmarks[2]).all()
+    assert "frames 3" in findings["landmark_count"].detail
 
 
 def test_odd_labels_that_no_table_needs_are_unknown(root):
@@ -375,7 +542,7 @@ def test_odd_labels_that_no_table_needs_are_unknown(root):
     said = "; ".join(finding.detail for finding in findings)
     assert "AFF file: holds 16, not 0 to 15; unknown" in said
     assert "OPR file: holds 2 numbers, not one; unknown" in said
-    assert "SEN file: line 1 is 'strong', no numbers; unknown" in said
+    assert "SEN file: line 1 holds 'strong', no number; unknown" in said
     assert np.isnan(recording.landmarks[2]).all()
     assert np.isfinite(np.delete(recording.landmarks, 2, axis=0)).all()
     assert "1 landmark files" in said and "frames 3" in said

@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import json
 import pathlib
-import zipfile
 from typing import Any
 
 import cv2
@@ -26,7 +25,7 @@ from keras_pain.corpora.base import (
     RawFile,
     get_corpus,
 )
-from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.errors import BadFileError, KerasPainError, reading
 from keras_pain.io import npz_bytes, sha256_of, write_file
 from keras_pain.signals.faces import (
     FaceDetector,
@@ -39,8 +38,6 @@ from keras_pain.signals.landmarks import LandmarkSource, landmark_clip
 
 # Counts up whenever the same clip and settings give another example.
 _FORMAT = 3
-# What NumPy raises at a damaged file.
-_DAMAGED = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 _CACHE_CURE = (
     "free space or choose another --data_dir; finished clips that are there "
     "will not be made again"
@@ -136,11 +133,18 @@ def _packed(example, report):
     return npz_bytes(arrays)
 
 
+@contextlib.contextmanager
+def _if_sound(path):
+    """Ends its block early where a finished clip is damaged or missing."""
+    with contextlib.suppress(KerasPainError), reading(path):
+        yield
+
+
 def load(
     path: pathlib.Path,
 ) -> tuple[dict[str, Any] | None, dict[str, Any]] | None:
     """Example and report of a finished clip; None where it is damaged."""
-    with contextlib.suppress(*_DAMAGED), np.load(path) as arrays:
+    with _if_sound(path), np.load(path) as arrays:
         notes = json.loads(arrays["notes"].tobytes())
         example = notes["plain"] | {
             name.removeprefix("array_"): arrays[name]
@@ -157,7 +161,7 @@ def load(
 
 def load_report(path: pathlib.Path) -> dict[str, Any] | None:
     """The report of a finished clip, without its pictures."""
-    with contextlib.suppress(*_DAMAGED), np.load(path) as arrays:
+    with _if_sound(path), np.load(path) as arrays:
         return json.loads(arrays["notes"].tobytes())["report"]
     return None
 

@@ -4,8 +4,12 @@ An example is a whole recording: windows, scaling and label rules belong to a
 protocol, not to a dataset. One recording is held in memory at a time.
 """
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
 import os
+import pathlib
 import sys
 import types
 from collections.abc import Mapping
@@ -18,14 +22,23 @@ import tensorflow_datasets as tfds
 
 from keras_pain.corpora import base, manifest
 from keras_pain.errors import (
+    ConfigurationError,
     KerasPainError,
     check_choice,
 )
+from keras_pain.io import unwritable
 
 ON_BAD_FILE_VARIABLE = "KERAS_PAIN_ON_BAD_FILE"
-# Order of the owners' splits; recordings of a release that has none are
-# "full".
-SPLITS = ("full", "train", "validation", "test")
+# Order of the owners' splits; a release that has none is all "train", which
+# is what users of TFDS ask for.
+SPLITS = ("train", "validation", "test")
+# What TFDS, or the disk, says where a dataset is already there.
+_TAKEN = ("already exists", *map(os.strerror, (errno.ENOTEMPTY, errno.EEXIST)))
+_CURE = "free space there, or pass another --data_dir that can be written"
+
+
+class AbsentError(ConfigurationError):
+    """What this config is made of is not there; other configs can be built."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -72,6 +85,10 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     DEFAULT_ON_BAD_FILE: ClassVar[str] = "fail"
     on_bad_file: str | None = None
     given: Mapping[str, str | None] = types.MappingProxyType({})
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._name_split()
 
     @classmethod
     def config_for(cls, root: str | os.PathLike, layout: str | None) -> str:
@@ -139,7 +156,10 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises KerasPainError where there are none.
         """
         corpus = base.get_corpus(self.CORPUS)
-        return corpus.find_files(root, self.builder_config.layout)
+        layout = self.builder_config.layout
+        return corpus.find_files(
+            root, base.resolve_layout(corpus, root, layout)
+        )
 
     def _generate_examples(self, root, files):
         metadata = self.info.metadata
@@ -169,10 +189,132 @@ class CorpusBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         check_choice(name, choice, base.ON_BAD_FILE)
         return choice
 
+    def download_and_prepare(self, **arguments: Any) -> None:
+        """Builds the dataset as TFDS does, one process at a time.
+
+        One that another process has built in the meantime is taken over. In
+        `tfds build` without `--config`, one that cannot be built is left out.
+
+        Raises:
+            KerasPainError: Raw files are refused, or the disk is full.
+        """
+        path = pathlib.Path(self.data_path)
+        config = arguments.get("download_config")
+        anew = bool(config and config.download_mode.overwrite_dataset)
+        if self.info.initialized and not anew:  # it may be read-only
+            super().download_and_prepare(**arguments)
+            return
+        try:
+            with _alone(path):
+                unfinished = path.exists() and not _is_built(path)
+                if unfinished and not anew:
+                    raise KerasPainError(
+                        f"{path}: is no finished dataset; remove this folder "
+                        "or pass another --data_dir"
+                    )
+                if not self._take_over(path):
+                    super().download_and_prepare(**arguments)
+        except AbsentError as error:
+            if not self._one_of_all():
+                raise
+            print(f"{self.info.full_name}: skipped; {error}", file=sys.stderr)
+        except KerasPainError:
+            raise
+        except Exception as error:
+            # On a disk without locks the first process to finish has won, and
+            # its folder stands in the way of ours.
+            taken = any(words in str(error) for words in _TAKEN)
+            if taken and self._take_over(path):
+                return
+            # TensorFlow and Beam have errors of their own for a full disk.
+            for code in (errno.ENOSPC, errno.EDQUOT):
+                if os.strerror(code) in str(error):
+                    raise unwritable(
+                        path, OSError(code, os.strerror(code)), _CURE
+                    ) from error
+            if isinstance(error, OSError):
+                raise unwritable(path, error, _CURE) from error
+            raise
+
+    def _take_over(self, path):
+        """Reads a dataset that was built since this builder was made, if so."""
+        if self.info.initialized or not _is_built(path):
+            return False
+        self.info.read_from_directory(path)
+        self._name_split()
+        print(f"{path}: another process has built it", file=sys.stderr)
+        return True
+
+    def _name_split(self):
+        """Calls a split `full`, as older versions named it, `train`.
+
+        Only here: the files keep their names.
+        """
+        splits = self.info.splits
+        if list(splits) == ["full"]:
+            template = splits["full"].filename_template.replace(
+                template="{DATASET}-full.{FILEFORMAT}-{SHARD_X_OF_Y}",
+                split=SPLITS[0],
+            )
+            split = splits["full"].replace(
+                name=SPLITS[0], filename_template=template
+            )
+            self.info.set_splits(tfds.core.splits.SplitDict([split]))
+
+    def _one_of_all(self):
+        """Whether this is `tfds build`, and no config was asked for."""
+        given, flags = sys.argv[1:], ("-c", "--conf", "--builder_conf")
+        name = f"{self.name}/{self.builder_config.name}"
+        asked = any(a.startswith(flags) or a.startswith(name) for a in given)
+        return "build" in given and not asked
+
     def _download_and_prepare(self, *args, **kwargs):
         # The step of TFDS that runs only where there is something to build.
         super()._download_and_prepare(*args, **kwargs)
         print_summary(self.info.full_name, self.info.metadata)
+
+
+def _is_built(path):
+    return (path / "dataset_info.json").exists()
+
+
+@contextlib.contextmanager
+def _alone(path):
+    """Waits until no other process, in any container, builds this version.
+
+    Neither the lock nor a folder without a dataset is left behind.
+    """
+    file = path.with_name(f".{path.name}.lock")
+    while (lock := _locked(path, file)) is None:
+        pass
+    try:
+        yield
+    finally:
+        with lock, contextlib.suppress(OSError):
+            file.unlink()  # while it is still ours
+            path.parent.rmdir()
+
+
+def _locked(path, file):
+    """The open and locked file; None if its last owner has just removed it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as unless_locked:
+        try:
+            lock = unless_locked.enter_context(open(file, "wb"))
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{path}: waiting for its other builder", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a disk without locks
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), os.stat(file)):
+                unless_locked.pop_all()
+                return lock
+    return None
 
 
 def group_by_split(files: list[base.RawFile]) -> dict[str, list[base.RawFile]]:

@@ -20,6 +20,7 @@ import tensorflow_datasets as tfds
 
 from keras_pain.corpora.base import RawFile, get_corpus
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.experiments.provenance import check_backend
 from tfds_builders import clip_maker
 from tfds_builders.clip_maker import ClipJob, ClipSettings
 from tfds_builders.corpus_builder import (
@@ -174,6 +175,8 @@ class FaceBuilder(CorpusBuilder, skip_registration=True):
         self._finish_reports()  # TFDS cannot write a split without examples
 
     def _download_and_prepare(self, dl_manager, download_config):
+        if self.builder_config.content == "faces":
+            check_backend()  # the detector is a network of Keras
         self._all_jobs: list[ClipJob] = []
         self._with_beam = bool(
             download_config.beam_options or download_config.beam_runner

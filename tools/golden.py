@@ -12,16 +12,18 @@ the root of each of two checkouts, on one machine:
 about twelve minutes on two idle cores; what is there already is resumed, so a
 run that broke off goes on. `compare` looks at tables (Markdown, LaTeX, CSV,
 JSON, without training times, software line and commit), lists of subjects,
-the arrays of every fold's predictions, hashes of simulated corpora, what
-`keras-pain check`, `explain` and `gsff` wrote; it names each difference and
-exits 1 if there is one.
+errors by level and person, the arrays of every fold's predictions, hashes of
+simulated corpora, what `keras-pain check`, `explain` and `gsff` wrote; it names
+each difference and simulation that broke off, and exits 1 if there is one.
 """
 
+import difflib
 import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -81,12 +83,13 @@ STEPS = {
 }
 TIMED = re.compile(
     r"fit_seconds|trace_seconds|latency|seconds|hardware|software|commit|"
-    r"provenance|keras_pain 0\.|milliseconds",
+    r"provenance|keras_pain 0\.|milliseconds|\"simulated\":|states of the",
     re.IGNORECASE,
 )
 WANTED = re.compile(
-    r"(table|ledger|leaderboard)[^/]*\.(md|tex|csv|json)|subjects_.*\.json|"
-    r"predictions\.npz|hashes\.txt|check\.txt|manifest\.jsonl|checks\.(csv|md)"
+    r"(table|ledger|leaderboard|levels|persons|checks)[^/]*"
+    r"\.(md|tex|csv|json)|subjects_.*\.json|predictions\.npz|hashes\.txt|"
+    r"check\.txt|manifest\.jsonl"
 )
 
 
@@ -109,9 +112,11 @@ def run(out: pathlib.Path, names) -> int:
         fields = {"out": out, "name": name, "unbc": unbc and unbc[0].parent}
         call = [argument.format(**fields) for argument in STEPS[name]]
         log = out / f"{name}.log"
-        if name == f"simulate_{name[9:]}" and (out / name / "raw").exists():
-            continue
-        with log.open("w") as stream:
+        if name.startswith("simulate_"):
+            if (out / name / "hashes.txt").exists():
+                continue
+            shutil.rmtree(out / name, ignore_errors=True)  # it was killed
+        with log.open("w", encoding="utf-8") as stream:
             code = subprocess.run(
                 [sys.executable, *start, *call],
                 stdout=stream,
@@ -121,12 +126,12 @@ def run(out: pathlib.Path, names) -> int:
             ).returncode
         print(f"{name}: {'ok' if not code else f'exit {code}, see {log}'}")
         failed += bool(code)
-        if name.startswith("simulate_"):
+        if name.startswith("simulate_") and not code:
             _write_hashes(out / name)
         if name.startswith("check_"):
-            text = log.read_text().replace(str(out), "OUT")
+            text = log.read_text("utf-8").replace(str(out), "OUT")
             (out / name).mkdir(exist_ok=True)
-            (out / name / "check.txt").write_text(text)
+            (out / name / "check.txt").write_text(text, "utf-8")
     return 1 if failed else 0
 
 
@@ -137,7 +142,7 @@ def _write_hashes(folder: pathlib.Path) -> None:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != "hashes.txt"
     ]
-    (folder / "hashes.txt").write_text("".join(lines))
+    (folder / "hashes.txt").write_text("".join(lines), "utf-8")
 
 
 def text_of(path: pathlib.Path) -> list[str]:
@@ -165,16 +170,14 @@ def files_of(root: pathlib.Path) -> dict[pathlib.Path, pathlib.Path]:
 def differences(name, first: pathlib.Path, second: pathlib.Path) -> list[str]:
     """What differs between two files, a line each."""
     if first.suffix != ".npz":
-        x, y = text_of(first), text_of(second)
-        if x == y:
-            return []
-        pairs = enumerate(zip(x, y, strict=False))
-        line = next((i for i, (u, v) in pairs if u != v), min(len(x), len(y)))
-        return [f"{name}: differs from line {line + 1} on"]
+        pair = text_of(first), text_of(second)
+        found = difflib.unified_diff(*pair, "before", "after", "", "", 0, "")
+        return [f"{name}: {line}" for line in list(found)[2:]]
     with np.load(first) as x, np.load(second) as y:
-        if set(x.files) != set(y.files):
-            return [f"{name}: arrays {sorted(x.files)} and {sorted(y.files)}"]
-        odd = [key for key in x.files if not np.array_equal(x[key], y[key])]
+        names = [sorted({*of.files} - {"simulated"}) for of in (x, y)]
+        if names[0] != names[1]:
+            return [f"{name}: arrays {names[0]} and {names[1]}"]
+        odd = [key for key in names[0] if not np.array_equal(x[key], y[key])]
         return [f"{name}: {key} differs{_worst(x[key], y[key])}" for key in odd]
 
 
@@ -188,10 +191,13 @@ def compare(first: pathlib.Path, second: pathlib.Path) -> int:
     """Prints the differences of two runs; returns the exit code."""
     a, b = files_of(first), files_of(second)
     faults = [f"only in one: {name}" for name in sorted(a.keys() ^ b.keys())]
+    for folder in (*first.glob("simulate_*/"), *second.glob("simulate_*/")):
+        if folder.is_dir() and not (folder / "hashes.txt").exists():
+            faults.append(f"{folder}: this simulation broke off; run it again")
     both = sorted(a.keys() & b.keys())
     for name in both:
         faults += differences(name, a[name], b[name])
-    print(*faults[:60], sep="\n")
+    print(*faults, sep="\n")
     print(f"{len(both)} files compared, {len(faults)} differences")
     return 1 if faults or not both else 0
 

@@ -21,7 +21,7 @@ import numpy as np
 from keras_pain.augment import GUIDANCE, NEGATIVE_PROMPT, SIZE, STEPS, STRENGTH
 from keras_pain.augment.prompts import LIMIT
 from keras_pain.corpora.manifest import content_hash
-from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.io import sha256_of
 
 PACKAGES = ("torch", "diffusers", "transformers")
@@ -36,8 +36,6 @@ _MODEL_CURE = (
     "saves it"
 )
 _GIT_LFS = b"version https://git-lfs"
-
-
 _DEPTH_CURE = "store one array of distances a picture, (height, width), as .npy"
 
 
@@ -97,13 +95,10 @@ class Depth:
         import cv2
 
         path = self.folder / f"{name}.npy"
-        try:
-            depth = np.load(path, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "no .npy array"
-            problem = f"cannot be read as depth ({reason})"
-            raise BadFileError(path, problem, _DEPTH_CURE) from error
-        if depth.ndim != 2 or depth.dtype.kind not in "fiu":
+        with reading(path, "cannot be read as depth", _DEPTH_CURE):
+            # The header's size is not believed: what is there decides.
+            depth = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        if depth.ndim != 2 or not depth.size or depth.dtype.kind not in "fiu":
             problem = f"is {depth.shape} {depth.dtype}, not a map"
             raise BadFileError(path, problem, _DEPTH_CURE)
         depth = depth.astype(np.float32)
@@ -135,8 +130,8 @@ class DiffusersGenerator:
     Raises:
         ConfigurationError: A setting is out of range, the negative prompt
             longer than the model reads, or the extra is not installed.
-        BadFileError: The folder is no such model, or lacks weights.
-        KerasPainError: The hub does not hand it out.
+        BadFileError: The folder is no such model, or lacks weights, or the hub
+            does not hand it out.
     """
 
     method = "gsff"
@@ -159,9 +154,8 @@ class DiffusersGenerator:
                 f"of the steps, got strength {strength} and {steps} steps"
             )
         if size < _MULTIPLE or size % _MULTIPLE:
-            raise ConfigurationError(
-                f"size must be a multiple of {_MULTIPLE}, got {size}"
-            )
+            text = f"size must be a multiple of {_MULTIPLE}, got {size}"
+            raise ConfigurationError(text)
         self.depth = depth or Depth()
         self._torch = torch = _import_torch()
         folder = _find(model)
@@ -199,16 +193,13 @@ class DiffusersGenerator:
         from PIL import Image
 
         torch, settings = self._torch, self.parameters
+        smooth = Image.Resampling.LANCZOS
         frame_size = frames.shape[2], frames.shape[1]
-        scale = settings["size"] / max(frame_size)
-        wanted = [
-            max(round(side * scale / _MULTIPLE), 1) * _MULTIPLE
-            for side in frame_size
-        ]
+        scale = settings["size"] / max(frame_size) / _MULTIPLE
+        wanted = [max(round(n * scale), 1) * _MULTIPLE for n in frame_size]
         # The pipeline brings the map to the size of its latents anyway.
-        wide, high = (
-            side // self._pipeline.vae_scale_factor for side in wanted
-        )
+        factor = self._pipeline.vae_scale_factor
+        wide, high = (side // factor for side in wanted)
         depth = self.depth.maps(names, (high, wide))
         try:
             with warnings.catch_warnings():
@@ -218,9 +209,7 @@ class DiffusersGenerator:
                     prompt=prompts,
                     negative_prompt=[settings["negative_prompt"]] * len(frames),
                     image=[
-                        Image.fromarray(frame).resize(
-                            wanted, Image.Resampling.LANCZOS
-                        )
+                        Image.fromarray(frame).resize(wanted, smooth)
                         for frame in frames
                     ],
                     depth_map=None if depth is None else torch.tensor(depth),
@@ -233,14 +222,11 @@ class DiffusersGenerator:
                     ],
                 ).images
         except torch.OutOfMemoryError as error:
-            raise KerasPainError(
+            raise ConfigurationError(
                 f"the GPU has too little memory for {len(frames)} pictures of "
                 f"{settings['size']} pixels; take a smaller --batch or --size"
             ) from error
-        return [
-            np.array(image.resize(frame_size, Image.Resampling.LANCZOS))
-            for image in outputs
-        ]
+        return [np.array(x.resize(frame_size, smooth)) for x in outputs]
 
 
 def _import_torch():
@@ -267,36 +253,20 @@ def _find(model):
         return model
     from diffusers import DiffusionPipeline
 
-    try:
+    problem = "is neither a folder nor to be had from Hugging Face"
+    cure = "give the folder of a model with --generator diffusers:FOLDER"
+    with reading(model, problem, cure):
         return DiffusionPipeline.download(os.fspath(model))
-    except Exception as error:  # the hub's many errors, and those of the net
-        raise KerasPainError(
-            f"{model}: is neither a folder nor to be had from Hugging Face "
-            f"({_first_line(error)}); give the folder of a model with "
-            "--generator diffusers:FOLDER"
-        ) from error
 
 
 def _load(folder, dtype, device):
     from diffusers import StableDiffusionDepth2ImgPipeline
 
-    try:
-        pipeline = StableDiffusionDepth2ImgPipeline.from_pretrained(
-            folder, dtype=dtype, local_files_only=True
-        ).to(device)
-    except Exception as error:  # each of its libraries has errors of its own
-        raise BadFileError(
-            folder,
-            f"diffusers cannot load it ({_first_line(error)})",
-            "copy the model anew",
-        ) from error
+    load = StableDiffusionDepth2ImgPipeline.from_pretrained
+    with reading(folder, "diffusers cannot load it", "copy the model anew"):
+        pipeline = load(folder, dtype=dtype, local_files_only=True).to(device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def _first_line(error):
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:160]
 
 
 # --- Folders of models: what they must hold, and their hash ---
@@ -330,11 +300,9 @@ def model_hash(folder: str | os.PathLike) -> str:
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise bad("is no folder")
-    try:
+    with reading(folder, f"holds no {INDEX} that can be read", _MODEL_CURE):
         index = json.loads((folder / INDEX).read_bytes())
         kind = index["_class_name"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise bad(f"holds no {INDEX} that can be read") from error
     if kind != CLASS_NAME:
         raise bad(f"is a {kind}, not a {CLASS_NAME}")
     for network in _NETWORKS:
@@ -348,13 +316,9 @@ def model_hash(folder: str | os.PathLike) -> str:
                     cure = "fetch them with git lfs pull"
                     raise BadFileError(path, problem, cure)
     digest = hashlib.sha256()
-    for name in sorted(index):
-        part = folder / name
-        for path in (
-            *weight_files(part),
-            *sorted(part.glob("*.json")),
-            *sorted(part.glob("*.txt")),
-        ):
+    for part in (folder / name for name in sorted(index)):
+        files = weight_files(part) + sorted(part.glob("*.json"))
+        for path in files + sorted(part.glob("*.txt")):
             place = path.relative_to(folder).as_posix()
             digest.update(f"{place} {sha256_of(path)}\n".encode())
     return digest.hexdigest()

@@ -16,11 +16,9 @@ run that is killed goes on where it was.
 """
 
 import collections
-import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-import io
 import itertools
 import json
 import os
@@ -41,9 +39,9 @@ from keras_pain.augment.sources import (
     encode_png,
 )
 from keras_pain.corpora.manifest import content_hash
-from keras_pain.corpora.media import decoding
-from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from keras_pain.io import marked, marked_title, unwritable, write_file
+from keras_pain.errors import BadFileError, ConfigurationError, reading
+from keras_pain.experiments.store import first_difference
+from keras_pain.io import marked, unwritable, write_file
 from keras_pain.signals.faces import landmark_boxes
 
 RUN_FILE, MANIFEST_FILE = "run.json", "manifest.jsonl"
@@ -55,12 +53,25 @@ _FULL = (
     "free some space or choose another --output; the same command goes on from "
     "what is there"
 )
+# What sources of landmarks are called in a run's files, by kind.
+_LANDMARKS = {
+    "csv": "CSVFolder",
+    "tflite": "TFLiteFaceMesh",
+    "dlib": "DlibPredictor",
+}
 # What a run is not gone on with if it has changed.
 _SAME = {
     "source_sha256": "content",
     "pspi": "label",
     "subject": "subject",
     "points_sha256": "set of landmarks",
+}
+# Entries of a manifest's line that are read again, and their types.
+_LINE = {
+    **dict.fromkeys(("source", "file", "status", "reason", "method"), str),
+    **dict.fromkeys(("subject", "source_sha256", "points_sha256"), str),
+    **{"copy": int, "iou": int | float, "pspi": int | float | None},
+    "notes": list,
 }
 _CELL = 1.9  # inches a side of a picture
 _ROWS, _COLUMNS = 4, 6  # of pictures on a contact sheet, at most
@@ -116,9 +127,8 @@ class PictureRun:
 
     def __post_init__(self):
         if not 0 <= self.min_iou <= 1:
-            raise ConfigurationError(
-                f"min_iou must be from 0 to 1, got {self.min_iou}"
-            )
+            text = f"min_iou must be from 0 to 1, got {self.min_iou}"
+            raise ConfigurationError(text)
         if min(self.copies, self.batch) < 1 or not 0 <= self.seed < 2**63:
             raise ConfigurationError(
                 "copies and batch must be at least 1 and seed from 0 to "
@@ -144,21 +154,23 @@ def generate(
 
     Raises:
         ConfigurationError: The folder is another run's, or holds a frame of
-            the same name with other content or label; two have one name.
-        KerasPainError: No frame can be used, the generator cannot run, or the
-            folder cannot be written to.
+            the same name with other content or label; two have one name; no
+            frame can be used.
+        KerasPainError: The generator cannot run, or the folder cannot be
+            written to.
     """
     from rich.console import Console
     from rich.progress import track
 
     counts = collections.Counter(source.name for source in sources)
-    if not sources or max(counts.values()) > 1:
-        name = counts.most_common(1)
-        raise ConfigurationError(
-            f"two frames are called {name[0][0]}" if name else "no frames"
-        )
+    if not counts:
+        raise ConfigurationError("no frames")
+    [(name, count)] = counts.most_common(1)
+    if count > 1:
+        raise ConfigurationError(f"two frames are called {name}")
     generator = run.generator
-    landmarks = {"kind": type(run.landmarks).__name__}
+    kind = getattr(run.landmarks, "kind", None)
+    landmarks = {"kind": _LANDMARKS.get(kind, type(run.landmarks).__name__)}
     if path := getattr(run.landmarks, "path", None):
         # A run is not gone on with from other points.
         landmarks["sha256"] = content_hash(path, ".csv")
@@ -184,12 +196,9 @@ def generate(
 
     def jobs():
         nonlocal kept
-        for source in track(
-            sources,
-            "pictures",
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        ):
+        screen, hidden = Console(stderr=True), not sys.stderr.isatty()
+        bar = track(sources, "pictures", console=screen, disable=hidden)
+        for source in bar:
             try:
                 new = _jobs_of(source, run, output, done, landmarks, versions)
             except BadFileError as error:
@@ -211,26 +220,22 @@ def generate(
                 names=[line["source"] for line in lines],
             )
             found = run.detector.detect(outputs)
-            for line, pixels, faces, box in zip(
-                lines, outputs, found, boxes, strict=True
-            ):
+            pairs = zip(lines, outputs, found, boxes, strict=True)
+            for line, pixels, faces, box in pairs:
                 overlap, reason = 0.0, "no_face"
                 if len(faces):
                     overlap = max(iou(face, box) for face in faces)
                     reason = "face_moved" if overlap < run.min_iou else ""
-                line = {
-                    "status": REJECTED if reason else GOOD,
-                    "reason": reason,
-                    "iou": round(overlap, 4),
-                    **line,
-                }
+                status = REJECTED if reason else GOOD
+                check = {"status": status, "reason": reason}
+                line = {**check, "iou": round(overlap, 4), **line}
                 line = add_picture(output, run.simulated, line, pixels)
                 done[line["source"], line["copy"]] = line
                 made += 1
     lines = [line for line in done.values() if line["source"] in counts]
     if not lines:
-        last = list(skipped.values())[-1]
-        raise KerasPainError(
+        *_, last = skipped.values()
+        raise ConfigurationError(
             f"none of {len(counts)} frames can be used, the last one: {last}"
         )
     rejected = [line for line in lines if line["status"] == REJECTED]
@@ -242,6 +247,7 @@ def generate(
         "rejected": sorted(
             (line["source"], line["copy"], line["reason"]) for line in rejected
         ),
+        "simulated": run.simulated,
         "skipped": [(name, e.problem) for name, e in skipped.items()],
         "notes": dict(collections.Counter(note for _, note in notes)),
     }
@@ -284,23 +290,16 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     if given is None:
         points = run.landmarks.clip([pixels], box[None], source.name)[0]
     if not np.isfinite(points).all():
-        raise BadFileError(
-            source.name,
-            "no landmarks were found",
-            "see whether it shows a face, or take another source with "
-            "--landmarks",
-            "no_landmarks",
-        )
+        problem, rule = "no landmarks were found", "no_landmarks"
+        cure = "see whether it shows a face, or give others with --landmarks"
+        raise BadFileError(source.name, problem, cure, rule)
     if not len(faces):
         box = landmark_boxes(points[None])[0]
     generator, prompt = run.generator, {}
     if generator.reads_prompts:
-        schematic = isinstance(run.landmarks, DetectorPoints)
+        schematic = given is None and isinstance(run.landmarks, DetectorPoints)
         prompt["prompt"] = run.prompts.build(
-            points,
-            pixels.shape,
-            generator.count_tokens,
-            measured=given is not None or not schematic,
+            points, pixels.shape, generator.count_tokens, measured=not schematic
         )
     jobs = []
     for copy in missing:
@@ -363,24 +362,19 @@ def open_folder(
         BadFileError: The manifest is damaged.
         KerasPainError: The folder cannot be written to.
     """
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(f"{path}: is a file; {_ANOTHER}")
     # A run that was killed while it wrote its first file left a temporary.
     if not path.is_dir() or all(file.name[0] == "." for file in path.iterdir()):
-        run = {
-            "format": FORMAT,
-            "settings": settings,
-            "simulated": simulated,
-            "begun_with": versions or {},
-        }
+        run = {"format": FORMAT, "settings": settings, "simulated": simulated}
+        run["begun_with"] = versions or {}
         write_file(path / RUN_FILE, _json(run), _FULL)
     old = read_run(path)
-    there = dict(_flat({**old["settings"], "simulated": old["simulated"]}))
-    here = dict(_flat({**settings, "simulated": simulated}))
-    for name in sorted({*there, *here}):
-        if (was := there.get(name)) != (now := here.get(name)):
-            raise ConfigurationError(
-                f"{path}: holds the pictures of another run: {name} {was!r} "
-                f"there, {now!r} now; {_ANOTHER}"
-            )
+    there = {**old["settings"], "simulated": old["simulated"]}
+    here = {**settings, "simulated": simulated}
+    if difference := first_difference(there, here):
+        problem = f"holds the pictures of another run: {difference}"
+        raise ConfigurationError(f"{path}: {problem}; {_ANOTHER}")
     manifest = path / MANIFEST_FILE
     if manifest.exists():
         write_file(manifest, read_lines(manifest)[1], _FULL)
@@ -401,14 +395,18 @@ def add_picture(
 ) -> dict:
     """Stores a picture, `(H, W, 3)` uint8 RGB, and its line in a run's folder.
 
-    The line has `source`, `copy` and `status`; it is returned with `file` and
-    `sha256`. Raises KerasPainError where the folder cannot be written to.
+    The line has `source`, `copy` and `status`; it is returned with `file`,
+    `sha256` and, of simulated frames, `simulated`. Raises KerasPainError where
+    the folder cannot be written to.
     """
     coded = encode_png(pixels)
     kind = marked("images" if line["status"] == GOOD else REJECTED, simulated)
-    file = f"{kind}/{line['source']}_{line['copy']:02d}.png"
+    name = f"{line['source']}_{line['copy']:02d}.png"
+    # By its own name, too, so that a copied picture can be told.
+    file = (kind / marked(name, simulated)).as_posix()
     digest = hashlib.sha256(coded).hexdigest()
-    line = {"file": file, "sha256": digest, **line}
+    mark = {"simulated": True} if simulated else {}
+    line = {"file": file, "sha256": digest, **mark, **line}
     write_file(path / file, coded, _FULL)
     text = json.dumps(line, allow_nan=False) + "\n"
     manifest = path / MANIFEST_FILE
@@ -427,15 +425,19 @@ def read_run(folder: str | os.PathLike) -> dict:
 
     Raises:
         ConfigurationError: The folder is not one of a run.
+        BadFileError: Its `run.json` is damaged.
     """
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        run = json.loads((pathlib.Path(folder) / RUN_FILE).read_bytes())
-        if run["format"] == FORMAT:
-            return run
-    raise ConfigurationError(
-        f"{folder}: holds other files and no {RUN_FILE} of this command; "
-        f"{_ANOTHER}"
-    )
+    path = pathlib.Path(folder) / RUN_FILE
+    if not path.is_file():
+        problem = f"holds other files and no {RUN_FILE} of this command"
+        raise ConfigurationError(f"{folder}: {problem}; {_ANOTHER}")
+    with reading(path, "is not of this command", _ANOTHER):
+        run = json.loads(path.read_bytes())
+        types = type(run["settings"]), type(run["simulated"])
+        if run["format"] != FORMAT or types != (dict, bool):
+            raise ValueError("another format")
+        first_difference(run["settings"], {})  # it is not too deep
+        return run
 
 
 def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
@@ -446,29 +448,22 @@ def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
     Raises:
         BadFileError: Another line is damaged, or the file cannot be read.
     """
-    with decoding(path, "see who may read it"):
+    with reading(path, cure="see who may read it"):
         content = path.read_bytes() if path.exists() else b""
     content = content[: content.rfind(b"\n") + 1]
     lines = []
     for number, text in enumerate(content.splitlines(), 1):
-        try:
+        cure = "delete this line; its picture is made anew"
+        with reading(path, f"line {number} is damaged", cure):
             line = json.loads(text)
-            line["source"], line["copy"], line["file"], line["status"]
-        except (ValueError, KeyError, TypeError) as error:
-            problem = f"line {number} is damaged"
-            cure = "delete this line; its picture is made anew"
-            raise BadFileError(path, problem, cure) from error
-        lines.append(line)
+            for name, kind in _LINE.items():
+                if not isinstance(line[name], kind):
+                    raise TypeError(f"{name} is {line[name]!r}")
+            file = pathlib.PurePosixPath(line["file"])
+            if file.is_absolute() or ".." in file.parts:
+                raise ValueError(f"{file} is outside of the folder")
+            lines.append(line)
     return lines, content
-
-
-def _flat(settings, name=""):
-    """Names of nested settings, joined by points, and their values."""
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{name}{key}.")
-        else:
-            yield name + key, value
 
 
 def _json(value) -> bytes:
@@ -486,7 +481,16 @@ def contact_sheet(
     Returns the PNG file in the run's folder; raises BadFileError where a source
     is gone, and KerasPainError where the folder cannot be written to.
     """
-    from matplotlib.figure import Figure
+    import matplotlib
+
+    from keras_pain.reports.figures import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        return _draw_sheet(path, sources)
+
+
+def _draw_sheet(path, sources):
+    from keras_pain.reports.figures import new_figure, png_of
 
     simulated, lines = read_run(path)["simulated"], _finished(path)
     width = min(2 + max(copy for _, copy in lines), _COLUMNS)
@@ -497,10 +501,8 @@ def contact_sheet(
     count = min(len(made), _ROWS * beside)
     beside = min(beside, count)
     rows = -(-count // beside)
-    figure = Figure(
-        figsize=(beside * width * _CELL, rows * (_CELL + 0.35) + 0.5),
-        layout="constrained",
-    )
+    size = beside * width * _CELL, rows * (_CELL + 0.35) + 0.5
+    figure = new_figure(*size)
     bare = {"xticks": [], "yticks": [], "frame_on": False}
     axes = figure.subplots(rows, beside * width, squeeze=False, subplot_kw=bare)
 
@@ -511,11 +513,9 @@ def contact_sheet(
         for side in axis.spines.values():
             side.set(color=colour, linewidth=2)
 
-    for cells, index in zip(
-        axes.reshape(-1, width),
-        np.linspace(0, len(made) - 1, count).astype(int),
-        strict=False,  # the last row may have room left
-    ):
+    chosen = np.linspace(0, len(made) - 1, count).astype(int)
+    groups = axes.reshape(-1, width)  # the last row may have room left
+    for cells, index in zip(groups, chosen, strict=False):
         source = made[index]
         label = source.frame_id or source.name
         label = label if len(label) <= 22 else f"…{label[-21:]}"
@@ -531,9 +531,6 @@ def contact_sheet(
                 coded = (path / line["file"]).read_bytes()
                 show(cell, coded, line["file"], text, colour)
     method = next(iter(lines.values()))["method"]
-    title = marked_title(_TITLES.get(method, method), simulated)
-    figure.suptitle(title)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     sheet = marked(path / "contact_sheet.png", simulated)
-    return write_file(sheet, buffer.getvalue(), _FULL)
+    picture = png_of(figure, _TITLES.get(method, method), simulated)
+    return write_file(sheet, picture, _FULL)

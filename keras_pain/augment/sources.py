@@ -18,13 +18,10 @@ from keras_pain.augment import PSPI_RANGE
 from keras_pain.corpora.base import SIMULATED_NOTE, guess_corpus
 from keras_pain.corpora.media import STILL_ENDINGS, decoding
 from keras_pain.data.clips import ClipSet, cut_clips, open_frames
-from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
-from keras_pain.signals.landmarks import (
-    NUM_POINTS,
-    PARTS,
-    LandmarkSource,
-    front_face,
-)
+from keras_pain.errors import BadFileError, ConfigurationError, reading
+from keras_pain.io import read_text
+from keras_pain.signals import landmarks
+from keras_pain.signals.landmarks import NUM_POINTS, PARTS
 
 _COLUMNS = ("file", "subject", "clip", "frame", "pspi")
 
@@ -116,49 +113,40 @@ def find_sources(
             if path.suffix.lower() in STILL_ENDINGS and path.name[0] != "."
         }
     if not rows:
-        cure = (
-            "give a folder of JPEG or PNG files, or that of a dataset's "
-            "version, e.g. unbc_mcmaster/c224/1.0.0"
-        )
+        example = "a dataset's version, e.g. unbc_mcmaster/c224/1.0.0"
+        cure = f"give a folder of JPEG or PNG files, or that of {example}"
         raise BadFileError(folder, "holds no pictures", cure)
     sources = {}
     for path, row in sorted(rows.items()):
         name = path.with_suffix("").as_posix()
         if name in sources:
-            raise ConfigurationError(
-                f"{folder}: two pictures are called {name} but for their "
-                "ending; rename one"
-            )
+            problem = f"two pictures are called {name} but for their ending"
+            raise ConfigurationError(f"{folder}: {problem}; rename one")
         read = functools.partial(_read, folder / path)
         sources[name] = Source(name, read, **row)
     return list(sources.values())
 
 
 def _read(path):
-    with decoding(path, "look whether it is there and may be read"):
+    with reading(path, cure="look whether it is there and may be read"):
         return path.read_bytes()
 
 
 def _csv_rows(path, what, cure):
-    """The lines of a file that are not empty, the columns' names first."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadFileError(
-            path, f"cannot be read as {what} ({reason})", cure
-        ) from error
-    return rows or [[]]
+    """Lines that are not empty, with their numbers; columns' names first."""
+    with reading(path, f"cannot be read as {what}", cure):
+        rows = csv.reader(io.StringIO(read_text(path), newline=""))
+        found = [(rows.line_num, row) for row in rows if row]
+    return found or [(1, [])]
 
 
 def _labels(path, folder):
     cure = f"write a first line {','.join(_COLUMNS)}"
-    header, *rows = _csv_rows(path, "labels", cure)
+    (_, header), *rows = _csv_rows(path, "labels", cure)
     if missing := set(_COLUMNS) - set(header):
         raise BadFileError(path, f"lacks {', '.join(sorted(missing))}", cure)
     labels = {}
-    for line, cells in enumerate(rows, 2):
+    for line, cells in rows:
         row = dict(itertools.zip_longest(header, cells, fillvalue=""))
         name = pathlib.PurePosixPath(row["file"])
         if name.is_absolute() or ".." in name.parts or not name.name:
@@ -204,20 +192,16 @@ def of_dataset(
             frames the paper's pictures are made from.
 
     Raises:
-        ConfigurationError: The dataset has no PSPI, or `every` is below 1.
-        KerasPainError: No frame is left, or the dataset cannot be read.
+        ConfigurationError: The dataset has no PSPI, `every` is below 1, or no
+            frame is left.
+        KerasPainError: The dataset cannot be read.
     """
-    clips = cut_clips(
-        open_frames(folder),
-        label="pspi",
-        level="frame",
-        every=every,
-        faces_only=True,
-    )
+    options = {"label": "pspi", "level": "frame", "faces_only": True}
+    clips = cut_clips(open_frames(folder), every=every, **options)
     if not all_frames:
         clips = clips.take(clips.y > 0)
     if not len(clips):
-        raise KerasPainError(
+        raise ConfigurationError(
             f"{folder}: none of the chosen frames shows pain; take those "
             "without pain, too (--all_frames), or a smaller --every"
         )
@@ -234,10 +218,9 @@ def from_clips(clips: ClipSet) -> list[Source]:
         ConfigurationError: They are clips, or a PSPI is not from 0 to 16.
     """
     if clips.num_frames:
-        raise ConfigurationError(
-            "pictures are made from single frames; cut the dataset on the "
-            "level of frames"
-        )
+        problem = "pictures are made from single frames"
+        cure = "cut the dataset on the level of frames"
+        raise ConfigurationError(f"{problem}; {cure}")
     store = clips.frames
     of_clip = np.searchsorted(store.first, clips.first, "right") - 1
     sources = []
@@ -260,7 +243,6 @@ def from_clips(clips: ClipSet) -> list[Source]:
 
 
 # --- Pixels ---
-
 
 MIN_SIDE = 64
 """Pixels of the shorter side below which a face has too little to go by."""
@@ -287,10 +269,8 @@ def decode(coded: bytes, name: str) -> tuple[np.ndarray, list[str]]:
     """
     from PIL import Image, ImageOps
 
-    with (
-        decoding(name, "copy it anew or take it out"),
-        Image.open(io.BytesIO(coded)) as image,
-    ):
+    cure = "copy it anew or take it out"
+    with decoding(name, cure), Image.open(io.BytesIO(coded)) as image:
         mode = image.mode
         if mode != "RGB" and mode not in _CONVERTED:
             problem = f"has pixels of the kind {mode}"
@@ -316,8 +296,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 # --- Landmarks beside those of `keras_pain.signals.landmarks` ---
 
-
-_INNER_CORNERS, _OUTER_CORNERS = (60, 64), (48, 54)
+_INNER_CORNERS, _OUTER_CORNERS = [60, 64], [48, 54]
 # The lips' thickness at their corners, as a share of half the mouth; as in
 # `points.front_face`.
 _LIP = 0.15
@@ -337,7 +316,7 @@ def _complete(points):
     """
     points = np.asarray(points, np.float32)
     if points.shape == (NUM_POINTS - 2, 2):
-        corners = points[[*_OUTER_CORNERS]]
+        corners = points[_OUTER_CORNERS]
         inner = corners + _LIP * (corners.mean(axis=0) - corners)
         right, left = _INNER_CORNERS
         points = np.insert(points, [right, left - 1], inner, axis=0)
@@ -362,21 +341,17 @@ class StoredPoints:
     def __init__(self, path: str | os.PathLike):
         self.path = pathlib.Path(path)
         self._points: dict[str, np.ndarray] = {}
-        header, *rows = _csv_rows(path, "landmarks", _POINTS_CURE)
+        (_, header), *rows = _csv_rows(path, "landmarks", _POINTS_CURE)
         count = (len(header) - 1) // 2
         columns = ["file", *(f"{a}{i}" for i in range(count) for a in "xy")]
         if count not in (NUM_POINTS, NUM_POINTS - 2) or header != columns:
             raise BadFileError(path, "has no line of columns", _POINTS_CURE)
-        for line, (file, *cells) in enumerate(rows, 2):
-            try:
+        for line, (file, *cells) in rows:
+            problem = f"line {line} has no {count} points"
+            with reading(path, problem, _POINTS_CURE):
                 name = pathlib.PurePosixPath(file).with_suffix("").as_posix()
                 values = [float(cell or "nan") for cell in cells]
-                points = np.reshape(values, (count, 2))
-            except ValueError as error:
-                raise BadFileError(
-                    path, f"line {line} has no {count} points", _POINTS_CURE
-                ) from error
-            self._points[name] = _complete(points)
+                self._points[name] = _complete(np.reshape(values, (count, 2)))
 
     def clip(self, frames, boxes=None, name=""):
         """The stored points of one picture, NaN where there are none."""
@@ -405,18 +380,15 @@ class DetectorPoints:
         import cv2
 
         scale = min(_MAX_SIDE / max(frame.shape[:2]), 1.0)
-        small = cv2.resize(
-            frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
-        )
+        small = cv2.resize(frame, None, None, scale, scale, cv2.INTER_AREA)
         # Rows: number of the picture, box, confidence, five x, five y.
-        rows = self._mtcnn.detect_faces(
-            [small], box_format="xyxy", output_type="numpy"
-        )
+        options = {"box_format": "xyxy", "output_type": "numpy"}
+        rows = self._mtcnn.detect_faces([small], **options)
         if not len(rows):
             return np.full((NUM_POINTS, 2), np.nan, np.float32)
         sides = rows[:, 3:5] - rows[:, 1:3]
         seen = rows[sides.prod(axis=1).argmax(), 6:16].reshape(2, 5).T / scale
-        face = np.insert(front_face(), 2, 1, axis=1)  # x, y, 1
+        face = np.insert(landmarks.front_face(), 2, 1, axis=1)  # x, y, 1
         eyes = (face[list(PARTS[eye])].mean(axis=0) for eye in _EYES)
         five = np.array([*eyes, *face[[30, 48, 54]]], float)
         affinity = np.linalg.lstsq(five, seen, rcond=None)[0]
@@ -447,6 +419,6 @@ def open_landmarks(
     if kind == "csv" and path and not pathlib.Path(path).is_dir():
         return StoredPoints(path)
     try:
-        return LandmarkSource(text)
+        return landmarks.LandmarkSource(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}, and from mtcnn") from error

@@ -15,25 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 import cv2
 import numpy as np
 
+from keras_pain.augment import run as runs
 from keras_pain.augment.geometric import VERSION, GeometricGenerator
-from keras_pain.augment.run import (
-    GOOD,
-    MANIFEST_FILE,
-    PictureRun,
-    generate,
-    read_lines,
-    read_run,
-)
 from keras_pain.augment.sources import check_pspi, from_clips, open_landmarks
-from keras_pain.data.clips import (
-    GENERATED,
-    ClipInfo,
-    ClipSet,
-    FrameStore,
-    cut_clips,
-)
+from keras_pain.data import clips as clip_sets
+from keras_pain.data.clips import ClipSet, FrameStore
 from keras_pain.data.prepare import PreparedDataset
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.signals.faces import DETECTED, FaceDetector
 
 GEOMETRIC = "geometric"
@@ -68,14 +56,14 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise BadFileError(folder, "is no folder", "run keras-pain gsff first")
-    simulated = read_run(folder)["simulated"]
+    simulated = runs.read_run(folder)["simulated"]
     latest = {
         (line["source"], line["copy"]): line
-        for line in read_lines(folder / MANIFEST_FILE)[0]
+        for line in runs.read_lines(folder / runs.MANIFEST_FILE)[0]
     }
     frames = []
     for (source, copy), line in sorted(latest.items()):
-        if line["status"] != GOOD:
+        if line["status"] != runs.GOOD:
             continue
         path, subject = folder / line["file"], line.get("subject")
         if not path.is_file():
@@ -113,7 +101,9 @@ class ExtendedFrames(FrameStore):
         high, wide, _ = cv2.imdecode(first, cv2.IMREAD_COLOR).shape
         for picture in pictures:
             path = picture.path
-            pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            with reading(path, cure="make it anew with keras-pain gsff"):
+                data = np.frombuffer(path.read_bytes(), np.uint8)
+                pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
             if pixels is None:
                 cure = "make it anew with keras-pain gsff"
                 raise BadFileError(path, "is no picture that can be read", cure)
@@ -132,8 +122,8 @@ class ExtendedFrames(FrameStore):
                 "source": np.full(1, DETECTED, np.uint8),
                 "pspi": np.array([picture.pspi], np.float32),
             }
-            name = f"{GENERATED}{picture.source}/{picture.copy}"
-            infos.append(ClipInfo(name, picture.subject, {}, labels))
+            name = f"{clip_sets.GENERATED}{picture.source}/{picture.copy}"
+            infos.append(clip_sets.ClipInfo(name, picture.subject, {}, labels))
         self._made = np.array(made, object)
         super().__init__(
             frames.path, (*frames.clips, *infos), frames._spans, frames._data
@@ -200,7 +190,8 @@ def with_generated(
             f"--augment={augment}: its pictures are made from {made} faces, "
             f"this dataset's are {here}; {cure}"
         )
-    every = cut_clips(frames, label=settings["label"], level="frame")
+    label = settings["label"]
+    every = clip_sets.cut_clips(frames, label=label, level="frame")
     labels = zip(every.person.tolist(), every.y.tolist(), strict=True)
     known = dict(zip(every.window_id.tolist(), labels, strict=True))
     for picture in pictures:
@@ -231,13 +222,13 @@ def _geometric(clips: ClipSet, prepared) -> list[GeneratedFrame]:
     """Pictures of the frames with pain, made once and kept by the dataset."""
     sources = from_clips(clips.take(clips.y > 0))
     folder = prepared.path / "generated" / f"{GEOMETRIC}_{VERSION}"
-    run = PictureRun(
+    run = runs.PictureRun(
         open_landmarks(None),
         GeometricGenerator(),
         FaceDetector(),
         simulated=prepared.simulated,
     )
-    generate(sources, folder, run)
+    runs.generate(sources, folder, run)
     # The folder may hold more: a smoke run takes a few frames only.
     names = {source.name for source in sources}
     return [made for made in load_generated(folder) if made.source in names]

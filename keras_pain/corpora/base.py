@@ -7,7 +7,6 @@ those that are read has `check_further(raw_file, recording)`.
 """
 
 import collections
-import contextlib
 import dataclasses
 import functools
 import importlib
@@ -15,14 +14,10 @@ import os
 import pathlib
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from keras_pain.errors import (
-    BadFileError,
-    ConfigurationError,
-    KerasPainError,
-    check_choice,
-)
+from keras_pain.errors import BadFileError, KerasPainError, check_choice
 
 if TYPE_CHECKING:  # NumPy is not needed to print --help
     from keras_pain.corpora.recording import Recording, VideoRecording
@@ -30,6 +25,7 @@ if TYPE_CHECKING:  # NumPy is not needed to print --help
 StrPath = str | os.PathLike
 ON_BAD_FILE = ("fail", "skip")
 LEAVE_OUT = "leave it out with --on_bad_file=skip"
+RENAME = "give it the name its owners gave it, or move it out of here"
 # In the folder in which a layout begins: a simulator wrote the files.
 SIMULATED_NOTE = "SIMULATED.txt"
 # The corpora by name, imported when asked for.
@@ -43,16 +39,13 @@ CORPORA = {
 class Finding:
     """One rule that had something to say about one file.
 
-    Args:
-        rule: Name of the rule, e.g. `"nan_first_energy_row"`.
-        action: `"checked"` (all is well, here is the number), `"noted"`
-            (kept as it is), `"repaired"` or `"refused"`.
-        detail: What was found and what was done, as a phrase.
+    The action is `"checked"` (all is well, here is the number), `"noted"` (kept
+    as it is), `"repaired"` or `"refused"`.
     """
 
-    rule: str
+    rule: str  # its name, e.g. "nan_first_energy_row"
     action: str
-    detail: str
+    detail: str  # what was found and what was done, as a phrase
 
 
 class Findings(list[Finding]):
@@ -81,31 +74,21 @@ class Findings(list[Finding]):
 class RawFile:
     """A file of a corpus and what its name and folder say.
 
-    Args:
-        path: The file; of a sequence of pictures their folder.
-        layout: The corpus' layout that it belongs to.
-        name: Name of its recording, unique in the layout.
-        root: Folder in which the layout begins; paths in reports and
-            manifests are relative to it.
-        subject_id: Participant.
-        group: `"patient"`, `"healthy"` or `""`.
-        difficulty: `"N"`, `"D"` or `""`.
-        split: The owners' split, or `""`.
-        info: Further facts that only this corpus has.
-        findings: What the name or the folder already gave away.
-        refusal: `(rule, problem, cure)` of a file that must not be read.
-        parts: Every file that the recording is read from, where that is not
-            `path` alone.
+    Its layout begins in `root`; paths in reports and manifests are relative to
+    that. `info` are further facts that only this corpus has, `findings` what
+    the name or the folder already gave away. `refusal`, of a file that must
+    not be read, is the rule, the problem and the cure; `parts` are all files
+    that the recording is read from, where that is not `path` alone.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path  # of a sequence of pictures their folder
     layout: str
-    name: str
+    name: str  # of its recording, unique in the layout
     root: pathlib.Path
-    subject_id: str = ""
-    group: str = ""
-    difficulty: str = ""
-    split: str = ""
+    subject_id: str = ""  # participant
+    group: str = ""  # "patient", "healthy" or ""
+    difficulty: str = ""  # "N", "D" or ""
+    split: str = ""  # the owners', or ""
     info: dict[str, Any] = dataclasses.field(default_factory=dict)
     findings: Findings = dataclasses.field(default_factory=Findings)
     refusal: tuple[str, str, str] | None = None
@@ -158,26 +141,19 @@ class RawFile:
 class FileReport:
     """What became of one raw file; for what is not said here see `RawFile`.
 
-    Args:
-        path: The file, relative to the layout's folder.
-        frames: Rows of the recording after repairs; 0 where refused.
-        seconds: Its duration; 0 where the frame rate is not known.
-        protective: Share of frames with protective behaviour among those
-            whose label is known; None where none is.
-        labels: Labels of the recording as a whole, by name; NaN is left out.
-        simulated: Whether a simulator wrote the file.
+    Labels are those of the recording as a whole, by name; NaN is left out.
     """
 
-    path: str
+    path: str  # below the layout's folder
     layout: str
     name: str
     subject_id: str
     group: str
     difficulty: str
     split: str
-    frames: int = 0
-    seconds: float = 0.0
-    protective: float | None = None
+    frames: int = 0  # rows after repairs; 0 where refused
+    seconds: float = 0.0  # 0 where the frame rate is not known
+    protective: float | None = None  # share among the known; None of none
     labels: dict[str, float] = dataclasses.field(default_factory=dict)
     simulated: bool = False
     findings: list[Finding] = dataclasses.field(default_factory=list)
@@ -191,28 +167,17 @@ class FileReport:
         return {"refused": self.refused, **dataclasses.asdict(self)}
 
     @classmethod
-    def of(
-        cls,
-        raw_file: RawFile,
-        recording: "Recording | VideoRecording | None",
-        findings: Iterable[Finding],
-    ) -> "FileReport":
+    def of(cls, raw_file: RawFile, recording, findings) -> "FileReport":
         """Report on a file that was read, or refused (`recording` is None)."""
-        return cls(
-            raw_file.relative,
-            raw_file.layout,
-            **raw_file.person,
-            findings=list(findings),
-            **({} if recording is None else recording.summary()),
-        )
+        facts = raw_file.person | {"findings": list(findings)}
+        if recording is not None:
+            facts |= recording.summary()
+        return cls(raw_file.relative, raw_file.layout, **facts)
 
 
 def get_corpus(name: str) -> types.ModuleType:
     """The package of a corpus; ConfigurationError where none has this name."""
-    if name not in CORPORA:
-        raise ConfigurationError(
-            f"no corpus is called {name!r}; known are {', '.join(CORPORA)}"
-        )
+    check_choice("corpus", name, CORPORA)
     return importlib.import_module(CORPORA[name])
 
 
@@ -221,16 +186,11 @@ def resolve_layout(
 ) -> str:
     """The layout to read: the given one, or the one found in the folder.
 
-    Raises ConfigurationError where the corpus has no such layout, and
-    KerasPainError where none or several fit; a folder of another corpus is
-    named as such.
+    Raises KerasPainError where there is no such layout, or none or several
+    fit; a folder of another corpus is named as such.
     """
     if layout is not None:
-        if layout not in corpus.LAYOUTS:
-            raise ConfigurationError(
-                f"{layout!r} is no layout of this corpus; known are "
-                f"{', '.join(corpus.LAYOUTS)}"
-            )
+        check_choice("layout", layout, corpus.LAYOUTS)
         return layout
     try:
         return corpus.detect_layout(root)
@@ -271,20 +231,15 @@ def read_corpus(
         corpus: Name of the corpus, or its package.
         root: Folder of the layout, or the parent that holds `<layout>/`.
         layout: Which layout to read; None detects it.
-        on_bad_file: `"fail"` raises at the first file that is refused,
-            `"skip"` reports it and goes on.
+        on_bad_file: `"fail"` raises BadFileError at the first file that is
+            refused, `"skip"` reports it and raises only where all are.
         files: Read only these of the layout's files; None reads all.
         **options: Given to the corpus' `read_file`.
-
-    Raises:
-        BadFileError: A file was refused and `on_bad_file` is `"fail"`.
-        KerasPainError: No folder, no layout, or every file was refused.
     """
     check_choice("on_bad_file", on_bad_file, ON_BAD_FILE)
     module = get_corpus(corpus) if isinstance(corpus, str) else corpus
     if files is None:
-        layout = resolve_layout(module, root, layout)
-        files = module.find_files(root, layout)
+        files = module.find_files(root, resolve_layout(module, root, layout))
     return _read_files(module, root, files, on_bad_file, options)
 
 
@@ -300,38 +255,8 @@ def _read_files(module, root, files, on_bad_file, options):
             recording, findings = None, [raw_file.refused(error)]
         yield recording, FileReport.of(raw_file, recording, findings)
     if len(refused) == len(files):
-        raise KerasPainError(
-            f"{root}: all {len(files)} files were refused, the first because "
-            f"{refused[0]}"
-        )
-
-
-@contextlib.contextmanager
-def reading(
-    path: StrPath, cure: str, *faults: tuple[Any, str, str]
-) -> Iterator[None]:
-    """Turns the errors of reading a file into BadFileError.
-
-    Args:
-        path: The file.
-        cure: What the user can do.
-        *faults: Type of an error, the problem that it stands for, where `{}`
-            is the reason, and the rule; the first that fits counts. OSError
-            is always the last of them, by rule `unreadable`.
-    """
-    try:
-        yield
-    except BadFileError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        system = getattr(error, "strerror", None)
-        last = (OSError, f"cannot be read ({system})", "unreadable")
-        for kind, problem, rule in (*faults, last):
-            if isinstance(error, kind):
-                problem = problem.format(reason)
-                raise BadFileError(path, problem, cure, rule) from error
-        raise
+        problem = f"all {len(files)} files were refused, the first because"
+        raise KerasPainError(f"{root}: {problem} {refused[0]}")
 
 
 def require_folder(root: StrPath) -> pathlib.Path:
@@ -359,17 +284,15 @@ def find_base(
 ) -> pathlib.Path:
     """The folder in which a corpus begins; KerasPainError where none does.
 
-    Args:
-        root: Folder that the user gave.
-        places: Where to look below it, one name for each step down.
-        fits: Whether the corpus begins in a folder.
-        nothing: What to say where none fits, see `nothing_found`.
+    Looked for in `places` below `root`, one name for each step down, and in
+    doubled folders; `fits` says whether the corpus begins in a folder, and
+    `nothing` what to say where none fits, see `nothing_found`.
     """
     folder = require_folder(root)
     for place in places:
-        base = child(folder, *place)
-        if base is not None and fits(base):
-            return base
+        for base in doubled(child(folder, *place)):
+            if fits(base):
+                return base
     raise nothing_found(folder, nothing)
 
 
@@ -397,18 +320,36 @@ def nothing_found(root: StrPath, text: str) -> KerasPainError:
 
 
 def child(folder: pathlib.Path, *names: str) -> pathlib.Path | None:
-    """What lies at `folder/name/name`, whatever the case of the names."""
+    """What lies at `folder/name/name`, whatever the case of the names.
+
+    A folder on the way may be doubled.
+    """
+    found, places = folder, [folder]
     for name in names:
-        exact = folder / name
-        if exact.exists():
-            folder = exact
-            continue
-        inside = sorted(folder.iterdir()) if folder.is_dir() else ()
-        same = [p for p in inside if p.name.lower() == name.lower()]
-        if not same:
-            return None
-        folder = same[0]
-    return folder
+        found = next(filter(None, (_named(p, name) for p in places)), None)
+        places = doubled(found)
+    return found
+
+
+def doubled(folder: pathlib.Path | None) -> list[pathlib.Path]:
+    """A folder and those of its own name in it, `x`, `x/x`; none of a file.
+
+    An archive that is unpacked into a folder of its own name leaves such ones.
+    """
+    places = {}
+    while folder is not None and (real := folder.resolve()) not in places:
+        places[real] = folder
+        folder = _named(folder, folder.name)
+    return [place for place in places.values() if place.is_dir()]
+
+
+def _named(folder, name):
+    if name in ("", "..") or not folder.is_dir():
+        return None
+    if (folder / name).exists():
+        return folder / name
+    same = (p for p in folder.iterdir() if p.name.lower() == name.lower())
+    return min(same, default=None)
 
 
 def is_leaving(path: pathlib.Path, base: pathlib.Path) -> bool:
@@ -446,6 +387,22 @@ def report_with_first(
     first = next((file for file in files if file.refusal is None), None)
     if first is not None:
         first.findings[:0] = findings
+
+
+def note_doubled(files: Sequence[RawFile]) -> None:
+    """Notes which files lie in a folder of a folder's own name, `x/x`.
+
+    What lies above the layout's folder is the user's and is not said.
+    """
+    places = {file.path.parent.relative_to(file.root) for file in files}
+    twice = [
+        place.as_posix()
+        for place in places
+        if any(a.lower() == b.lower() for a, b in pairwise(place.parts))
+    ]
+    found = Findings()
+    found.listed("doubled_folder", sorted(twice), "read in {}")
+    report_with_first(files, found)
 
 
 def group_by_name(

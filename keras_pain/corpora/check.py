@@ -6,13 +6,8 @@ import sys
 import types
 from typing import Any
 
-from keras_pain.corpora import manifest
-from keras_pain.corpora.base import (
-    FileReport,
-    StrPath,
-    read_corpus,
-    resolve_layout,
-)
+from keras_pain.corpora import base, manifest
+from keras_pain.corpora.base import FileReport, StrPath
 from keras_pain.errors import BadFileError, KerasPainError
 
 
@@ -20,24 +15,17 @@ from keras_pain.errors import BadFileError, KerasPainError
 class LayoutCheck:
     """The outcome for one layout.
 
-    Args:
-        corpus, layout: Their names.
-        folder: Folder in which the layout begins.
-        reports: One per file.
-        manifest: `"absent"`, `"verified"`, `"written"`, `"differs"` or
-            `"not written"`.
-        fingerprint: Hash of the files; None where no manifest was read or
-            written.
-        error: Why the check as a whole failed, or None.
+    `manifest` is `"absent"`, `"verified"`, `"written"`, `"differs"` or
+    `"not written"`.
     """
 
     corpus: str
     layout: str
-    folder: str
-    reports: list[FileReport]
+    folder: str  # in which the layout begins
+    reports: list[FileReport]  # one per file
     manifest: str = "absent"
-    fingerprint: str | None = None
-    error: str | None = None
+    fingerprint: str | None = None  # where a manifest was read or written
+    error: str | None = None  # why the check as a whole failed
 
     @property
     def failed(self) -> bool:
@@ -87,7 +75,7 @@ def layouts_to_check(
         found = corpus.find_layouts(root)
         if len(found) > 1:
             return found
-    return [resolve_layout(corpus, root, layout)]
+    return [base.resolve_layout(corpus, root, layout)]
 
 
 def check_layout(
@@ -101,9 +89,8 @@ def check_layout(
 ) -> LayoutCheck:
     """Reads every file of one layout and compares it with its manifest.
 
-    A bar shows the progress where stderr is a terminal. For `root` and the
-    options see `base.read_corpus`; with `write_manifest` the manifest is
-    written anew. Raises KerasPainError where there are no files.
+    For `root` and the options see `base.read_corpus`; with `write_manifest` the
+    manifest is written anew. Raises KerasPainError where there are no files.
     """
     from rich.console import Console
     from rich.progress import track
@@ -112,7 +99,7 @@ def check_layout(
     folder = manifest.manifest_path(root, files).parent
     check = LayoutCheck(corpus.__name__.split(".")[-1], layout, str(folder), [])
     recordings = track(
-        read_corpus(corpus, root, layout, on_bad_file, files, **options),
+        base.read_corpus(corpus, root, layout, on_bad_file, files, **options),
         description=f"reading {layout}",
         total=len(files),
         console=Console(stderr=True),
@@ -150,7 +137,7 @@ def print_check(check: LayoutCheck) -> None:
 
     # A pipe has no width; lines that wrap at 80 are hard to search.
     width = None if sys.stdout.isatty() else 160
-    console = Console(width=width, highlight=False)
+    console = Console(width=width, highlight=False, markup=False)
     title = f"{check.corpus} / {check.layout} in {check.folder}"
     table = Table(title=Text(title), title_justify="left")
     # What a corpus labels goes for all of its files.
@@ -185,20 +172,16 @@ def print_check(check: LayoutCheck) -> None:
         )
     console.print(table)
     counts = check.counts()
-    people = "{subjects} people"
+    line = "{files} files: {read} read, {refused} refused; {subjects} people"
     if counts["patients"] + counts["healthy"]:  # the corpus says who is what
-        people += " ({patients} patients, {healthy} healthy)"
-    parts = ["{files} files: {read} read, {refused} refused", people]
-    frames = "{frames:,} frames"
+        line += " ({patients} patients, {healthy} healthy)"
+    line += "; {frames:,} frames"
     if counts["seconds"]:
-        frames += f" ({counts['seconds'] / 60:.1f} min)"
-    parts += [
-        frames,
-        f"{sum(counts['findings'].values())} findings",
-        f"manifest {check.manifest}",
-    ]
+        line += f" ({counts['seconds'] / 60:.1f} min)"
+    line += f"; {sum(counts['findings'].values())} findings"
+    line += f"; manifest {check.manifest}"
     if check.fingerprint:
-        parts.append(f"fingerprint {check.fingerprint[:16]}")
+        line += f"; fingerprint {check.fingerprint[:16]}"
     if counts["simulated"]:
-        parts.append("SIMULATED: {simulated} files")
-    console.print(Text("; ".join(parts).format(**counts)))
+        line += "; SIMULATED: {simulated} files"
+    console.print(Text(line.format(**counts)))

@@ -12,14 +12,8 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from keras_pain.corpora.base import (
-    RawFile,
-    StrPath,
-    files_below,
-    is_leaving,
-    reading,
-)
-from keras_pain.errors import KerasPainError
+from keras_pain.corpora.base import RawFile, StrPath, files_below, is_leaving
+from keras_pain.errors import KerasPainError, reading
 from keras_pain.io import sha256_of, write_file
 
 Files = Sequence[RawFile | os.PathLike]
@@ -51,7 +45,8 @@ def content_hash(path: StrPath, ending: str) -> str:
     """
     path = pathlib.Path(path)
     if path.is_dir():
-        return fingerprint(path, sorted(path.rglob(f"*{ending}")))
+        found = sorted(path.rglob(f"*{ending}"))
+        return fingerprint(path, [p for p in found if not is_leaving(p, path)])
     return _asked(sha256_of, path)
 
 
@@ -65,7 +60,8 @@ def write_manifest(root: StrPath, files: Files) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_HEADER, *entries])
     cure = "make the folder writable or leave out --write_manifest"
-    write_file(manifest_path(root, files), text.getvalue().encode(), cure)
+    data = text.getvalue().encode(errors="surrogateescape")
+    write_file(manifest_path(root, files), data, cure)
     return _digest(entries)
 
 
@@ -127,7 +123,8 @@ def _entries(base, listed):
 
 def _digest(entries):
     lines = (f"{name}\t{size}\t{digest}\n" for name, size, digest in entries)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    data = "".join(lines).encode(errors="surrogateescape")
+    return hashlib.sha256(data).hexdigest()
 
 
 def _size(paths):
@@ -138,27 +135,21 @@ def _sha256(base, paths):
     """Hash of a file; of several files, that of a list of their hashes."""
     if len(paths) == 1:
         return _asked(sha256_of, paths[0])
-    return _digest(
-        (
-            path.relative_to(base).as_posix(),
-            _size([path]),
-            _sha256(base, [path]),
-        )
-        for path in paths
-    )
+    named = ((path.relative_to(base).as_posix(), [path]) for path in paths)
+    return _digest((name, _size(p), _sha256(base, p)) for name, p in named)
 
 
 def _asked(question, path):
-    with reading(path, "restore it, or check its link and permissions"):
+    cure = "restore it, or check its link and permissions"
+    with reading(path, cure=cure, rule="unreadable"):
         return question(path)
 
 
 def _read(path):
     cure = "write it anew with `keras-pain check --write_manifest`"
-    faults = (OSError, ValueError, csv.Error)
-    with reading(path, cure, (faults, "is no manifest ({})", "bad_manifest")):
-        with open(path, newline="", encoding="utf-8") as stream:
-            rows = list(csv.reader(stream))
+    with reading(path, "is no manifest", cure, "bad_manifest"):
+        text = path.read_text("utf-8-sig", "surrogateescape")
+        rows = [row for row in csv.reader(io.StringIO(text, "")) if row]
         if not rows or tuple(rows[0]) != _HEADER:
             raise ValueError("its header is not path,size,sha256")
         return [(name, int(size), digest) for name, size, digest in rows[1:]]

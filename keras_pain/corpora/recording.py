@@ -28,26 +28,15 @@ _ARRAYS = {
 
 @dataclasses.dataclass(kw_only=True)
 class _Recording:
-    """What recordings of movement and of video have in common.
+    """What recordings of movement and of video have in common."""
 
-    Args:
-        name: Name of the recording, unique in its corpus, e.g. `"P33_D"`.
-        subject_id: Participant, e.g. `"P33"`.
-        group: `"patient"`, `"healthy"` or `""`.
-        difficulty: `"N"` (normal), `"D"` (difficult) or `""`.
-        split: The owners' split: `"train"`, `"validation"`, `"test"`, or
-            `""` where the release has none.
-        frame_rate: Frames per second; None where the corpus does not say.
-        simulated: Whether the raw file was written by a simulator.
-    """
-
-    name: str
-    subject_id: str
-    group: str
-    difficulty: str = ""
-    split: str = ""
-    frame_rate: float | None = None
-    simulated: bool = False
+    name: str  # unique in its corpus, e.g. "P33_D"
+    subject_id: str  # participant, e.g. "P33"
+    group: str  # "patient", "healthy" or ""
+    difficulty: str = ""  # "N" (normal), "D" (difficult) or ""
+    split: str = ""  # the owners': "train", "validation", "test" or ""
+    frame_rate: float | None = None  # a second; None where nobody says
+    simulated: bool = False  # whether a simulator wrote the raw file
 
     def summary(self):
         """What a `FileReport` says about the recording."""
@@ -156,9 +145,8 @@ def activity_segments(
     Runs of at most `max_flicker` frames join the run before them (at the
     start: the run after them); zero keeps every run. T is at least 1.
 
-    Returns:
-        `(starts, stops, values)`, three `(S,)` arrays; segments are half-open,
-        in order, and cover all T frames.
+    Returns starts, stops and values, three `(S,)` arrays; segments are
+    half-open, in order, and cover all T frames.
     """
     activity = np.asarray(activity)
     starts, stops = _runs(activity)
@@ -172,6 +160,34 @@ def activity_segments(
     merged = np.repeat(activity[starts][source], lengths)
     starts, stops = _runs(merged)
     return starts, stops, merged[starts]
+
+
+def run_lengths(flags: np.ndarray) -> np.ndarray:
+    """Rows of the run that each of `(T, K)` flags is part of; 0 where none is.
+
+    Every column has runs of its own.
+    """
+    from scipy import ndimage
+
+    runs, _ = ndimage.label(flags, [[0, 1, 0]] * 3)
+    return np.where(flags, np.bincount(runs.ravel())[runs], 0)
+
+
+def bridge_gaps(
+    values: np.ndarray, gaps: np.ndarray, max_gap: int
+) -> np.ndarray:
+    """Bridges gaps of up to `max_gap` rows by straight lines, in place.
+
+    At the ends of a column the nearest value is held. Values and gaps are
+    `(T, K)`; returns `(T, K)` flags of what was bridged.
+    """
+    bridged = gaps & (run_lengths(gaps) <= max_gap) & ~gaps.all(axis=0)
+    rows = np.arange(len(values))
+    for column in np.flatnonzero(bridged.any(axis=0)):
+        bad, good = bridged[:, column], ~gaps[:, column]
+        line = np.interp(rows[bad], rows[good], values[good, column])
+        values[bad, column] = line
+    return bridged
 
 
 def _runs(values):

@@ -17,7 +17,12 @@ import numpy as np
 
 from keras_pain.data import prepare
 from keras_pain.data.windows import SampleSet, joined
-from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
+from keras_pain.errors import (
+    ConfigurationError,
+    KerasPainError,
+    check_choice,
+    reading,
+)
 from keras_pain.io import write_folder
 from keras_pain.signals.faces import INTERPOLATED
 
@@ -72,10 +77,8 @@ class FrameStore:
     @property
     def numbered(self) -> Iterator[tuple[ClipInfo, np.ndarray]]:
         """Each clip and the numbers of its frames."""
-        numbers = np.arange(self.first[-1])
-        return zip(
-            self.clips, np.split(numbers, self.first[1:-1]), strict=False
-        )
+        parts = np.split(np.arange(self.first[-1]), self.first[1:-1])
+        return zip(self.clips, parts, strict=False)
 
     def coded(self, frames: np.ndarray) -> np.ndarray:
         """JPEG bytes of frames by number, `(n,)` objects."""
@@ -121,24 +124,22 @@ def open_frames(path: str | os.PathLike) -> FrameStore:
             is_complete=folder.exists,  # another process was faster
             cure="free space there",
         )
-    try:
-        notes = json.loads((folder / "clips.json").read_text())
+    cure = "delete this folder, it is written anew from the dataset"
+    with reading(folder, cure=cure):
+        notes = json.loads((folder / "clips.json").read_text("utf-8"))
         arrays = dict(np.load(folder / "arrays.npz"))
         data = np.memmap(folder / "frames.bin", np.uint8, "r")
-    except (OSError, ValueError, KeyError) as error:
-        raise KerasPainError(
-            f"{folder}: cannot be read ({error}); delete this folder, it is "
-            "written anew from the dataset"
-        ) from error
-    spans, clips, end = arrays.pop("spans"), [], 0
-    for note in notes:
-        start, end = end, end + note.pop("frames")
-        per_frame = {
-            name.removeprefix("frame_"): values[start:end]
-            for name, values in arrays.items()
-        }
-        clips.append(ClipInfo(**note, frame_labels=per_frame))
-    return FrameStore(path, clips, spans, data)
+        spans, clips, end = arrays.pop("spans"), [], 0
+        for note in notes:
+            start, end = end, end + note.pop("frames")
+            per_frame = {
+                name.removeprefix("frame_"): values[start:end]
+                for name, values in arrays.items()
+            }
+            clips.append(ClipInfo(**note, frame_labels=per_frame))
+        if spans.shape != (end, 2) or spans.max() > len(data):
+            raise ValueError("its files do not belong together")
+        return FrameStore(path, clips, spans, data)
 
 
 def _write(folder, path):
@@ -149,10 +150,7 @@ def _write(folder, path):
             sizes = [file.write(frame) for frame in example.pop("frames")]
             ends = end + np.cumsum(sizes, dtype=np.int64)
             end = int(ends[-1])
-            note = {
-                name: example.pop(name).decode()
-                for name in ("name", "subject_id")
-            }
+            note = {k: example.pop(k).decode() for k in ("name", "subject_id")}
             note |= {"frames": len(sizes), "labels": {}}
             per_frame = {"spans": np.stack([ends - sizes, ends], 1)}
             for name, value in example.items():
@@ -167,7 +165,7 @@ def _write(folder, path):
     names = sorted(set.intersection(*map(set, per_frame)))
     arrays = {k: np.concatenate([of[k] for of in per_frame]) for k in names}
     np.savez(folder / "arrays.npz", **arrays)
-    (folder / "clips.json").write_text(json.dumps(notes))
+    (folder / "clips.json").write_text(json.dumps(notes), "utf-8")
 
 
 def decoded_frames(
@@ -412,14 +410,15 @@ def landmarks_of(frames: FrameStore) -> np.ndarray:
 
     Raises KerasPainError where a clip has none.
     """
+    points = []
     for clip in frames.clips:
         if LANDMARKS not in clip.frame_labels:
             raise KerasPainError(
                 f"{clip.name}: has no landmarks, which this method is fed; "
                 "build the dataset's config `landmarks` as well"
             )
-    points = [clip.frame_labels[LANDMARKS] for clip in frames.clips]
-    return np.concatenate(points).astype(np.float32)
+        points.append(clip.frame_labels[LANDMARKS])
+    return np.concatenate(points, dtype=np.float32)
 
 
 def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -428,11 +427,9 @@ def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:
     `path` is the folder of a version, `PreparedDataset.path`. Raises
     KerasPainError where there is no such dataset.
     """
-    points = {
-        example["name"].decode(): example[LANDMARKS]
-        for _, _, example in prepare.read_examples(path)
-    }
-    return dict(sorted(points.items()))
+    examples = [example for _, _, example in prepare.read_examples(path)]
+    examples.sort(key=lambda example: example["name"])
+    return {of["name"].decode(): of[LANDMARKS] for of in examples}
 
 
 def digest(frames: FrameStore, *, pictures: bool = True) -> str:

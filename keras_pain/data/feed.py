@@ -17,7 +17,7 @@ from keras_pain.data.clips import (
     coded_pictures,
     decoded_picture,
 )
-from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.errors import check_choice
 
 
 def training_batches(
@@ -41,15 +41,12 @@ def training_batches(
         )
         order = tf.argsort(draw, stable=True)
         return tf.data.Dataset.range(steps).map(
-            lambda step: order[step * batch_size : (step + 1) * batch_size]
+            lambda step: order[step * batch_size :][:batch_size]
         )
 
-    return (
-        tf.data.Dataset.counter()
-        .flat_map(epoch)
-        .map(lambda index: tuple(tf.gather(t, index) for t in tensors))
-        .prefetch(2)
-    )
+    batches = tf.data.Dataset.counter().flat_map(epoch)
+    gathered = batches.map(lambda i: tuple(tf.gather(t, i) for t in tensors))
+    return gathered.prefetch(2)
 
 
 def evaluation_batches(
@@ -85,11 +82,6 @@ class Jitter:
 
     def __post_init__(self):
         check_choice("sampling", self.sampling, SAMPLING)
-        if not (0 <= self.flip <= 1 and 0 <= self.shift < 1):
-            raise ConfigurationError(
-                "flip must be from 0 to 1 and shift from 0 to below 1, got "
-                f"{self.flip}, {self.shift}"
-            )
 
 
 STILL = Jitter(flip=0.0, shift=0.0, sampling="uniform")
@@ -140,7 +132,7 @@ def training_clips(
         clips: n training clips.
         targets: `(n, ...)` float32.
         batch_size: Clips a batch, at most.
-        seed: Non-negative seed.
+        seed: At least 0.
         jitter: How they are varied.
         weights: `(n,)` float32 or None.
         limit: See `FrameStore.decoded`.
@@ -178,9 +170,8 @@ def evaluation_clips(
             index = np.arange(len(clips))[step * batch_size :][:batch_size]
             yield index, *_draws(clips, index, STILL, np.random.default_rng(0))
 
-    return _pipeline(clips, targets, batches).apply(
-        tf.data.experimental.assert_cardinality(steps)
-    )
+    known = tf.data.experimental.assert_cardinality(steps)
+    return _pipeline(clips, targets, batches).apply(known)
 
 
 def _draws(clips, index, jitter, rng):
@@ -217,8 +208,7 @@ def _pipeline(clips, targets, batches, weights=None, limit=DECODED_BYTES):
                 fn_output_signature=tf.uint8,
                 parallel_iterations=32,
             )
-            shape = tf.concat([tf.shape(numbers), [size, size, 3]], 0)
-            x = tf.reshape(x, shape)
+            x = tf.reshape(x, [-1, numbers.shape[1], size, size, 3])
         x = tf.gather(x, rows, axis=2, batch_dims=1)
         x = tf.gather(x, columns, axis=3, batch_dims=1)
         x = tf.ensure_shape(x, (None, numbers.shape[1], size, size, 3))
@@ -227,9 +217,8 @@ def _pipeline(clips, targets, batches, weights=None, limit=DECODED_BYTES):
         x = tf.cast(x, tf.float32)
         return x, *(tf.gather(tf.constant(array), index) for array in wanted)
 
-    return drawn.map(
-        pictures, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    ).prefetch(2)
+    order = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    return drawn.map(pictures, **order).prefetch(2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,30 +226,34 @@ class CopyJitter:
     """How much a copy of a clip differs. Numbers are the released code's.
 
     The released ConvNeXt-LSTM code (Ridouan et al., arXiv 2501.06787) trains
-    on every clip and on one such copy of it, all frames alike. It varies
-    pictures that are standardised already, so that a brightness of 0.4 is a
-    tenth of what it says, and saturation and hue are of colours that do not
-    exist; `standardised` of `varied_copy` does that, too.
+    on every clip and on one such copy of it. A frame has its own contrast,
+    saturation, hue, zoom and blank rectangle; flip, brightness, shift and
+    rotation are the clip's. It varies pictures that are standardised already,
+    so that a brightness of 0.4 is a tenth of what it says, and saturation and
+    hue are of colours that do not exist; `standardised` of `varied_copy` does
+    that, too. Ours are the random numbers, and the rectangle's shape.
 
     Args:
         flip: Probability of a horizontal flip.
         brightness: Most that is added, of a white of 1.
-        contrast: Lowest and highest factor (unsaid: the facts at hand name
-            the operation only; moderate values).
-        saturation: The same (unsaid, likewise).
-        hue: Largest turn to each side, of a circle of 1.
-        affine: Probability of a shift and rotation.
+        contrast: The factor is from the first to a number that is drawn from
+            the first to the second.
+        saturation: The same.
+        hue: The turn to each side is up to a number that is drawn from 0 to
+            this, of a circle of 1.
+        affine: Probability of a shift and rotation; what comes in is 0.
         shift: Largest shift to each side, as a share of the picture.
         rotation: Largest angle to each side, degrees.
-        zoom: Smallest part of a side that is cut out and enlarged.
+        zoom: Smallest part of a side that is cut out of the middle and
+            enlarged.
         cutout: Probability that a rectangle is blanked.
         area: Its smallest and largest share of the picture.
     """
 
     flip: float = 0.5
     brightness: float = 0.4
-    contrast: tuple[float, float] = (0.7, 1.3)
-    saturation: tuple[float, float] = (0.7, 1.3)
+    contrast: tuple[float, float] = (0.8, 1.2)
+    saturation: tuple[float, float] = (0.8, 1.2)
     hue: float = 0.1
     affine: float = 0.7
     shift: float = 0.2
@@ -287,53 +280,55 @@ def varied_copy(
             put back. None varies the pictures themselves.
 
     Returns:
-        `(T, size, size, 3)` float32, from 0 to 255; with `standardised` also
-        beyond.
+        As `clip`, but float32, and with `standardised` also beyond 0 to 255.
     """
     x = clip.astype(np.float32) / 255
     if standardised is not None:
         mean, std = np.float32(standardised)
         x = (x - mean) / std
     x = x + rng.uniform(0, jitter.brightness)
-    x = tf.image.adjust_contrast(x, rng.uniform(*jitter.contrast))
-    x = tf.image.adjust_saturation(x, rng.uniform(*jitter.saturation))
-    x = tf.image.adjust_hue(x, rng.uniform(-jitter.hue, jitter.hue)).numpy()
-    x = _moved(x, rng, jitter)
+    x = _moved(np.stack([_coloured(f, rng, jitter) for f in x]), rng, jitter)
     if standardised is not None:
         return (x * std + mean) * 255
     return np.clip(x, 0, 1) * 255
 
 
+def _coloured(frame, rng, jitter):
+    for kind in ("contrast", "saturation"):
+        low, high = getattr(jitter, kind)
+        factor = rng.uniform(low, rng.uniform(low, high))
+        frame = getattr(tf.image, f"adjust_{kind}")(frame, factor)
+    turn = rng.uniform(0, jitter.hue)
+    return tf.image.adjust_hue(frame, rng.uniform(-turn, turn)).numpy()
+
+
 def _moved(x, rng, jitter):
-    size = x.shape[1]
+    count, size = x.shape[:2]
     flipped, moves, blanks = rng.random(3)
     shift = rng.uniform(-jitter.shift, jitter.shift, 2) * size
     angle = rng.uniform(-jitter.rotation, jitter.rotation)
-    zoom = rng.uniform(jitter.zoom, 1.0)
-    corner = rng.uniform(0, 1 - zoom, 2) * size
-    share, shape = rng.uniform(*jitter.area), rng.uniform(-0.7, 0.7)
-    place = rng.random(2)
-    if flipped < jitter.flip:
-        x = x[:, :, ::-1]
+    middle = (size - 1) / 2
     matrix = np.eye(3)
     if moves < jitter.affine:
-        middle = (size - 1) / 2
         matrix[:2] = cv2.getRotationMatrix2D((middle, middle), angle, 1.0)
         matrix[:2, 2] += shift
-    # Then the cut-out part of the picture fills all of it.
-    enlarge = np.diag([1 / zoom, 1 / zoom, 1.0])
-    enlarge[:2, 2] = -corner / zoom
-    matrix = (enlarge @ matrix)[:2]
-    edges = {"borderMode": cv2.BORDER_REPLICATE}
-    x = [
-        cv2.warpAffine(np.ascontiguousarray(f), matrix, (size, size), **edges)
-        for f in x
-    ]
-    x = np.stack(x)
+    if flipped < jitter.flip:
+        x = x[:, :, ::-1]
+    zooms, frames = rng.uniform(jitter.zoom, 1.0, count), []
+    for frame, zoom in zip(x, zooms, strict=True):
+        # Then the middle of the picture fills all of it.
+        enlarge = np.diag([1 / zoom, 1 / zoom, 1.0])
+        enlarge[:2, 2] = middle - middle / zoom
+        frame = np.ascontiguousarray(frame)
+        moved = (enlarge @ matrix)[:2]
+        frames.append(cv2.warpAffine(frame, moved, (size, size)))
+    share = rng.uniform(*jitter.area, count)
+    shape, place = rng.uniform(-0.7, 0.7, count), rng.random((2, count))
     if blanks < jitter.cutout:
         sides = size * np.sqrt(share * np.exp([shape, -shape]))
-        height, width = np.clip(sides.round(), 1, size).astype(int)
-        top = int(place[0] * (size - height + 1))
-        left = int(place[1] * (size - width + 1))
-        x[:, top : top + height, left : left + width] = 0
-    return x
+        sides = np.clip(sides.round(), 1, size).astype(int)
+        starts = (place * (size - sides + 1)).astype(int)
+        places = zip(frames, *starts, *(starts + sides), strict=True)
+        for frame, top, left, bottom, right in places:
+            frame[top:bottom, left:right] = 0
+    return np.stack(frames)

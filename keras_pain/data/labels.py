@@ -25,6 +25,9 @@ def window_labels(
 ) -> np.ndarray:
     """Protective-behaviour label of each window of one recording.
 
+    Raises ConfigurationError where the rule is unknown, or needs single raters
+    and the release has only merged labels.
+
     Args:
         rule: A key of `LABEL_RULES`.
         recording: Arrays of one recording, as the builders yield them.
@@ -33,10 +36,6 @@ def window_labels(
 
     Returns:
         `(n,)` int64, 0 / 1, or -1 where the release does not say.
-
-    Raises:
-        ConfigurationError: The rule is unknown, or needs single raters where
-            the release has only merged labels.
     """
     check_choice("label rule", rule, LABEL_RULES)
     return LABEL_RULES[rule](recording, starts, stops)
@@ -70,9 +69,9 @@ def lsfan_parser(recording, starts, stops) -> np.ndarray:
     r + 6 of 28 instead of 7 r to 7 r + 6, and marks a frame only where these
     sum to more than one.
     """
-    columns = _ratings(recording)
-    frames, raters, kinds = columns.shape
-    columns = columns.reshape(frames, -1)
+    ratings = _ratings(recording)
+    frames, raters, kinds = ratings.shape
+    columns = ratings.reshape(frames, -1)
     marked = [columns[:, r : r + kinds].sum(axis=1) > 1 for r in range(raters)]
     return _by_enough_raters(np.stack(marked, axis=1), starts, stops)
 
@@ -160,9 +159,7 @@ LABEL_RULES = {
 def pain_levels(recording, starts, stops) -> np.ndarray:
     """Most frequent known pain level of each span; -1 where none is known."""
     levels = np.asarray(recording["pain_level"])
-    votes = np.stack(
-        [_window_sums(levels == k, starts, stops) for k in range(3)], axis=1
-    )
+    votes = _window_sums(levels[:, None] == np.arange(3), starts, stops)
     return np.where(votes.sum(1) > 0, votes.argmax(1), -1)
 
 

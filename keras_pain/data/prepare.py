@@ -16,7 +16,7 @@ import numpy as np
 from absl import logging
 
 from keras_pain.corpora import base, manifest
-from keras_pain.errors import KerasPainError, check_choice
+from keras_pain.errors import KerasPainError, check_choice, reading
 
 # A folder that a killed build left behind is removed once nobody has written
 # to it for so many seconds: another process may be building.
@@ -101,29 +101,26 @@ def prepare_dataset(
     files = builder.find_raw_files(manual_dir)
     fingerprint = fingerprint or identify(manual_dir, files)
     path = pathlib.Path(builder.data_path)
-    reused = path.exists()
-    if reused:
-        if problem := _not_reusable(builder, path, fingerprint):
-            raise KerasPainError(f"{path}: {problem}")
-        print(
-            f"{path}: reused, it was built from the same files", file=sys.stderr
-        )
-    else:
+    reused = builder.info.initialized
+    if not reused:
         for folder in path.parent.glob(f"incomplete.*_{path.name}"):
-            newest = max(p.stat().st_mtime for p in [folder, *folder.iterdir()])
-            if time.time() - newest > _STALE:
-                shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # its build has just ended
+                written = [folder, *folder.iterdir()]
+                newest = max(file.stat().st_mtime for file in written)
+                if time.time() - newest > _STALE:
+                    shutil.rmtree(folder)
         settings = tfds.download.DownloadConfig(
             manual_dir=os.fspath(manual_dir)
         )
-        try:
-            with _quiet():
-                builder.download_and_prepare(download_config=settings)
-        except OSError as error:
-            raise KerasPainError(
-                f"{path}: the dataset cannot be built ({error}); free space "
-                "there or pass another --data_dir"
-            ) from error
+        with _quiet():
+            builder.download_and_prepare(download_config=settings)
+    # Another process may have built it, from other files, in the meantime.
+    if problem := _not_reusable(builder, fingerprint):
+        raise KerasPainError(f"{path}: {problem}")
+    if reused:
+        print(
+            f"{path}: reused, it was built from the same files", file=sys.stderr
+        )
     metadata = builder.info.metadata
     return PreparedDataset(
         path=path,
@@ -157,8 +154,8 @@ def load_recordings(
     Returns:
         One dict a recording, sorted by split (in the owners' order) and name:
         a NumPy array for every signal and per-frame label, `str` for texts and
-        classes (`group`, `label`), `int` for numbers. `split` is the TFDS
-        split: `"full"` where the release has none.
+        classes (`group`, `label`, the owners' `split` or ""), `int` for
+        numbers.
     """
     left_out = () if with_joints else ("joints",)
     recordings = [
@@ -176,25 +173,39 @@ def read_examples(
     left_out: Collection[str] = (),
     coded: Collection[str] = (),
 ) -> Iterator[tuple[str, Mapping, dict[str, Any]]]:
-    """Examples of a dataset: name of the split, features, NumPy values.
+    """Examples of a dataset: the owners' split or "", features, NumPy values.
 
     Features in `left_out` are not read; pictures in `coded` stay coded. Raises
     KerasPainError where there is no dataset in this folder.
     """
     check_built(path)
     tfds = _import_tfds()
-    builder = tfds.builder_from_directory(path)
-    features = builder.info.features
-    decoders = {name: tfds.decode.SkipDecoding() for name in coded}
-    if left_out:
-        decoders = tfds.decode.PartialDecoding(
-            {name: True for name in features if name not in left_out}
-        )
-    for split in builder.info.splits:
-        with _quiet():
-            examples = builder.as_dataset(split=split, decoders=decoders)
-        for example in examples.as_numpy_iterator():
-            yield split, features, example
+    cure = "build it anew with `tfds build --overwrite --file_format=tfrecord`"
+    with reading(path, cure=cure):
+        builder = tfds.builder_from_directory(path)
+        features = builder.info.features
+        decoders = {name: tfds.decode.SkipDecoding() for name in coded}
+        form = builder.info.file_format.value
+        by_index = form != "tfrecord"
+        if by_index and coded:
+            raise KerasPainError(f"{path}: has pictures as {form}; {cure}")
+        if left_out and not by_index:
+            decoders = tfds.decode.PartialDecoding(
+                {name: True for name in features if name not in left_out}
+            )
+        report = (builder.info.metadata or {}).get("report", ())
+        owners = {file["split"] for file in report}
+        for split in builder.info.splits:
+            of_owners = split if split in owners else ""
+            with _quiet():
+                if by_index:  # array_record, which is no tf.data.Dataset
+                    examples = builder.as_data_source(split, decoders=decoders)
+                else:
+                    of = builder.as_dataset(split=split, decoders=decoders)
+                    examples = of.as_numpy_iterator()
+            for example in examples:
+                kept = {k: v for k, v in example.items() if k not in left_out}
+                yield of_owners, features, kept
 
 
 def check_built(path: base.StrPath) -> None:
@@ -210,13 +221,12 @@ def _plain(example, features):
     plain = {}
     for name, value in example.items():
         if hasattr(features[name], "int2str"):
-            plain[name] = features[name].int2str(int(value))
+            value = features[name].int2str(int(value))
         elif isinstance(value, bytes):
-            plain[name] = value.decode()
+            value = value.decode()
         elif np.ndim(value) == 0:
-            plain[name] = int(value)
-        else:
-            plain[name] = value
+            value = int(value)
+        plain[name] = value
     return plain
 
 
@@ -243,28 +253,19 @@ def _quiet():
         logging.set_verbosity(verbosity)
 
 
-def _not_reusable(builder, path, fingerprint):
+def _not_reusable(builder, fingerprint):
     """Why the dataset that is there is not the one asked for, if so."""
-    other = (
-        ": pass another --data_dir, or rebuild it with `tfds build --overwrite`"
-    )
-    if not (path / "dataset_info.json").exists():
-        return (
-            "is no finished dataset; remove this folder or pass another "
-            "--data_dir"
-        )
+    other = "pass another --data_dir, or rebuild it with "
+    other += "`tfds build --overwrite`"
     metadata = builder.info.metadata
     if metadata.get("fingerprint") != fingerprint:
-        return f"was built from other files{other}"
+        return f"was built from other files: {other}"
     then, now = metadata.get("options") or {}, builder.options()
-    if then != now:
-        changes = ", ".join(
-            f"{name} {str(then.get(name))[:12]} instead of "
-            f"{str(now.get(name))[:12]}"
-            for name in sorted({*then, *now})
-            if then.get(name) != now.get(name)
-        )
-        return f"was built with other options ({changes}){other}"
+    for name in sorted({*then, *now}):
+        old, new = (str(of.get(name)) for of in (then, now))
+        if old != new:
+            changes = f"{name} {old[:12]} instead of {new[:12]}"
+            return f"was built with other options ({changes}): {other}"
     refused = [file for file in metadata["report"] if file["refused"]]
     if refused and builder.resolved_on_bad_file() == "fail":
         return (

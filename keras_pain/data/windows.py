@@ -157,9 +157,8 @@ def sliding_windows(
     check_choice("unfinished", unfinished, ("keep", "drop"))
 
     def cut(recording, frames):
-        begins, ends, types = _segments(
-            recording, max_flicker, activities, segments
-        )
+        settings = max_flicker, activities, segments
+        begins, ends, types = _segments(recording, *settings)
         if unfinished == "drop":
             whole = ends < len(frames)
             begins, ends, types = begins[whole], ends[whole], types[whole]
@@ -196,7 +195,8 @@ def activity_instances(
     """One sample a performed activity, with its pain level (Task 2).
 
     The challenge gives one label an instance; neither its public description
-    nor ALANet says how many frames a sample has.
+    nor ALANet says how many frames a sample has. Raises ConfigurationError
+    where `fit` is unknown, KerasPainError where no sample is left.
 
     Args:
         recordings: Recordings as the builders yield them; those without a
@@ -208,10 +208,6 @@ def activity_instances(
         max_flicker: See `activity_segments`.
         activities: Activity types to use; unsaid: the eight exercises, as an
             instance is of an exercise.
-
-    Raises:
-        ConfigurationError: `fit` is unknown.
-        KerasPainError: No sample is left.
     """
     check_choice("fit", fit, ("resample", "pad"))
 
@@ -240,8 +236,7 @@ def whole_recordings(
     """One sample a recording, `activity` zero, e.g. an exercise done.
 
     Recordings have a class name under the key `label`, and are brought to
-    `length` frames by linear interpolation. Raises KerasPainError where there
-    is none.
+    `length` frames by linear interpolation. KerasPainError if there is none.
     """
 
     def cut(recording, frames):
@@ -258,10 +253,8 @@ def _segments(recording, max_flicker=0, activities=None, kind="type"):
         # Of one activity, which such recordings need not number.
         end = np.array([len(recording["angles"])])
         return np.zeros(1, np.int64), end, np.zeros(1, np.int32)
-    runs_of = "activity_instance" if kind == "instance" else "activity"
-    begins, ends, types = activity_segments(
-        recording[runs_of], max_flicker=max_flicker
-    )
+    runs = recording["activity_instance" if kind == "instance" else "activity"]
+    begins, ends, types = activity_segments(runs, max_flicker=max_flicker)
     if kind == "instance":
         types = np.asarray(recording["activity"])[begins]
     if activities is None:
@@ -270,14 +263,10 @@ def _segments(recording, max_flicker=0, activities=None, kind="type"):
     return begins[chosen], ends[chosen], types[chosen]
 
 
-def _gather(frames, index):
-    return frames[np.minimum(index, len(frames) - 1)]
-
-
 def _padded(frames, starts, stops, length):
     """`(n, length, C)`: spans of at most `length` frames, then zeros."""
     offsets = np.arange(length)
-    x = _gather(frames, starts[:, None] + offsets)
+    x = frames.take(starts[:, None] + offsets, axis=0, mode="clip")
     x *= (offsets < (stops - starts)[:, None])[:, :, None]
     return x
 
@@ -288,8 +277,8 @@ def _resampled(frames, begins, ends, length):
     position = begins[:, None] + (ends - 1 - begins)[:, None] * grid
     lower = np.floor(position).astype(np.int64)
     weight = (position - lower)[:, :, None].astype(np.float32)
-    x = (1 - weight) * _gather(frames, lower)
-    x += weight * _gather(frames, lower + 1)
+    x = (1 - weight) * frames.take(lower, axis=0, mode="clip")
+    x += weight * frames.take(lower + 1, axis=0, mode="clip")
     return x
 
 
@@ -297,12 +286,9 @@ def _windows(recordings, cut, class_names, wanted):
     """All windows with a known label that `cut` gives of each recording."""
     parts = []
     for recording in recordings:
-        signals = [
-            recording[name]
-            for name in ("angles", "energies", "semg")
-            if name in recording
-        ]
-        frames = np.concatenate(signals, axis=1).astype(np.float32)
+        names = [n for n in ("angles", "energies", "semg") if n in recording]
+        frames = np.concatenate([recording[n] for n in names], axis=1)
+        frames = frames.astype(np.float32)
         x, y, starts, stops, activity = cut(recording, frames)
         known = y >= 0
         part = {
@@ -384,8 +370,6 @@ def arranged(windows: WindowSet, order: str) -> WindowSet:
     if order == "canonical" or all(others):
         return windows
     index = np.argsort(others, kind="stable")
-    return dataclasses.replace(
-        windows,
-        x=np.ascontiguousarray(windows.x[:, :, index]),
-        channel_names=tuple(names[i] for i in index),
-    )
+    x = np.ascontiguousarray(windows.x[:, :, index])
+    names = tuple(names[i] for i in index)
+    return dataclasses.replace(windows, x=x, channel_names=names)

@@ -65,9 +65,7 @@ class Baseline(Method):
         self.name = name
         self._make = make
         self._settings = settings
-        self._features = features or (
-            lambda samples: np.zeros((len(samples), 1))
-        )
+        self._features = features or (lambda of: np.zeros((len(of), 1)))
 
     def fit(self, train, validation, seed):
         start = time.perf_counter()
@@ -119,7 +117,8 @@ _CLASSIFIERS = {
         window_statistics,
         {"neighbors": 1, "metric": "manhattan"},
     ),
-    # Gaussian kernel and box constraint likewise.
+    # Gaussian kernel and box constraint from an older one of these images; the
+    # table says "Sigmoid / Gaussian kernels".
     "svm": (
         lambda seed: make_pipeline(
             StandardScaler(),

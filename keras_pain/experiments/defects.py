@@ -7,14 +7,20 @@ flatter whatever the model; the others are what released code does on top.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
-from keras_pain.errors import ConfigurationError
-from keras_pain.experiments.metrics import compute_metrics, compute_regression
+from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.experiments.metrics import (
+    REGRESSION_METRICS,
+    compute_metrics,
+    compute_regression,
+)
+from keras_pain.models.registry import CLIPS, FRAMES, MODELS, WINDOWS
 
 Samples = WindowSet | ClipSet
 TEST_BATCH = 32  # released AACSFNet code
@@ -32,31 +38,34 @@ class Defect:
             of `settings` of windows; `samples`, given the run's seed; all
             `folds`; the people of a `fold`; the samples in `train`;
             `arguments` of a method, given its name (`recipe` names the entry
-            of the model registry whose recipe is taken); `probabilities`,
-            given the truth; `intensities`, a pair of truth and prediction,
-            given the batch size; `metrics`. None at `data` and `start`:
+            of the model registry whose recipe is taken); `intensities`, a
+            pair of truth and prediction, given the batch size; `metrics`,
+            given truth and predictions. None at `data` and `start`:
             `folds.prepare_fold` and the runner ask for these by name.
+        distorts: The metrics that it scores otherwise than they are defined;
+            where there are any, networks are those of the protocol without it.
+        in_config: Whether folds' configurations name it. Not those which the
+            method's arguments there tell, so that folds of methods without
+            them, and from before there was this defect, keep matching.
     """
 
     name: str
     says: str
     source: str
     changes: Mapping[str, Callable | None]
+    distorts: tuple[str, ...] = ()
+    in_config: bool = True
 
-    @property
-    def only_scoring(self) -> bool:
-        """Whether the networks are those of the protocol without it."""
-        scoring = {"probabilities", "intensities", "metrics"}
-        return not scoring.isdisjoint(self.changes)
+
+def distorted_metrics(names: Sequence[str]) -> set[str]:
+    """Metrics that these defects score otherwise than they are defined."""
+    return {name for d in resolve_defects(names) for name in d.distorts}
 
 
 def resolve_defects(names: Sequence[str]) -> tuple[Defect, ...]:
     """Defects by name; ConfigurationError where there is no such defect."""
     for name in names:
-        if name not in DEFECTS:
-            raise ConfigurationError(
-                f"no defect is called {name!r}; there are {', '.join(DEFECTS)}"
-            )
+        check_choice("defect", name, DEFECTS)
     return tuple(DEFECTS[name] for name in names)
 
 
@@ -92,18 +101,15 @@ def score(
 ) -> dict:
     """`compute_metrics` or `compute_regression` under these defects.
 
-    Of `(n,)` classes and `(n, num_classes)` probabilities, or, where
-    `num_classes` is 0, of `(n,)` intensities, of which `batch_size` are tested
-    at once.
+    Of `(n,)` classes and `(n, num_classes)` probabilities, or, where that is 0,
+    of `(n,)` intensities, of which `batch_size` are tested at once.
     """
     if num_classes:
-        predicted = apply_defects(defects, "probabilities", predicted, y_true)
         metrics = compute_metrics(y_true, predicted, num_classes)
     else:
-        metrics = compute_regression(
-            *scored_intensities(y_true, predicted, defects, batch_size)
-        )
-    return apply_defects(defects, "metrics", metrics)
+        pair = scored_intensities(y_true, predicted, defects, batch_size)
+        metrics = compute_regression(*pair)
+    return apply_defects(defects, "metrics", metrics, y_true, predicted)
 
 
 # ---- What defects change ---------------------------------------------------
@@ -112,52 +118,31 @@ def score(
 def _random_groups(samples, seed):
     """Windows dealt at random to groups of the subjects' sizes."""
     rng = np.random.default_rng([seed, 41])
-    return dataclasses.replace(
-        samples, subject=rng.permutation(samples.subject)
-    )
+    dealt = rng.permutation(samples.subject)
+    return dataclasses.replace(samples, subject=dealt)
 
 
-def best_threshold(y_true: np.ndarray, positive: np.ndarray) -> float:
-    """The threshold on P(class 1) with the highest macro-F1.
-
-    One of 0.01, 0.02, ..., 0.99; of equals the nearest to 0.5. `y_true` are
-    `(n,)` 0 / 1, `positive` their `(n,)` probabilities of class 1.
-    """
-    from sklearn.metrics import f1_score  # a second, see `compute_metrics`
-
-    grid = np.linspace(0.01, 0.99, 99)
-    settings = {"labels": [0, 1], "average": "macro", "zero_division": 0}
-    scores = [f1_score(y_true, positive > cut, **settings) for cut in grid]
-    order = np.lexsort((np.abs(grid - 0.5), -np.round(scores, 12)))
-    return float(grid[order[0]])
-
-
-def _tune_threshold(probabilities, y_true):
-    """Probabilities whose arg max is the decision at the best threshold."""
-    if probabilities.shape[1] != 2:
-        raise ConfigurationError(
-            "threshold_on_test needs two classes, this task has "
-            f"{probabilities.shape[1]}"
-        )
-    positive = np.asarray(probabilities[:, 1], np.float64)
-    cut = best_threshold(y_true, positive)
-    # Monotone, so that ranks and with them ROC-AUC and PR-AUC stay.
-    moved = np.where(
-        positive > cut,
-        0.5 + 0.5 * (positive - cut) / (1 - cut) + 1e-9,
-        0.5 * positive / cut - 1e-9,
-    ).clip(0, 1)
-    return np.stack([1 - moved, moved], axis=1)
-
-
-def _precision_for_f1(metrics):
-    """The last class's F1 is its precision, and enters the mean."""
+def _fm(metrics, *_):
+    """Adds the mean F1 that takes the last class's precision for its F1."""
     precision = metrics["precision"][-1]
     if precision is None and metrics["f1"][-1] is not None:
         precision = 0.0  # scikit-learn's, where nothing is predicted
     f1 = [*metrics["f1"][:-1], precision]
     known = [value for value in f1 if value is not None]
-    return {**metrics, "f1": f1, "macro_f1": float(np.mean(known))}
+    return {**metrics, "fm": float(np.mean(known))}
+
+
+def _fm_best(metrics, y_true, probabilities):
+    """Adds the mean of each class's best F1 over all thresholds of its own."""
+    from sklearn.metrics import precision_recall_curve  # a second
+
+    best = []
+    for index in np.flatnonzero(metrics["support"]):
+        truth, scores = y_true == index, np.asarray(probabilities)[:, index]
+        precision, recall, _ = precision_recall_curve(truth, scores)
+        both = np.maximum(precision + recall, np.finfo(float).tiny)
+        best.append(np.max(2 * precision * recall / both))
+    return {**metrics, "fm_best": float(np.mean(best))}
 
 
 def _label_rule(**changes):
@@ -174,16 +159,21 @@ def _label_rule(**changes):
 
 def _arguments(methods, **arguments):
     """These arguments, for these methods."""
-    return lambda found, method: {
-        **found,
-        **(arguments if method in methods else {}),
-    }
+    return lambda found, method: (
+        found | arguments if method in methods else found
+    )
 
 
 def _last_epoch(found, method):
-    frames = {"last_epoch": True, "standardise": False, "relative": False}
+    plain = MODELS.fed(WINDOWS, CLIPS, FRAMES)
+    networks = (*plain, *_CONVNEXT, *_STGCN)
+    return _arguments(networks, last_epoch=True)(found, method)
+
+
+def _unscaled(found, method):
+    frames = {"standardise": False, "relative": False}
     found = _arguments(_CONVNEXT, **frames)(found, method)
-    return _arguments(_STGCN, last_epoch=True, normalise=False)(found, method)
+    return _arguments(_STGCN, normalise=False)(found, method)
 
 
 def _first_person_twice(train):
@@ -202,7 +192,7 @@ def _zero_tail(pair, batch_size):
     return tuple(np.where(kept, values, 0) for values in pair)
 
 
-def _zero_for_undefined(metrics):
+def _zero_for_undefined(metrics, *_):
     if metrics["pcc"] is not None:
         return metrics
     undefined = {k: v for k, v in metrics["undefined"].items() if k != "pcc"}
@@ -212,23 +202,23 @@ def _zero_for_undefined(metrics):
 # ---- The defects -----------------------------------------------------------
 
 
-def _of(code):
-    """Makes defects that were seen in some code; `source` says where there."""
-    return lambda name, says, source="", **changes: Defect(
-        name, says, code + source, changes
-    )
+def _papers(
+    name, says, source="", code="", distorts=(), in_config=True, **changes
+):
+    """A defect; `source` says where in the code, if it was seen in one."""
+    return Defect(name, says, code + source, changes, distorts, in_config)
 
 
-_banet = _of("released BANet code")
-_lsfan = _of("released L-SFAN code")
-_pemf = _of("released Pain-assessment code (PEMF)")
-_aacsfnet = _of("released AACSFNet code")
-_papers = _of("")
+_banet = functools.partial(_papers, code="released BANet code")
+_lsfan = functools.partial(_papers, code="released L-SFAN code")
+_pemf = functools.partial(_papers, code="released Pain-assessment code (PEMF)")
+_aacsfnet = functools.partial(_papers, code="released AACSFNet code")
 
 _CONVNEXT = (*(f"convnext_lstm_{v}" for v in "abcd"), "late_fusion")
 _STGCN = ("stgcn_lstm", "stgcn_lstm_as_coded", "late_fusion")
 _HAM = ("aacsfnet", "resnet50_ham")
 _VIT = ("aacsfnet", "biscale_cross_vit")
+_BANET = ("banet", "banet_temporal", "banet_bodily")
 
 LEAKS = (
     _banet(
@@ -244,7 +234,9 @@ LEAKS = (
     _lsfan(
         "network_shared",
         "the network is not re-initialised between folds (of L-SFAN: its "
-        "convolutions)",
+        "convolutions), so that the tested have been trained on; each fold "
+        "ends its epochs first, where the released code goes through all folds "
+        "once an epoch: the same with one epoch a fold only",
         source="; proved by its released weights",
         start=None,
     ),
@@ -262,16 +254,26 @@ LEAKS = (
     ),
     _lsfan(
         "precision_as_f1",
-        "the precision of the last class is printed as its F1, and enters "
-        "the mean F1",
+        "the precision of the last class enters Fm, the mean F1, as its F1; "
+        "the F1 that is printed is right",
         source=": recall_score_one calls precision_score",
-        metrics=_precision_for_f1,
+        metrics=_fm,
+        distorts=("fm",),
     ),
     _lsfan(
         "threshold_on_test",
-        "the decision threshold is tuned on the test predictions",
+        "Fm best is of the threshold, one for each class, that is best on the "
+        "tested; accuracy and MCC stay those of the most probable class",
         source=", its 'best' metrics",
-        probabilities=_tune_threshold,
+        metrics=_fm_best,
+        distorts=("fm_best",),
+    ),
+    _banet(
+        "no_mask_padding",
+        "BANet is fed the zeros that fill short windows as if they were "
+        "recorded, instead of masking them",
+        arguments=_arguments(_BANET, mask_value=None),
+        in_config=False,
     ),
 )
 _OF_LSFAN = (
@@ -341,12 +343,18 @@ _OF_CLIPS = (
         "code",
         settings=lambda settings: {**settings, "unit": "clip"},
     ),
-    _pemf(
+    _papers(
         "last_epoch",
-        "the last epoch is tested, none is chosen; features are fed unscaled "
-        "and landmarks in pixels of the picture",
-        source="; no leak",
+        "the last epoch is tested, none is chosen; no leak",
+        source="released code of L-SFAN, AACSFNet and Pain-assessment (PEMF)",
         arguments=_last_epoch,
+    ),
+    _pemf(
+        "unscaled",
+        "features are fed unscaled, and landmarks in pixels of the picture; no "
+        "leak",
+        arguments=_unscaled,
+        in_config=False,  # part of last_epoch once
     ),
     _pemf(
         "scaler_on_all_clips",
@@ -411,9 +419,7 @@ _OF_AACSFNET = (
     _aacsfnet(
         "integer_labels",
         "intensities are cut to whole numbers, also those that are tested",
-        samples=lambda samples, seed: dataclasses.replace(
-            samples, y=np.trunc(samples.y)
-        ),
+        samples=lambda of, _: dataclasses.replace(of, y=np.trunc(of.y)),
     ),
     _aacsfnet(
         "first_person_untested",
@@ -422,7 +428,8 @@ _OF_AACSFNET = (
     ),
     _aacsfnet(
         "first_trained_twice",
-        "the first training person's frames are loaded twice",
+        "a training person's frames are loaded twice: here the first by name, "
+        "who is never tested; as released the first of a random order",
         train=_first_person_twice,
     ),
     _aacsfnet(
@@ -430,20 +437,21 @@ _OF_AACSFNET = (
         "the test frames behind the last full batch are not predicted, and "
         "count as a true 0 predicted as 0",
         intensities=_zero_tail,
+        distorts=REGRESSION_METRICS,
     ),
     _aacsfnet(
         "predictions_clipped",
         "predictions are cut to 0 to 15, though PSPI goes up to 16",
-        intensities=lambda pair, batch_size: (
-            pair[0],
-            np.clip(pair[1], 0.0, 15.0),
-        ),
+        intensities=lambda pair, _: (pair[0], np.clip(pair[1], 0.0, 15.0)),
+        distorts=REGRESSION_METRICS,
     ),
     _aacsfnet(
         "constant_correlates_zero",
-        "the PCC of a constant truth or prediction is 0 instead of undefined, "
-        "and enters the mean over folds",
+        "the PCC of a constant truth or prediction is 0 instead of undefined; "
+        "it enters a mean over folds, which is ours: the released log drops "
+        "the PCC",
         metrics=_zero_for_undefined,
+        distorts=("pcc",),
     ),
     _aacsfnet(
         "released_schedule",
@@ -459,4 +467,4 @@ _OF_AACSFNET = (
 
 DEFECTS = {d.name: d for d in (*LEAKS, *_OF_LSFAN, *_OF_CLIPS, *_OF_AACSFNET)}
 # All that the released AACSFNet code does; the first is not peculiar to it.
-AACSFNET_AS_CODED = ("epoch_on_test", *(d.name for d in _OF_AACSFNET))
+AACSFNET_AS_CODED = ("last_epoch", *(d.name for d in _OF_AACSFNET))

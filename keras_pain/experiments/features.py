@@ -3,9 +3,6 @@
 A frozen backbone gives a frame the same features in every epoch, fold and run.
 Here all frames of all clips go through it in large batches, and what comes out
 is kept under a key that says what went in.
-
-    extractor = FeatureExtractor("ConvNeXtTiny", weights=None, size=96)
-    x = kept_features("features", extractor, clips, data=fingerprint)
 """
 
 import dataclasses
@@ -17,11 +14,12 @@ import os
 import pathlib
 import random
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import keras
 import numpy as np
 
+from keras_pain.errors import KerasPainError
 from keras_pain.experiments.optim import weights_identity
 from keras_pain.io import npz_bytes, write_file
 from keras_pain.models.convnext_lstm import FrameEncoder, check_backbone
@@ -36,18 +34,17 @@ class FeatureExtractor:
     The network is built, and its weights are read, when frames first come.
 
     Args:
-        backbone: One of `keras_pain.models.convnext_lstm.BACKBONES`.
-        weights: None for random ones, `"imagenet"` or the path of a file.
+        backbone: One of `keras_pain.models.convnext_lstm.BACKBONES`; another
+            raises ConfigurationError.
+        weights: None for random ones, `"imagenet"` or the path of a file; or
+            the entry of an `identity`, of features that are kept already.
         size: Pixels a side of the frames.
         batch_size: Most frames in one pass.
         normalise_twice: The released code's defect, see `FrameEncoder`.
-
-    Raises:
-        ConfigurationError: The backbone is unknown.
     """
 
     backbone: str = "ConvNeXtXLarge"
-    weights: str | os.PathLike | None = None
+    weights: str | os.PathLike | Mapping | None = None
     size: int = 224
     batch_size: int = 64
     normalise_twice: bool = False
@@ -58,17 +55,19 @@ class FeatureExtractor:
     @functools.cached_property
     def network(self) -> keras.Model:
         """The network, `(batch, size, size, 3)` to `(batch, features)`."""
+        if isinstance(self.weights, Mapping):
+            raise KerasPainError(
+                f"features of {self.backbone} are not kept beside the dataset "
+                "any more; run the reproduce script again"
+            )
+        shape, twice = (self.size, self.size, 3), self.normalise_twice
+        settings = {"weights": self.weights, "normalise_twice": twice}
         # Keras draws the seeds of its initialisers from Python's generator,
         # which nobody else is to notice.
         state = random.getstate()
         random.seed(_SEED)
         try:
-            return FrameEncoder(
-                (self.size, self.size, 3),
-                self.backbone,
-                weights=self.weights,
-                normalise_twice=self.normalise_twice,
-            )
+            return FrameEncoder(shape, self.backbone, **settings)
         finally:
             random.setstate(state)
 
@@ -101,15 +100,13 @@ class FeatureExtractor:
 
         Raises BadFileError where the file of weights is missing.
         """
-        if self.weights is None:
-            weights = {
-                "random": _SEED,
-                "keras": keras.__version__,
-                "backend": keras.config.backend(),
-            }
-        else:
+        weights, version = self.weights, keras.__version__
+        if weights is None:
+            backend = keras.config.backend()
+            weights = {"random": _SEED, "keras": version, "backend": backend}
+        elif not isinstance(weights, Mapping):
             # Keras checks its own file against the digest it carries.
-            weights = weights_identity(self.weights, keras.__version__)
+            weights = weights_identity(weights, version)
         return {
             "backbone": self.backbone,
             "weights": weights,
@@ -127,18 +124,16 @@ def kept_features(
 ) -> np.ndarray:
     """The clips' features, computed only where they are not on disk yet.
 
+    Raises KerasPainError where the network cannot be built, or the file cannot
+    be written.
+
     Args:
         folder: Where they are kept, one file for each network and dataset.
         extractor: The network; not built where the file is there.
         clips: See `FeatureExtractor.clips`; not read in that case.
         count: How many there are.
         data: What the clips are: the dataset's fingerprint, and how they were
-            chosen, cropped and varied. Clips that differ must have different
-            texts.
-
-    Raises:
-        KerasPainError: The network cannot be built, or the file cannot be
-            written.
+            chosen, cropped and varied. Others must have another text.
     """
     key = {"data": data, "clips": count, **extractor.identity()}
     text = json.dumps(key, sort_keys=True).encode()

@@ -42,15 +42,9 @@ def prepare_fold(
 ) -> FoldData:
     """Samples of one fold, windows scaled and with augmented training copies.
 
-    Args:
-        samples: Unscaled windows of every subject, or face clips.
-        fold: Subjects of each part.
-        seed: Seed of the augmentation.
-        augmentation: A kind of `keras_pain.data.augment.augmented`.
-        defects: Known defects to mimic.
-
-    Raises:
-        ConfigurationError: A part has no samples, or training has one class.
+    Samples are unscaled windows of every subject, or face clips; `seed` is of
+    the `augmentation`, a kind of `keras_pain.data.augment.augmented`. Raises
+    ConfigurationError where a part has no samples, or training has one class.
     """
     parts = {}
     for name in ("train", "validation", "test"):
@@ -59,8 +53,7 @@ def prepare_fold(
             raise ConfigurationError(
                 f"fold {fold.name}: its {name} subjects have no windows"
             )
-    of_clips = isinstance(samples, ClipSet)
-    if of_clips:
+    if of_clips := isinstance(samples, ClipSet):
         _keep_from_tests(parts, fold)
     parts["train"] = apply_defects(defects, "train", parts["train"])
     counts = class_counts(parts["train"])
@@ -82,8 +75,7 @@ def prepare_fold(
             copies["test"] = augmented(parts["test"], "all_copies", [seed, 1])
         return parts | copies
 
-    first = "augmented_before_scaling" in defects
-    if first:
+    if first := "augmented_before_scaling" in defects:
         parts = with_copies(parts)
     if "scaler_on_everyone" in defects:
         # The same in every fold, and of the whole corpus with its copies.
@@ -131,6 +123,5 @@ def kept(kind: str, owner, key, make: Callable, most: int = 1):
     for known, of, value in entries:
         if known == key and of is owner:
             return value
-    value = make()
-    entries.append((key, owner, value))
-    return value
+    entries.append((key, owner, make()))
+    return entries[-1][-1]

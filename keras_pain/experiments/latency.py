@@ -28,16 +28,10 @@ def measure_latency(
     making windows of recordings is not part of it. What other machines need
     cannot be read off it.
 
-    Args:
-        predict: E.g. `keras_predictor(model)` or a method's `predict_proba`.
-        windows: At least one scaled window; repeated where a batch has more.
-        batch_sizes: Windows in a call.
-
-    Returns:
-        Batch size to the median time of a call over the batch size.
-
-    Raises:
-        ConfigurationError: There is no window, or a number is not positive.
+    `predict` is e.g. `keras_predictor(model)` or a method's `predict_proba`.
+    Scaled windows repeat where a batch has more. Returns, by batch size, the
+    median time of a call over it. Raises ConfigurationError where there is no
+    window, or a number is not positive.
     """
     if not len(windows) or min(batch_sizes) < 1:
         raise ConfigurationError(
@@ -48,8 +42,8 @@ def measure_latency(
     for size in batch_sizes:
         batch = windows.take(np.resize(np.arange(len(windows)), size))
         times = []
-        for call in range(_FEWEST + CALLS):
-            if call >= 2 * _FEWEST and sum(times[_FEWEST:]) >= _SECONDS:
+        while len(times) < _FEWEST + CALLS:
+            if len(times) >= 2 * _FEWEST and sum(times[_FEWEST:]) >= _SECONDS:
                 break
             start = time.perf_counter()
             predict(batch)

@@ -4,28 +4,41 @@ Networks are those of `keras_pain.models.registry`. Only what a name needs is
 imported: a table of movement loads no network of faces.
 """
 
+import contextlib
+import copy
 import functools
 import importlib
+import inspect
+import json
+import operator
+import re
 import sys
-from collections.abc import Collection
+import tempfile
+import time
+import traceback
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from keras_pain.errors import ConfigurationError
+import numpy as np
+from scipy.special import softmax
+
+from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments import methods
 from keras_pain.experiments.baselines import CLASSICAL, CONSTANTS
-from keras_pain.experiments.methods import GENERATED_TOO, Method, plain_name
 from keras_pain.io import sha256_of
-from keras_pain.models.registry import (
-    FEATURES,
-    FRAMES,
-    LANDMARKS,
-    MODELS,
-    RECONSTRUCTION,
-)
+from keras_pain.models import registry
 
 _BASELINES = CLASSICAL | CONSTANTS
+# What an own method is asked for classes, the first that it has.
+_ASKED = ("predict_proba", "decision_function", "predict")
+# It names folders and rows; reports escape what means something to them.
+_NAME = re.compile(r"[\w(]([^/\\]{0,58}[^/\\. ])?")
 # Methods of PEMF that are no single network of the registry. The fine-tuned
 # one makes the features of its frames itself.
-_PEMF = {"late_fusion": LANDMARKS, "convnext_lstm_finetuned": FEATURES}
+_PEMF = {
+    "late_fusion": registry.LANDMARKS,
+    "convnext_lstm_finetuned": registry.FEATURES,
+}
 
 
 def fed(name: str) -> str:
@@ -33,18 +46,18 @@ def fed(name: str) -> str:
 
     `""` of baselines, and of names that are not registered.
     """
-    entry = MODELS.get(plain_name(name))
-    if entry is None or entry.task == RECONSTRUCTION:
+    entry = registry.MODELS.get(methods.plain_name(name))
+    if entry is None or entry.task == registry.RECONSTRUCTION:
         return _PEMF.get(name, "")
-    generated = name.endswith(GENERATED_TOO)
-    return "" if generated and entry.data != FRAMES else entry.data
+    generated = name.endswith(methods.GENERATED_TOO)
+    return "" if generated and entry.data != registry.FRAMES else entry.data
 
 
 def registered_methods() -> list[str]:
     """Names of all methods of the suite."""
-    generated = [name + GENERATED_TOO for name in MODELS]
-    networks = [name for name in (*MODELS, *generated, *_PEMF) if fed(name)]
-    return [*_BASELINES, *networks]
+    models = registry.MODELS
+    generated = [name + methods.GENERATED_TOO for name in models]
+    return [*_BASELINES, *filter(fed, (*models, *generated, *_PEMF))]
 
 
 def check_samples(
@@ -52,73 +65,253 @@ def check_samples(
 ) -> None:
     """Refuses a method of the suite that cannot see a table's samples.
 
-    Args:
-        name: As `resolve_method` takes it; a user's own method may pass.
-        data: What networks that can are fed.
-        baselines: Names of the baselines that can.
-        noun: What readers call the samples.
-
-    Raises:
-        ConfigurationError: It cannot.
+    That is a ConfigurationError. `data` are what networks that can are fed,
+    `baselines` the names of those that can, `noun` what readers call the
+    samples. A user's own method, by its `module:object`, may pass.
     """
-    if ":" in name or name in baselines or fed(name) in data:
-        return
     fits = [*baselines, *(n for n in registered_methods() if fed(n) in data)]
-    raise ConfigurationError(
-        f"--methods: {name!r} cannot be used on {noun}; those that can are "
-        f"{', '.join(sorted(fits))}"
-    )
+    if ":" not in name and name not in fits:
+        raise ConfigurationError(
+            f"--methods: {name!r} cannot be used on {noun}; those that can are "
+            f"{', '.join(sorted(fits))}"
+        )
+    if ":" in name and registry.WINDOWS not in data:
+        if resolve_method(name).of_arrays:
+            raise ConfigurationError(
+                f"--methods: {name}: fit(X, y) is for windows; for {noun} it "
+                "has to be fit(train, validation, seed)"
+            )
 
 
-def resolve_method(name: str, **options) -> Method:
+def resolve_method(name: str, **options) -> methods.Method:
     """A new method by its registered name or by `module:object`.
 
     Options are arguments of a registered method, e.g. `epochs`. Raises
     ConfigurationError where there is no such method, the object is not one,
     or it takes the name of one of ours.
     """
-    factory = _factory(name)
-    if factory is not None:
+    if (factory := _factory(name)) is not None:
         return factory(**options)
-    if ":" not in name:
-        raise ConfigurationError(
-            f"--methods: {name!r} is not one of "
-            f"{sorted(registered_methods())}, nor of the form "
-            "package.module:object"
+    if ":" in name:
+        return OwnMethod(name)
+    raise ConfigurationError(
+        f"--methods: {name!r} is not one of {sorted(registered_methods())}, "
+        "nor of the form package.module:object"
+    )
+
+
+class OwnMethod:
+    """A user's own method, whatever its form, with the interface `Method`.
+
+    `path` is `module:object`: an instance, which is copied before any fit, or
+    a class or function without arguments that returns one. It is a `Method`,
+    or has scikit-learn's `fit(X, y)`: X `(n, frames * channels)` float32 are
+    the scaled windows, flattened, and y their classes, from 0. Probabilities
+    are `(n, classes)`, columns as in `classes_` if there is one, or `(n,)` of
+    the last of two; without any, decisions, or classes, are taken. `of_arrays`
+    says whether it has `fit(X, y)`.
+    """
+
+    def __init__(self, path: str):
+        with own_code(path):
+            own = self._own = _load(path)
+            asked = [part for part in _ASKED if hasattr(own, part)]
+            fits = hasattr(own, "fit")
+            self.of_arrays = bool(fits and asked) and _takes_arrays(own)
+            # Keras counts the models that it names.
+            name = getattr(type(own) if self.of_arrays else own, "name", None)
+            if self.of_arrays and not isinstance(name, str):
+                name = path.partition(":")[2]
+        parts = {"name": name, "fit": fits, "predict_proba": asked}
+        if missing := [part for part, has in parts.items() if not has]:
+            problem = f"is not a method: it lacks {', '.join(missing)}"
+        elif not (_NAME.fullmatch(str(name)) and str(name).isprintable()):
+            problem = f"has the name {str(name)[:80]!r}; up to 60 characters "
+            problem += "without / and \\ make one, with a letter or digit "
+            problem += "first, and no dot or blank last"
+        elif _factory(name) is not None:
+            problem = f"calls itself {name!r}, which is a method of the suite; "
+            problem += "give it a name of its own"
+        else:
+            self.name, self._path, self._asked = str(name), path, asked
+            self.augment = getattr(own, "augment", False)
+            chooses = getattr(own, "chooses_epoch", True)
+            self.chooses_epoch = chooses and not self.of_arrays
+            return
+        raise ConfigurationError(f"--methods: {path[:80]!r} {problem}")
+
+    def __getattr__(self, name):
+        if name.startswith("_"):  # in a copy that is not filled yet
+            raise AttributeError(name)
+        return getattr(self._own, name)
+
+    def fit(self, train, validation, seed):
+        """See `Method`; entries of the report are JSON's."""
+        start = time.perf_counter()
+        if self.of_arrays:
+            import keras
+
+            keras.utils.set_random_seed(seed)  # also Python's and NumPy's
+            report = self._own.fit(self._seen(train), train.y.copy())
+        else:
+            with contextlib.suppress(AttributeError):
+                self._own.on_epoch = self.on_epoch
+            report = self._own.fit(train, validation, seed)
+        if not isinstance(report, methods.FitReport):
+            return methods.FitReport({"fit": time.perf_counter() - start})
+        text = json.dumps(vars(report), default=float)
+        # NaN, of a loss for example, is no JSON.
+        return methods.FitReport(
+            **json.loads(text, parse_constant=lambda _: None)
         )
-    module_name, _, attribute = name.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the user's own file in the current folder
+
+    def predict(self, samples) -> np.ndarray:
+        """`(n,)` intensities."""
+        said = np.asarray(self._own.predict(self._seen(samples)), float)
+        return said[:, 0] if said.shape == (len(samples), 1) else said
+
+    def predict_proba(self, samples) -> np.ndarray:
+        """`(n, classes)` probabilities; the metrics check that they are."""
+        asked, names = self._asked[0], samples.class_names
+        said = np.asarray(getattr(self._own, asked)(self._seen(samples)))
+        one = said.size == len(samples)
+        said = said.ravel() if one else said
+        whole = said.dtype.kind != "f" or np.array_equal(said, said.round())
+        if one and asked == "predict" and whole:
+            return np.eye(len(names))[self._classes(said, names)]
+        said = said if said.dtype.kind == "f" else said.astype(float)
+        if asked == "decision_function":
+            said = np.stack([-said, said], axis=1) if one else said
+            said = softmax(said, axis=1)
+        elif one and len(names) == 2:
+            said = np.stack([1 - said, said], axis=1)
+        columns = getattr(self._own, "classes_", None)
+        if columns is None:
+            return said
+        result = np.zeros((len(samples), len(names)), said.dtype)
+        result[:, self._classes(columns, names)] = said  # some may be absent
+        return result
+
+    def config(self) -> dict:
+        """Settings, and the hash of the file that `path` points to.
+
+        So an edited method is not taken for the one whose results are stored.
+        """
+        with own_code(self._path):
+            has = not self.of_arrays and hasattr(self._own, "config")
+            config = {"name": self.name, **(self._own.config() if has else {})}
+            json.dumps(config, allow_nan=False)  # fails before the long work
+            module = importlib.import_module(self._path.partition(":")[0])
+            return config | {"source_sha256": sha256_of(Path(module.__file__))}
+
+    def save(self, folder):
+        """See `Method`."""
+        if not self.of_arrays and hasattr(self._own, "save"):
+            with own_code(self._path):
+                self._own.save(folder)
+
+    def _seen(self, samples):
+        flat = self.of_arrays
+        return samples.x.reshape(len(samples), -1).copy() if flat else samples
+
+    def _classes(self, labels, names):
+        """Positions of classes, given as numbers, texts of these or names."""
+        known = {str(k): k for k in range(len(names))} | {"False": 0, "True": 1}
+        known |= {name: k for k, name in enumerate(names)}
+        texts = [str(v).removesuffix(".0") for v in np.ravel(labels).tolist()]
+        if unknown := set(texts) - known.keys():
+            raise ValueError(
+                f"{min(unknown)[:40]!r} is none of the classes 0 to "
+                f"{len(names) - 1} ({', '.join(names)})"
+            )
+        return [known[text] for text in texts]
+
+
+@contextlib.contextmanager
+def own_code(what: str) -> Iterator[None]:
+    """The boundary of users' code: what it raises becomes one line.
+
+    `what`, which begins with `module:object`, is named, with the line of the
+    user's file; the traceback goes to a temporary file that is named too.
+    """
     try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"--methods: cannot load {name!r}: {error}"
+        yield
+    except KerasPainError:
+        raise
+    except (Exception, SystemExit) as error:
+        module = what.partition(":")[0].rpartition(".")[2]
+        lines = [
+            f"{frame.filename}:{frame.lineno}"
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).stem == module
+        ]
+        words = " ".join(str(error).split())[:300]
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="keras_pain_", suffix=".log", delete=False
+        ) as log:
+            traceback.print_exception(error, file=log)
+        raise KerasPainError(
+            f"--methods: {what[:200]}: {type(error).__name__}: {words} "
+            f"({', '.join([*lines[-1:], f'traceback in {log.name}'])}); "
+            "finished folds are kept"
         ) from error
-    method = found() if callable(found) else found
-    missing = [
-        part
-        for part in ("name", "fit", "predict_proba")
-        if not getattr(method, part, None)
-    ]
-    if missing:
+
+
+def _load(path):
+    """What `module:object` means: a copy, or a new one, not fitted yet."""
+    module, _, attribute = path.partition(":")
+    try:
+        if module.startswith(".") or not module:
+            raise ModuleNotFoundError("no name of a module", name=module)
+        if "" not in sys.path:
+            sys.path.insert(0, "")  # the user's own file in the current folder
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Another one may be missing: that is for the user's file to say.
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+        problem = error
+    else:
+        try:
+            found, problem = operator.attrgetter(attribute)(loaded), None
+        except AttributeError as error:
+            problem = error
+    if problem:
         raise ConfigurationError(
-            f"--methods: {name!r} is not a method: it lacks "
-            f"{', '.join(missing)} (see keras_pain.experiments.methods.Method)"
-        )
-    if _factory(method.name) is not None:
-        raise ConfigurationError(
-            f"--methods: {name!r} calls itself {method.name!r}, which is a "
-            "method of the suite; give it a name of its own"
-        )
-    return method
+            f"--methods: cannot load {path[:80]!r}: {str(problem)[:200]}; give "
+            "package.module:object"
+        ) from problem
+    made = found
+    while inspect.isclass(made) or (
+        callable(made) and not hasattr(made, "fit")
+    ):
+        try:
+            if inspect.isbuiltin(made):  # os:abort
+                raise TypeError("it is Python's own")
+            inspect.signature(made).bind()
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(
+                f"--methods: {path[:80]!r} is not a method, nor a class or "
+                f"function that makes one without arguments: {error}"
+            ) from error
+        made = made()
+    return made if inspect.isclass(found) else copy.deepcopy(made)
+
+
+def _takes_arrays(method):
+    """Whether its `fit` is scikit-learn's, of X and y."""
+    signature = inspect.signature(method.fit)
+    with contextlib.suppress(TypeError):
+        signature.bind(None, None)
+        return not {"validation", "seed"} & signature.parameters.keys()
+    return False
 
 
 def _factory(name):
     if name in _BASELINES:
         return _BASELINES[name]
     # Imported here: networks load Keras, and those of PEMF a ConvNeXt.
-    if fed(name) in (FEATURES, LANDMARKS):
+    if fed(name) in (registry.FEATURES, registry.LANDMARKS):
         from keras_pain.experiments.pemf import pemf_method
 
         return functools.partial(pemf_method, name)
@@ -127,18 +320,3 @@ def _factory(name):
 
         return functools.partial(network_method, name)
     return None
-
-
-def method_config(method: Method, name: str) -> dict:
-    """What identifies a method in a fold's configuration.
-
-    A user's own method need not have a `config`; the hash of the file that
-    `name`, what `resolve_method` was given, points to stands in, so that an
-    edited method is never taken for the one whose results are stored.
-    """
-    config = method.config() if hasattr(method, "config") else {}
-    config = {"name": method.name, **config}
-    if ":" in name:
-        module = importlib.import_module(name.partition(":")[0])
-        config["source_sha256"] = sha256_of(Path(module.__file__))
-    return config

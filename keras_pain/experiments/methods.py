@@ -69,10 +69,8 @@ class Method(abc.ABC):
     def fit(self, train: Samples, validation: Samples, seed: int) -> FitReport:
         """Trains anew, from scratch.
 
-        Args:
-            train: Training samples; windows are scaled.
-            validation: Samples that may choose the epoch.
-            seed: Seed of everything random in the method.
+        Windows are scaled; `validation` may choose the epoch, and `seed` is of
+        everything random in the method.
         """
 
     @abc.abstractmethod

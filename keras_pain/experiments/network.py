@@ -11,30 +11,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_pain.data.feed import (
-    Jitter,
-    evaluation_batches,
-    evaluation_clips,
-    num_steps,
-    training_batches,
-    training_clips,
-)
+from keras_pain.data import feed
 from keras_pain.data.windows import arranged
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments import optim
+from keras_pain.experiments import methods, optim
 from keras_pain.experiments.defects import Samples
-from keras_pain.experiments.methods import (
-    GENERATED_TOO,
-    FitReport,
-    Method,
-    plain_name,
-)
-from keras_pain.layers.base import EpochSchedule
 from keras_pain.models import alanet
 from keras_pain.models.registry import MODELS, WINDOWS, ModelEntry, Recipe
 
 
-class NetworkMethod(Method):
+class NetworkMethod(methods.Method):
     """A network of the model registry, trained by its recipe.
 
     After `build` or `fit`, `model` is the network, and `trained` the part of
@@ -48,6 +34,7 @@ class NetworkMethod(Method):
             ones' `model`.
         entry: Replaces that of the registry.
         recipe: Replaces the entry's.
+        last_epoch: Keep the last epoch instead of the best.
         **arguments: Passed to the model builder, over the entry's.
     """
 
@@ -65,9 +52,12 @@ class NetworkMethod(Method):
         *,
         entry: ModelEntry | None = None,
         recipe: Recipe | None = None,
+        last_epoch: bool = False,
         **arguments,
     ):
         self.name = name
+        if last_epoch:
+            self.chooses_epoch = False
         self.entry = entry or MODELS[name]
         self.version = self.entry.version
         self.recipe = recipe or self.entry.recipe
@@ -80,10 +70,13 @@ class NetworkMethod(Method):
         """What the network sees of some samples, in order."""
 
     def config(self):
+        # Left out where an epoch is chosen, as in the first stored folds.
+        last = {} if self.chooses_epoch else {"last_epoch": True}
         return super().config() | {
             "epochs": self.epochs,
             "recipe": self.recipe.settings(),
             "arguments": self.arguments,
+            **last,
         }
 
     def predict_proba(self, samples):
@@ -100,20 +93,17 @@ class NetworkMethod(Method):
     def build(self, shape: tuple, classes: int | None, accumulate=1) -> None:
         """Sets the network to its initial state, compiled.
 
-        Args:
-            shape: Of one sample.
-            classes: 0 for intensities, None for a reconstruction.
-            accumulate: Batches an update.
+        `shape` is that of one sample; `classes` are 0 for intensities, None
+        for a reconstruction; `accumulate` are batches an update.
         """
         # What a protocol changes in samples does not matter here.
         settings = NetworkMethod.config(self)
         precision = keras.config.dtype_policy().name
 
         def compiled(*made):
+            schedule = (self.recipe, 1, self.epochs, accumulate)
             made[-1].compile(
-                optimizer=optim.make_optimizer(
-                    self.recipe, 1, self.epochs, accumulate
-                ),
+                optimizer=optim.make_optimizer(*schedule),
                 loss=optim.make_loss(self.recipe, classes or 0),
                 metrics={None: None, 0: ["mae"]}.get(classes, ["accuracy"]),
                 # XLA makes convolutions on a CPU up to 14 times slower. Keras'
@@ -136,7 +126,7 @@ class NetworkMethod(Method):
 
     def in_order(self, *arrays: np.ndarray) -> tf.data.Dataset:
         """Batches of arrays in memory, to validate on or to predict."""
-        return evaluation_batches(arrays, self.predicted_at_once)
+        return feed.evaluation_batches(arrays, self.predicted_at_once)
 
     def train_arrays(
         self, report, x, targets, weights, held: tuple | None, seed: int
@@ -144,21 +134,18 @@ class NetworkMethod(Method):
         """Trains on arrays; `held` is `(x, targets)`, see `train`."""
         batch = min(self.recipe.batch_size, len(x))
         arrays = (x, targets) if weights is None else (x, targets, weights)
-        self.train(
-            report,
-            training_batches(arrays, batch, seed),
-            num_steps(len(x), batch),
-            held and self.in_order(*held),
-        )
+        batches = feed.training_batches(arrays, batch, seed)
+        held = held and self.in_order(*held)
+        self.train(report, batches, feed.num_steps(len(x), batch), held)
 
     def train(
         self,
-        report: FitReport,
-        feed: tf.data.Dataset,
+        report: methods.FitReport,
+        batches: tf.data.Dataset,
         steps: int,
         held: tf.data.Dataset | None,
     ) -> None:
-        """Trains what `build` made, by endless shuffled batches, `feed`.
+        """Trains what `build` made, by endless shuffled batches.
 
         A method that chooses an epoch keeps the weights of the one that is
         best on the batches `held`, and may end before its last epoch. The
@@ -171,23 +158,20 @@ class NetworkMethod(Method):
         )
         callbacks = [best] if self.chooses_epoch else []
         if self.on_epoch is not None:
-            say = keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: self.on_epoch(
-                    self.stage, epoch + 1, self.epochs
-                )
-            )
-            callbacks.append(say)
+
+            def say(epoch, logs):
+                self.on_epoch(self.stage, epoch + 1, self.epochs)
+
+            callbacks.append(keras.callbacks.LambdaCallback(on_epoch_end=say))
         arguments = {
-            "x": feed,
+            "x": batches,
             "steps_per_epoch": steps,
             "epochs": self.epochs,
             "validation_data": held,
             "shuffle": False,  # the batches are
             "verbose": 0,
         }
-        rate = self.trained.optimizer._learning_rate
-        if isinstance(rate, EpochSchedule):  # a kept one may have other steps
-            rate.set_steps(steps)
+        optim.set_steps(self.trained.optimizer, steps)
         start = time.perf_counter()
         optim.trace(self.trained, **arguments)
         begin = time.perf_counter()
@@ -195,21 +179,24 @@ class NetworkMethod(Method):
         report.stages[self.stage] = time.perf_counter() - begin
         report.trace_seconds += begin - start
         last = len(logs["loss"])
-        report.history += [
-            {"stage": self.stage, "epoch": epoch + 1}
-            | {name: float(values[epoch]) for name, values in logs.items()}
-            for epoch in range(last)
-        ]
+        for epoch in range(last):
+            row = {name: float(values[epoch]) for name, values in logs.items()}
+            row |= {"stage": self.stage, "epoch": epoch + 1}
+            report.history.append(row)
         if self.chooses_epoch:
             last = best.best_epoch + 1
         report.chosen_epoch = last
 
 
-def one_hot(samples: Samples) -> np.ndarray:
-    """Targets, float32: `(n, classes)`, or `(n, 1)` intensities."""
+def one_hot(samples: Samples, y: np.ndarray | None = None) -> np.ndarray:
+    """Targets, float32: `(n, classes)`, or `(n, 1)` intensities.
+
+    Of labels `y` instead of the samples' own where they are given.
+    """
+    y = samples.y if y is None else y
     if samples.num_classes:
-        return np.eye(samples.num_classes, dtype=np.float32)[samples.y]
-    return samples.y[:, None].astype(np.float32)
+        return np.eye(samples.num_classes, dtype=np.float32)[y]
+    return y[:, None].astype(np.float32)
 
 
 class WindowMethod(NetworkMethod):
@@ -230,7 +217,7 @@ class WindowMethod(NetworkMethod):
 
     def fit(self, train, validation, seed):
         optim.set_seeds(seed)
-        report = FitReport()
+        report = methods.FitReport()
         self.build(train.x.shape[1:], train.num_classes)
         if self._start is not None:
             other = keras.models.load_model(self._start)
@@ -270,8 +257,7 @@ class ALANetMethod(WindowMethod):
 
     def __init__(self, name: str, trainable_encoder: bool = False, **arguments):
         self.trainable_encoder = trainable_encoder
-        tuned = {"trainable_encoder": trainable_encoder}
-        super().__init__(name, **arguments, **tuned)
+        super().__init__(name, trainable_encoder=trainable_encoder, **arguments)
         # The first stage, which reconstructs frames.
         self.first = WindowMethod(self.entry.autoencoder, **arguments)
         self.first.chooses_epoch = False
@@ -306,10 +292,8 @@ class ALANetMethod(WindowMethod):
         start = time.perf_counter()
         inputs = [train.x, validation.x]
         if not self.trainable_encoder:
-            encoder = self.models[1]
-            inputs = [
-                encoder.predict(self.in_order(x), verbose=0) for x in inputs
-            ]
+            encode = self.models[1].predict
+            inputs = [encode(self.in_order(x), verbose=0) for x in inputs]
         report.stages["encode"] = time.perf_counter() - start
         return inputs
 
@@ -337,7 +321,7 @@ class ClipOptions:
     batch_size: int | None = None
     micro_batch: int | None = None
     mixed_precision: bool = False
-    jitter: Jitter = Jitter()
+    jitter: feed.Jitter = feed.Jitter()
     balance: str = "none"
     learning_rates: Mapping = dataclasses.field(default_factory=dict)
     generated: str = ""
@@ -363,18 +347,16 @@ class ClipMethod(NetworkMethod):
         **arguments,
     ):
         entry = entry or MODELS[name]
+        rate = options.learning_rates.get(name)
         if isinstance(recipe, str):
             recipe = MODELS[recipe].recipe
-        if recipe is None and name in options.learning_rates:
-            recipe = dataclasses.replace(
-                entry.recipe, learning_rate=options.learning_rates[name]
-            )
-        known = inspect.signature(entry.builder).parameters
-        known = known.keys() - entry.arguments.keys()
-        shared = {k: v for k, v in options.arguments.items() if k in known}
-        arguments = {**shared, **arguments}
+        elif recipe is None and rate is not None:
+            recipe = dataclasses.replace(entry.recipe, learning_rate=rate)
+        known = inspect.signature(entry.builder).parameters.keys()
+        known = known - entry.arguments.keys() - arguments.keys()
+        arguments |= {k: v for k, v in options.arguments.items() if k in known}
         super().__init__(name, epochs, entry=entry, recipe=recipe, **arguments)
-        self.name = name + GENERATED_TOO if generated else name
+        self.name = name + methods.GENERATED_TOO if generated else name
         self.augment = generated
         self.options = options
 
@@ -384,21 +366,19 @@ class ClipMethod(NetworkMethod):
         if not self.augment:
             del options["generated"]
         arguments = dict(self.arguments)
-        for name in ("resnet_weights", "weights"):
-            if arguments.get(name) is None:
-                continue
+        for name in {"resnet_weights", "weights"} & arguments.keys():
             imagenet = f"keras {keras.__version__}"
             if name == "resnet_weights":
                 # Imported here: movement needs no ResNet.
                 from keras_pain.models.resnet import IMAGENET_FILE as imagenet
-            arguments[name] = optim.weights_identity(arguments[name], imagenet)
+            if (source := arguments[name]) is not None:
+                arguments[name] = optim.weights_identity(source, imagenet)
         return super().config() | {"arguments": arguments, "options": options}
 
     def save(self, folder):
         # Uncompiled: the optimiser's state is twice the network.
-        model = keras.Model(
-            self.model.inputs, self.model.outputs, name=self.model.name
-        )
+        model = self.model
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
         model.save(folder / "model.keras")
 
     def fit(self, train, validation, seed):
@@ -408,20 +388,14 @@ class ClipMethod(NetworkMethod):
         self.build(train.input_shape, classes, accumulate)
         if classes:
             weights = optim.class_weights(train.y, classes, self.recipe)
-            feed = {"weights": weights}
+            balance = {"weights": weights}
         else:
-            feed = optim.balanced_feed(train.y, self.options.balance)
-        report = FitReport()
-        self.train(
-            report,
-            training_clips(
-                *(train, one_hot(train), batch, seed, self.options.jitter),
-                steps=steps,
-                **feed,
-            ),
-            steps,
-            evaluation_clips(validation, one_hot(validation), batch),
-        )
+            balance = optim.balanced_feed(train.y, self.options.balance)
+        sources = train, one_hot(train), batch, seed, self.options.jitter
+        batches = feed.training_clips(*sources, steps=steps, **balance)
+        held = feed.evaluation_clips(validation, one_hot(validation), batch)
+        report = methods.FitReport()
+        self.train(report, batches, steps, held)
         return report
 
     def build(self, shape, classes, accumulate=1):
@@ -436,7 +410,7 @@ class ClipMethod(NetworkMethod):
     def evaluation(self, samples):
         batch = self.batches(len(samples))[0]
         zeros = np.zeros(len(samples))
-        return evaluation_clips(samples, zeros, batch).map(lambda x, y: x)
+        return feed.evaluation_clips(samples, zeros, batch).map(lambda x, y: x)
 
     def batches(self, count: int) -> tuple[int, int, int]:
         """Samples a step at most; steps an epoch, and an update."""
@@ -449,15 +423,15 @@ class ClipMethod(NetworkMethod):
             )
         # As many updates as without micro-batches, all of equally many steps:
         # none goes on in the next epoch.
-        updates = num_steps(count, wanted)
-        accumulate = num_steps(num_steps(count, updates), micro)
+        updates = feed.num_steps(count, wanted)
+        accumulate = feed.num_steps(feed.num_steps(count, updates), micro)
         accumulate = max(min(accumulate, count // updates), 1)
         return micro, updates * accumulate, accumulate
 
 
 def network_method(name: str, **options) -> NetworkMethod:
     """A registered network of windows, clips or pictures as a method."""
-    plain = plain_name(name)
+    plain = methods.plain_name(name)
     if MODELS[plain].data != WINDOWS:
         return ClipMethod(plain, generated=plain != name, **options)
     if MODELS[plain].autoencoder:

@@ -31,11 +31,8 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """A new optimiser, as the recipe says, with its learning rate schedule.
 
-    Args:
-        recipe: The recipe.
-        steps_per_epoch: Batches an epoch, micro-batches if they accumulate.
-        epochs: Epochs of this training.
-        accumulate: Batches whose gradients are averaged before each update.
+    `steps_per_epoch` are micro-batches, where the gradients of `accumulate` of
+    them are averaged before each update.
     """
     rate = recipe.learning_rate
     if recipe.schedule:
@@ -54,6 +51,14 @@ def make_optimizer(
     return type(keras.optimizers.get(recipe.optimizer))(**config)
 
 
+def set_steps(optimizer: keras.optimizers.Optimizer, steps: int) -> None:
+    """Tells a schedule by epochs how many steps these have in a fold."""
+    # In half precision Keras wraps the optimiser, to scale the loss.
+    rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    if isinstance(rate, EpochSchedule):
+        rate.set_steps(steps)
+
+
 def make_loss(recipe: Recipe, classes: int = 0) -> keras.losses.Loss | str:
     """The recipe's loss with its options, see `Recipe.loss_for`."""
     name = recipe.loss_for(classes)
@@ -67,9 +72,7 @@ def make_loss(recipe: Recipe, classes: int = 0) -> keras.losses.Loss | str:
 
 
 def on_cpu_only() -> bool:
-    """Whether TensorFlow computes, and has no GPU to do it on."""
-    if keras.backend.backend() != "tensorflow":
-        return False
+    """Whether TensorFlow has no GPU to compute on."""
     import tensorflow as tf
 
     return not tf.config.list_physical_devices("GPU")
@@ -121,24 +124,18 @@ def balanced_shares(y: np.ndarray) -> np.ndarray:
     above zero as one group: single ones are too rare to be repeated as often
     as zero occurs.
     """
-    pain = np.asarray(y) > 0
-    counts = np.array([np.sum(~pain), np.sum(pain)])
-    return 1 / (counts[pain.astype(int)] * np.count_nonzero(counts))
+    pain = (np.asarray(y) > 0).astype(int)
+    counts = np.bincount(pain)
+    return 1 / (counts[pain] * np.count_nonzero(counts))
 
 
 def balanced_feed(y: np.ndarray, balance: str) -> dict[str, np.ndarray]:
     """What `training_clips` gets for `(n,)` training intensities.
 
-    Args:
-        y: The intensities.
-        balance: `"none"`; `"sampling"`: an epoch draws as many samples of
-            either group; `"weights"`: errors of either group weigh the same.
-
-    Returns:
-        `{}`, `{"chances": (n,)}`, or `{"weights": (n,) float32, of mean 1}`.
-
-    Raises:
-        ConfigurationError: There is no such balance.
+    By `balance` they are `{}` (`"none"`); `{"chances": (n,)}` (`"sampling"`):
+    an epoch draws as many samples of either group; or `{"weights": (n,)
+    float32, of mean 1}` (`"weights"`): errors of either group weigh the same.
+    Others raise ConfigurationError.
     """
     check_choice("--balance", balance, BALANCES)
     if balance == "none":
@@ -160,9 +157,6 @@ def set_seeds(seed: int) -> None:
     for seconds. Nothing here draws from that seed: Keras' layers take theirs
     from Python, and batches are drawn by `keras_pain.data`.
     """
-    if keras.backend.backend() != "tensorflow":
-        keras.utils.set_random_seed(seed)
-        return
     random.seed(seed)
     np.random.seed(seed)
 
@@ -179,11 +173,9 @@ def fresh_models(
 ) -> Sequence[keras.Model]:
     """New compiled models, or kept ones in the state of new ones.
 
-    Args:
-        key: What tells the models of one kind and shape from others.
-        build: Builds them; draws their initial weights.
-        compile_models: Called with the models.
-        reuse: Whether to keep them, and to use kept ones.
+    `key` tells models of one kind and shape from others; `build` draws their
+    initial weights, and `compile_models` is called with them. `reuse` keeps
+    them, and uses those that are kept.
     """
     models = build()
     if reuse and key in _kept:
@@ -249,11 +241,8 @@ def trained_once(
     A fusion of two systems trains both of them; where they have just been
     trained as rows of their own, they would only come out the same.
 
-    Args:
-        name: Name of the network.
-        inputs: All that the result depends on: settings, seed, arrays.
-        model: Is trained, or gets the weights.
-        train: Trains it; its report is returned, times included.
+    `inputs` are all that the result depends on: settings, seed, arrays; `model`
+    is trained by `train`, whose report is returned, or gets the weights.
     """
     key = joblib.hash(inputs)
     if name in _last and _last[name][0] == key:
@@ -277,9 +266,8 @@ def weights_identity(source: str | os.PathLike, imagenet: str) -> dict:
         return {"imagenet": imagenet}
     path = pathlib.Path(source)
     if not path.is_file():
-        raise BadFileError(
-            path, "no such file of weights", "give the path of one"
-        )
+        problem = "no such file of weights"
+        raise BadFileError(path, problem, "give the path of one")
     about = path.stat()
     return {"sha256": _digest(path, about.st_size, about.st_mtime_ns)}
 

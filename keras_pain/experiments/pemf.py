@@ -20,20 +20,11 @@ from sklearn.neighbors import NearestNeighbors
 from keras_pain.data.clips import ClipSet, decoded_frames, digest, landmarks_of
 from keras_pain.data.feed import Jitter, frame_numbers, varied_copy
 from keras_pain.errors import check_choice
+from keras_pain.experiments import network
 from keras_pain.experiments.features import FeatureExtractor, kept_features
 from keras_pain.experiments.methods import FitReport, Method
-from keras_pain.experiments.network import (
-    ClipMethod,
-    ClipOptions,
-    NetworkMethod,
-)
 from keras_pain.experiments.optim import class_weights, set_seeds, trained_once
-from keras_pain.models.convnext_lstm import (
-    CONVNEXT_LSTM_RECIPE,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    ConvNeXtLSTM,
-)
+from keras_pain.models import convnext_lstm
 from keras_pain.models.registry import CLIPS, LANDMARKS, MODELS, ModelEntry
 from keras_pain.signals.landmarks import normalise_clip
 
@@ -42,6 +33,7 @@ FINE_TUNED = "convnext_lstm_finetuned"
 # The released STGCN-LSTM code's `validation_split`.
 _SYNTHETIC_SHARE = 0.1
 _CHUNK = 16  # clips decoded at once
+_COPIES = 2  # version of methods with copies; 1 varied all frames alike
 
 # Features by store, gone with it.
 _kept = weakref.WeakKeyDictionary()
@@ -69,17 +61,15 @@ class PemfOptions:
             training frames.
         normalise_twice: The released code's defect, see `FrameEncoder`.
         copies: Whether a varied copy of each training clip's pictures is
-            trained on as well, see `films`.
+            trained on as well, see `films` and `CopyJitter`.
         normalise: Take place and size of the face in each clip away from its
             landmarks.
         scaler: Whose mean and standard deviation every coordinate is scaled
-            by: `"train"`, or the released code's `"all_clips"`.
+            by: `"train"`, or the released code's `"all_clips"`. There and in
+            `copies` other texts raise ConfigurationError.
         oversample: Of landmarks: balance the classes by SMOTE instead of
             weights, and validate on the last tenth of what comes out, which is
             made up, as the released code does.
-
-    Raises:
-        ConfigurationError: There are no such copies or scaler.
     """
 
     backbone: str = "ConvNeXtXLarge"
@@ -107,7 +97,7 @@ class PemfOptions:
 # --- Methods ---
 
 
-class SequenceMethod(NetworkMethod):
+class SequenceMethod(network.NetworkMethod):
     """A network of the registry that sees `(time, ...)` arrays of a clip.
 
     Args:
@@ -133,11 +123,9 @@ class SequenceMethod(NetworkMethod):
     ):
         self.options = dataclasses.replace(options, **switches)
         recipe = MODELS[name].recipe
-        recipe = dataclasses.replace(
-            recipe,
-            batch_size=options.batch_size or recipe.batch_size,
-            learning_rate=options.learning_rate or recipe.learning_rate,
-        )
+        for setting in ("batch_size", "learning_rate"):
+            if value := getattr(options, setting):
+                recipe = dataclasses.replace(recipe, **{setting: value})
         arguments = {**self.fixed, **getattr(options, self.sizes)}
         super().__init__(name, epochs, reuse, recipe=recipe, **arguments)
         self.chooses_epoch = not self.options.last_epoch
@@ -172,24 +160,21 @@ class SequenceMethod(NetworkMethod):
         of = self.scaled_by(train, x)
         self.mean = self.std = None
         if of is not None:  # of every number, over clips and time
-            self.mean, std = (
-                f(of, (0, 1), dtype=np.float64).astype(np.float32)
-                for f in (np.mean, np.std)
-            )
+            self.mean = np.float32(of.mean((0, 1), np.float64))
+            std = np.float32(of.std((0, 1), np.float64))
             self.std = np.where(std > 0, std, np.float32(1))
         x, held, weights = self._scaled(x), None, None
-        one_hot = np.eye(classes, dtype=np.float32)
         if self.oversample:
             x, y = smote(x, y, seed)
             kept = len(y) - max(int(_SYNTHETIC_SHARE * len(y)), 1)
-            held = x[kept:], one_hot[y[kept:]]
+            held = x[kept:], network.one_hot(train, y[kept:])
             x, y = x[:kept], y[:kept]
         else:
             weights = class_weights(y, classes, self.recipe)
             if self.chooses_epoch:
                 held = self._scaled(self.sequences(validation))
-                held = held, one_hot[validation.y]
-        arrays = x, one_hot[y], weights, held
+                held = held, network.one_hot(validation)
+        arrays = x, network.one_hot(train, y), weights, held
         report = FitReport(stages={"inputs": time.perf_counter() - start})
         set_seeds(seed)
         self.build(x.shape[1:], classes)
@@ -213,12 +198,9 @@ class SequenceMethod(NetworkMethod):
         """The trained network from unscaled arrays to probabilities."""
         inputs = x = keras.Input(self.model.input_shape[1:], name="unscaled")
         if self.mean is not None:
-            x = keras.layers.Normalization(
-                axis=tuple(range(2, 2 + self.mean.ndim)),
-                mean=self.mean,
-                variance=self.std**2,
-                name="scale",
-            )(x)
+            scale = {"mean": self.mean, "variance": self.std**2}
+            axis = tuple(range(2, 2 + self.mean.ndim))
+            x = keras.layers.Normalization(axis, **scale, name="scale")(x)
         return keras.Model(inputs, self.model(x), name=f"{self.name}_scaled")
 
     def save(self, folder):
@@ -229,6 +211,11 @@ class ConvNeXtMethod(SequenceMethod):
     """LSTM layers over the features of a frozen ConvNeXt."""
 
     sizes = "head"
+
+    def __init__(self, name: str, *given, **switches):
+        super().__init__(name, *given, **switches)
+        if self.options.copies != "none":
+            self.version = max(self.version, _COPIES)
 
     def sequences(self, clips):
         return self._features(clips, "none")
@@ -241,22 +228,16 @@ class ConvNeXtMethod(SequenceMethod):
         return x if self.options.standardise else None
 
     def config(self):
-        network = self._extractor(0).identity()
-        del network["size"]  # the clips'
-        return super().config() | {
-            "network": network,
-            "standardise": self.options.standardise,
-            "relative": self.options.relative,
-            "copies": self.options.copies,
-        }
+        identity = self._extractor(0).identity()
+        del identity["size"]  # the clips'
+        switches = ("standardise", "relative", "copies")
+        switches = {name: getattr(self.options, name) for name in switches}
+        return super().config() | {"network": identity, **switches}
 
     def _extractor(self, size):
-        return FeatureExtractor(
-            self.options.backbone,
-            self.options.backbone_weights,
-            size,
-            normalise_twice=self.options.normalise_twice,
-        )
+        of, twice = self.options, self.options.normalise_twice
+        settings = (of.backbone, of.backbone_weights, size)
+        return FeatureExtractor(*settings, normalise_twice=twice)
 
     def _features(self, clips, copies):
         """`(n, T, features)` float32.
@@ -270,6 +251,7 @@ class ConvNeXtMethod(SequenceMethod):
         key = (clips.num_frames, copies, place, str(extractor.identity()))
         if key not in kept:
             data = f"{digest(frames)} T={clips.num_frames} copies={copies}"
+            data += f" {_COPIES}" * (copies != "none")
             everyone = all_clips(clips)
             pictures, count = films(everyone, copies), len(everyone)
             kept[key] = kept_features(place, extractor, pictures, count, data)
@@ -358,16 +340,16 @@ class LateFusion(Method):
 # on a machine that can.
 _FINE_TUNED_ENTRY = ModelEntry(
     name=FINE_TUNED,
-    builder=ConvNeXtLSTM,
+    builder=convnext_lstm.ConvNeXtLSTM,
     paper="Ridouan et al., arXiv 2501.06787, its backbone trained as well",
     task="pain",
     input_shape=(20, 224, 224, 3),
     recipe=dataclasses.replace(
-        CONVNEXT_LSTM_RECIPE,
+        convnext_lstm.CONVNEXT_LSTM_RECIPE,
         learning_rate=1e-4,
         patience=10,
         sources={
-            **CONVNEXT_LSTM_RECIPE.sources,
+            **convnext_lstm.CONVNEXT_LSTM_RECIPE.sources,
             "learning_rate": "ours: a tenth of the head's, so that pretrained "
             "weights are not thrown away in the first steps",
             "patience": "ours: fine-tuned networks overfit within few epochs",
@@ -386,9 +368,9 @@ def pemf_method(
         return LateFusion(options=options, **arguments)
     if name == FINE_TUNED:
         jitter = Jitter(flip=0.5, shift=0.0, sampling="uniform")
-        return ClipMethod(
+        return network.ClipMethod(
             name,
-            options=ClipOptions(batch_size=options.batch_size, jitter=jitter),
+            options=network.ClipOptions(options.batch_size, jitter=jitter),
             entry=_FINE_TUNED_ENTRY,
             backbone=options.backbone,
             weights=options.backbone_weights,
@@ -414,7 +396,9 @@ def films(clips: ClipSet, copies: str = "none") -> Iterator[np.ndarray]:
     Yields:
         `(T, size, size, 3)`, uint8, or float32 of a copy.
     """
-    twice = (IMAGENET_MEAN, IMAGENET_STD) if copies == "after" else None
+    twice = None
+    if copies == "after":
+        twice = convnext_lstm.IMAGENET_MEAN, convnext_lstm.IMAGENET_STD
     for start in range(0, len(clips), _CHUNK):
         index = np.arange(start, min(start + _CHUNK, len(clips)))
         numbers = frame_numbers(clips, index, "uniform")

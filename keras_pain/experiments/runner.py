@@ -26,7 +26,7 @@ from keras_pain.experiments.defects import (
     settings_with,
 )
 from keras_pain.experiments.folds import class_counts, kept, prepare_fold
-from keras_pain.experiments.method_registry import method_config, resolve_method
+from keras_pain.experiments.method_registry import own_code, resolve_method
 from keras_pain.experiments.methods import plain_name
 from keras_pain.experiments.protocols import (
     STANDARD_PROTOCOLS,
@@ -39,9 +39,6 @@ from keras_pain.experiments.provenance import environment, start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 
 AllSamples = Samples | Mapping[str, Samples]  # or by protocol
-
-# The prepared data of a fold as networks use it, and as the others do.
-_PREPARED_FOLDS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,20 +77,26 @@ def plan(
     epochs: int | None = None,
     extra: Mapping | None = None,
     num_folds: int | None = None,
+    deterministic: bool = False,
 ) -> list[Task]:
     """All folds that a table needs, in the order in which they run.
+
+    Folds and the people who choose epochs are the same for all seeds: what
+    differs between seeds is the training alone.
 
     Args:
         subjects: Subjects with windows; a mapping has them by protocol, where
             protocols differ in their windows.
         evaluations: For each evaluation, the names of its methods.
         protocols: Protocols, or names of the two standard ones.
-        seeds: Seeds.
+        seeds: What the trainings of a fold differ in.
         dataset: What identifies the data; its entry `windows` are the windows'
             settings without any defect.
         epochs: Replaces the recipes' epochs where given.
         extra: Further arguments of every method of the suite.
         num_folds: See `make_folds`.
+        deterministic: See `start_tensorflow`; part of the configuration, as
+            it may move results.
 
     Returns:
         Tasks; those that share a fold's data follow each other.
@@ -106,6 +109,7 @@ def plan(
     for evaluation, protocol in itertools.product(evaluations, protocols):
         protocol = standard.get(protocol, protocol)
         defects, people = protocol.defects, subjects
+        resolved = resolve_defects(defects)
         if isinstance(subjects, Mapping):
             people = subjects[protocol.name]
         folds = make_folds(people, evaluation, protocol.base, 0, num_folds)
@@ -115,17 +119,19 @@ def plan(
             "dataset": {**dataset, "windows": settings},
             "evaluation": evaluation,
             "protocol": protocol.name,
-            "defects": list(defects),
+            "defects": [d.name for d in resolved if d.in_config],
             # Others may change a result: folds of different versions do not
             # share a table.
             "versions": versions,
+            **({"deterministic": True} if deterministic else {}),
         }
-        if any("intensities" in d.changes for d in resolve_defects(defects)):
+        if any("intensities" in defect.changes for defect in resolved):
             # As many samples are tested at once as are trained on.
             batch = getattr(shared.get("options"), "batch_size", None)
             common["test_batch"] = batch or TEST_BATCH
         methods = []
-        for name in evaluations[evaluation]:
+        # Own ones first: what is wrong with them shows before the long work.
+        for name in sorted(evaluations[evaluation], key=lambda n: ":" not in n):
             plain = plain_name(name)
             options = apply_defects(defects, "arguments", shared, plain)
             methods.append((name, options, resolve_method(name, **options)))
@@ -134,20 +140,18 @@ def plan(
         ):
             place = (evaluation, protocol.name, method.name, seed)
             previous, used = None, fold
-            if number and "network_shared" in defects:
-                if getattr(method, "continue_from", None) is not None:
-                    previous = FoldKey(*place, folds[number - 1].name)
-            chooses = getattr(method, "chooses_epoch", True)
-            if protocol.base == "leak_free" and not chooses:
-                # It trains on the subjects set aside for choosing an epoch,
-                # too, so that its two protocols do not differ.
+            goes_on = getattr(method, "continue_from", None) is not None
+            if number and goes_on and "network_shared" in defects:
+                previous = FoldKey(*place, folds[number - 1].name)
+            if protocol.base == "leak_free" and not method.chooses_epoch:
+                # It trains on all, so that its two protocols do not differ.
                 train = tuple(sorted({*fold.train, *fold.validation}))
                 used = dataclasses.replace(fold, train=train)
             used = apply_defects(defects, "fold", used)
             config = {
                 **common,
                 "subjects": dataclasses.asdict(used),
-                "method": method_config(method, name),
+                "method": method.config(),
                 "seed": seed,
             }
             key = FoldKey(*place, fold.name)
@@ -196,16 +200,13 @@ def run(
         before = missing.get(task.previous)
         if before is not None and before not in chosen:
             raise ConfigurationError(
-                f"{task.name}: this protocol goes on with the network "
-                "of the fold before, which is not finished; run it without "
-                "--folds, or from the first open fold on"
+                f"{task.name}: this protocol goes on with the network of the "
+                "fold before, which is not finished; run it without --folds, "
+                "or from the first open fold on"
             )
-    console = Console(stderr=True)
-    if len(todo) < len(wanted):
-        console.print(
-            f"{len(wanted) - len(todo)} of {len(wanted)} folds are finished "
-            "and kept"
-        )
+    console = Console(stderr=True, markup=False)
+    if done := len(wanted) - len(todo):
+        console.print(f"{done} of {len(wanted)} folds are finished and kept")
     if not todo:
         return
     with _Progress(console, len(todo)) as shown:
@@ -219,15 +220,14 @@ def run(
         for task in todo:
             chains[task.key] = chains.get(task.previous, [])
             chains[task.key].append(task)
-        this_run, chain_of = uuid.uuid4(), joblib.delayed(_run_chain)
-        results = joblib.Parallel(
-            n_jobs=jobs, return_as="generator_unordered", batch_size=1
-        )(
-            chain_of(chain, samples, store, jobs, this_run)
+        shared = (samples, store, jobs, uuid.uuid4())
+        calls = [
+            joblib.delayed(_run_chain)(chain, *shared)
             for key, chain in chains.items()
             if chain[0].key == key
-        )
-        for finished in results:
+        ]
+        how = {"return_as": "generator_unordered", "batch_size": 1}
+        for finished in joblib.Parallel(jobs, **how)(calls):
             for task, metrics in finished:
                 shown.done(task, metrics)
 
@@ -243,16 +243,19 @@ def run_task(
     task: Task, samples: AllSamples, store: ResultStore, jobs=1, on_epoch=None
 ) -> dict:
     """Trains and tests one method on one fold, stores it, returns metrics."""
-    start_tensorflow()  # in a process of its own this is the first to use it
+    # In a process of its own this is the first to use it.
+    start_tensorflow(task.config.get("deterministic", False))
     method = resolve_method(task.method, **task.options)
     if task.previous is not None:
         method.continue_from(store.path(task.previous))
     if on_epoch is not None:
         method.on_epoch = on_epoch
     data = _prepared(task, samples)
-    train = data.augmented if getattr(method, "augment", False) else data.train
-    test = data.test
-    with _named(task):
+    train = data.augmented if method.augment else data.train
+    test, boundary = data.test, contextlib.nullcontext()
+    if ":" in task.method:
+        boundary = own_code(f"{task.method}, fold {task.key.fold}")
+    with boundary:
         seed = fold_seed(task.key.seed, task.number)
         report = method.fit(train, data.validation, seed)
         predict = method.predict_proba if test.num_classes else method.predict
@@ -271,7 +274,7 @@ def run_task(
         "timings": {
             **report.stages,
             "fit_seconds": sum(report.stages.values()),
-            "trace_seconds": getattr(report, "trace_seconds", 0.0),
+            "trace_seconds": report.trace_seconds,
             "jobs": jobs,
         },
         "history": report.history,
@@ -285,9 +288,8 @@ def run_task(
         },
         "environment": environment(),
     }
-    if hasattr(test, "person"):
-        people = test.person
-    else:
+    people = getattr(test, "person", None)
+    if people is None:
         # Who was recorded, also where a defect dealt windows at random.
         whole = _of_protocol(task, samples)
         names, first = np.unique(whole.recording, return_index=True)
@@ -299,25 +301,8 @@ def run_task(
         "subject": people.astype(str),
         "window_id": test.window_id,
     }
-    save = getattr(method, "save", None)
-    store.write(task.key, task.config, result, predictions, save)
+    store.write(task.key, task.config, result, predictions, method.save)
     return metrics
-
-
-@contextlib.contextmanager
-def _named(task):
-    """Says whose fault it is when a user's own method fails."""
-    try:
-        yield
-    except KerasPainError:
-        raise
-    except Exception as error:
-        if ":" not in task.method:
-            raise
-        raise KerasPainError(
-            f"--methods: {task.method}, fold {task.key.fold}: "
-            f"{type(error).__name__}: {error}; finished folds are kept"
-        ) from error
 
 
 def task_samples(task: Task, samples: AllSamples) -> Samples:
@@ -353,7 +338,7 @@ def _prepared(task, samples):
             dataset.get("augmentation", "balanced"),
             defects,
         ),
-        most=_PREPARED_FOLDS,
+        most=2,  # as networks use it, and as the others do
     )
 
 
@@ -362,7 +347,7 @@ class _Progress(progress.Progress):
 
     def __init__(self, console, total):
         super().__init__(
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
@@ -384,9 +369,7 @@ class _Progress(progress.Progress):
         if "confusion" not in metrics:
             text = f"{task.name}: MAE {metrics['mae']:.3f}"
         else:
-            value = metrics["macro_f1"]
-            shown = "undefined" if value is None else f"{value:.3f}"
-            text = f"{task.name}: macro-F1 {shown}"
+            text = f"{task.name}: macro-F1 {metrics['macro_f1']:.3f}"
             of_row = self._confusions[dataclasses.replace(task.key, fold="all")]
             of_row.append(np.asarray(metrics["confusion"]))
             if len(of_row) > 1:

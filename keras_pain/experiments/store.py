@@ -3,14 +3,16 @@
     <root>/folds/<evaluation>/<protocol>/<method>/seed<k>/<fold>/
         result.json        key, configuration, checksums, and what was found
         predictions.npz    y_true, probabilities (or y_pred, of intensities),
-                           subject, window_id
+                           subject, window_id; simulated, whether the data are
         ...                further files, e.g. model.keras
 
 A fold is written to a hidden sibling directory, flushed to the disk and then
-renamed, so a run that is killed leaves every finished fold as it was. Reports
-read these entries of a result, all of them optional: `timings.fit_seconds`,
-`timings.jobs` (folds that ran at once), `environment`, `history` (one dict an
-epoch), `chosen_epoch`, and from the configuration `dataset.fingerprint`.
+renamed, so a run that is killed leaves every finished fold as it was. Both
+files have `simulated`, so that a copied fold can be told; the configuration has
+not, so that folds match older ones. Reports read these entries of a result, all
+of them optional: `timings.fit_seconds`, `timings.jobs` (folds that ran at
+once), `environment`, `history` (one dict an epoch), `chosen_epoch`, and from
+the configuration `dataset.fingerprint`.
 """
 
 import dataclasses
@@ -23,12 +25,22 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain import errors
+from keras_pain.experiments.metrics import check_probabilities
 from keras_pain.io import npz_bytes, sha256_of, write_folder
 
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.npz"
 _FORMAT = 1
+_SIMULATED = "simulated"
+# Entries that readers look into, and their types where they are there.
+_ENTRIES = (
+    ("timings", "fit_seconds", int | float),
+    ("timings", "jobs", int),
+    ("environment", "versions", dict),
+    ("environment", "hardware", str),
+    ("dataset", "fingerprint", str),
+)
 _LOG = logging.getLogger(__name__)
 
 
@@ -56,13 +68,10 @@ class FoldKey:
     @property
     def path(self) -> pathlib.PurePosixPath:
         """The fold's folder, relative to the store."""
-        parts = (self.evaluation, self.protocol, self.method)
-        return pathlib.PurePosixPath(
-            "folds",
-            *(urllib.parse.quote(part, safe="") for part in parts),
-            f"seed{self.seed}",
-            urllib.parse.quote(self.fold, safe=""),
-        )
+        parts = [self.evaluation, self.protocol, self.method]
+        parts += [f"seed{self.seed}", self.fold]
+        quoted = (urllib.parse.quote(part, safe="") for part in parts)
+        return pathlib.PurePosixPath("folds", *quoted)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +97,12 @@ class ResultStore:
 
     Args:
         root: The results folder; made by the first write.
+        simulated: Whether the folds that are written are of simulated data.
     """
 
-    def __init__(self, root):
+    def __init__(self, root, simulated: bool = False):
         self.root = pathlib.Path(root)
+        self.simulated = bool(simulated)
 
     def path(self, key: FoldKey) -> pathlib.Path:
         """The folder of a fold, whether or not it exists."""
@@ -107,20 +118,11 @@ class ResultStore:
         A damaged fold counts as missing and is named in a warning; one from
         another configuration raises ConfigurationError.
         """
-        record = self._record(key)
-        if record is None:
+        if (record := self._record(key)) is None:
             return "missing"
         if record["config_sha256"] != config_hash(config):
-            old = _flat(record["config"])
-            new = _flat(json.loads(canonical_json(config)))
-            difference = "only the order or type of values differs"
-            for name in sorted(old.keys() | new.keys()):
-                pair = [of.get(name, "(unset)") for of in (old, new)]
-                if pair[0] != pair[1]:
-                    cut = [t if len(t) <= 60 else t[:57] + "..." for t in pair]
-                    difference = f"{name}: {cut[0]} -> {cut[1]}"
-                    break
-            raise ConfigurationError(
+            difference = first_difference(record["config"], config)
+            raise errors.ConfigurationError(
                 f"{self.root}: was written under another configuration: "
                 f"{difference} (found in {key.path}); choose another "
                 "--results_dir or delete this one"
@@ -151,13 +153,14 @@ class ResultStore:
                 is left then.
             ValueError: An array holds objects.
         """
-        arrays = npz_bytes(predictions)
+        arrays = npz_bytes({_SIMULATED: self.simulated, **predictions})
         record = {
             "format": _FORMAT,
             "key": dataclasses.asdict(key),
             "config": config,
             "config_sha256": config_hash(config),
             "result": result,
+            _SIMULATED: self.simulated,
         }
         canonical_json(record)  # fails before a folder is there
 
@@ -188,22 +191,22 @@ class ResultStore:
         Raises KerasPainError where it is missing or damaged.
         """
         folder = self.path(key)
-        record = self._record(key)
-        if record is None:
-            raise KerasPainError(
+        if (record := self._record(key)) is None:
+            raise errors.KerasPainError(
                 f"{folder}: there is no finished fold here; run it again"
             )
         path = folder / PREDICTIONS_FILE
-        if sha256_of(path) != record["files"][PREDICTIONS_FILE]["sha256"]:
-            raise KerasPainError(
-                f"{path}: was changed after it was written; delete {folder} "
-                "and run the fold again"
-            )
-        with np.load(path, allow_pickle=False) as arrays:
-            predictions = dict(arrays)
-        return FoldResult(
-            key, record["config"], record["result"], predictions, folder
-        )
+        cure = f"delete {folder} and run the fold again"
+        with errors.reading(path, "holds no predictions", cure):
+            if sha256_of(path) != record["files"][PREDICTIONS_FILE]["sha256"]:
+                problem = "was changed after it was written"
+                raise errors.BadFileError(path, problem, cure)
+            with np.load(path, allow_pickle=False) as arrays:
+                predictions = dict(arrays)
+            predictions.pop(_SIMULATED, None)
+            _check(predictions)
+        config, result = record["config"], record["result"]
+        return FoldResult(key, config, result, predictions, folder)
 
     def completed(self) -> list[FoldKey]:
         """Keys of all finished folds, sorted; damaged ones are warned of."""
@@ -228,8 +231,14 @@ class ResultStore:
                 raise ValueError("another format")
             if record["key"] != dataclasses.asdict(key):
                 raise ValueError(f"{RESULT_FILE} is of {record['key']}")
-            for name in ("config", "config_sha256", "result"):
-                record[name]
+            told = {**record["config"], **record["result"]}
+            if not isinstance(told.get("defects", []), list):
+                raise ValueError("defects is no list")
+            for part, name, kind in _ENTRIES:
+                value = (told.get(part) or {}).get(name)
+                if not isinstance(value, kind | None):
+                    raise ValueError(f"{part}.{name} is {value!r}")
+            record["config_sha256"]
             record["files"][PREDICTIONS_FILE]["sha256"]
             for name, entry in record["files"].items():
                 if (size := (folder / name).stat().st_size) != entry["bytes"]:
@@ -240,16 +249,30 @@ class ResultStore:
                 return None
             problem = f"{pathlib.Path(error.filename).name} is not there"
         except OSError as error:
-            raise KerasPainError(
+            raise errors.KerasPainError(
                 f"{folder}: cannot be read ({error.strerror}); check the "
                 "permissions of the results folder"
             ) from error
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except Exception as error:  # whatever a damaged file may say
             problem = " ".join(f"{type(error).__name__}: {error}".split())
-        _LOG.warning(
-            "%s: damaged fold, counted as missing (%s)", folder, problem
-        )
+        said = "%s: damaged fold, counted as missing (%s)"
+        _LOG.warning(said, folder, problem)
         return None
+
+
+def _check(predictions):
+    """Raises ValueError where arrays are not those that a fold stores."""
+    if not predictions.keys() & {"probabilities", "y_pred"}:
+        raise ValueError("no predictions")
+    count = len(predictions["y_true"])
+    for name, array in predictions.items():
+        text = name in ("subject", "window_id")
+        fits = array.ndim == (2 if name == "probabilities" else 1)
+        fits = fits and len(array) == count
+        if not (fits and (text or np.isfinite(array).all())):
+            raise ValueError(f"{name} is {array.dtype} {array.shape}")
+    if (found := predictions.get("probabilities")) is not None:
+        check_probabilities(predictions["y_true"], found, found.shape[1])
 
 
 def canonical_json(value) -> str:
@@ -263,6 +286,17 @@ def canonical_json(value) -> str:
 def config_hash(config: Mapping) -> str:
     """sha256 (hex) of the configuration's canonical JSON."""
     return hashlib.sha256(canonical_json(config).encode()).hexdigest()
+
+
+def first_difference(old: Mapping, new: Mapping) -> str:
+    """The first entry in which two settings differ, "" where none does."""
+    old, new = (_flat(json.loads(canonical_json(of))) for of in (old, new))
+    for name in sorted(old.keys() | new.keys()):
+        pair = [of.get(name, "(unset)") for of in (old, new)]
+        if pair[0] != pair[1]:
+            cut = [t if len(t) <= 60 else t[:57] + "..." for t in pair]
+            return f"{name}: {cut[0]} -> {cut[1]}"
+    return ""
 
 
 def _flat(value, prefix=""):

@@ -9,6 +9,7 @@ from keras_pain.layers import CrossAttention
 from keras_pain.layers.transformer import TransformerEncoder
 
 ATTENTION_LAYERS = ("temporal_attention", "bodily_attention")
+_SELF = "self_attention"
 
 _BATCH, _FACES = 512, 32  # results do not depend on them; memory does
 
@@ -17,8 +18,8 @@ def attention_maps(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
     """What a model's attention weighs.
 
     Args:
-        model: A model with a layer named in `ATTENTION_LAYERS`, or with a
-            `TransformerEncoder` that also puts out its attention.
+        model: With a layer named in `ATTENTION_LAYERS`, or with a
+            `TransformerEncoder`.
         x: `(n, T, C)` scaled windows.
 
     Returns:
@@ -31,12 +32,11 @@ def attention_maps(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
         (a row, which sums to one) to all tokens. L-SFAN's tokens are its 16
         feature maps, not sensors.
 
-    Raises:
-        ValueError: The model has no attention.
+    Raises ValueError where the model has none.
     """
     found = _reader(model).predict(x, batch_size=_BATCH, verbose=0)
-    if "self_attention" in found:
-        found["self_attention"] = found["self_attention"].mean(axis=1)
+    if _SELF in found:
+        found[_SELF] = found[_SELF].mean(axis=1)
     return found
 
 
@@ -46,9 +46,13 @@ def attention_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     for layer in model.layers:
         if layer.name in ATTENTION_LAYERS:
             found[layer.name] = layer.output
-        elif isinstance(layer, TransformerEncoder):
+        elif isinstance(layer, TransformerEncoder) and _SELF not in found:
             if isinstance(layer.output, list | tuple):
-                found.setdefault("self_attention", layer.output[1])
+                found[_SELF] = layer.output[1]
+            else:  # nobody asked for it, and a second call may not add outputs
+                ask = functools.partial(layer, return_attention_scores=True)
+                again = keras.layers.Lambda(lambda x, ask=ask: ask(x)[1])
+                found[_SELF] = again(layer.input)
     return found
 
 
@@ -57,10 +61,8 @@ def attention_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
 def _reader(model):
     outputs = attention_outputs(model)
     if not outputs:
-        raise ValueError(
-            f"{model.name} has none of {ATTENTION_LAYERS} and no "
-            "TransformerEncoder that puts out its attention"
-        )
+        wanted = f"none of {ATTENTION_LAYERS} and no TransformerEncoder"
+        raise ValueError(f"{model.name} has {wanted}")
     return keras.Model(model.inputs, outputs)
 
 
@@ -85,9 +87,8 @@ def face_attention(
         one, of all patches of all scales, goes to class tokens. Empty where
         only these are asked.
 
-    Raises:
-        ValueError: The model has neither a layer `"spatial_attention"` nor
-            one `"cross_attention"`.
+    Raises ValueError where the model has neither a layer
+    `"spatial_attention"` nor one `"cross_attention"`.
     """
     layers = {layer.name: layer for layer in model.layers}
     wanted = {}
@@ -97,10 +98,8 @@ def face_attention(
     if isinstance(cross, CrossAttention):
         wanted["cross"] = cross.output[1:]
     if not wanted:
-        raise ValueError(
-            f"{model.name} has no layer 'spatial_attention' or "
-            "'cross_attention'"
-        )
+        none = "no layer 'spatial_attention' or 'cross_attention'"
+        raise ValueError(f"{model.name} has {none}")
     reader = keras.Model(model.inputs, wanted)
     found = reader.predict(frames, batch_size=_FACES, verbose=0)
     spatial = found["spatial"][..., 0] if "spatial" in found else None
@@ -120,6 +119,6 @@ def face_attention(
             last = first + cross.keys_of(tokens)
             part, first = weights[:, first:last], last
             if part.shape[1] > 1:  # the class token comes first
-                grid = part[:, 1:].reshape(-1, rows, columns)
-                patches[asking, asked] = grid
+                part = part[:, 1:].reshape(-1, rows, columns)
+                patches[asking, asked] = part
     return spatial, patches

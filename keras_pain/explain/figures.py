@@ -6,26 +6,28 @@ samples were resampled to one length, so that frames are shares of it.
 """
 
 import itertools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_pain.data.windows import CHANNEL_NAMES
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import check_choice
 from keras_pain.reports.figures import (
     BLUE,
+    GREEN,
     ORANGE,
+    PURPLE,
+    STYLE,
     TILTED,
     new_figure,
-    save_figure,
     saved,
     tiles,
 )
@@ -38,17 +40,13 @@ from keras_pain.signals.kinematics import (
 
 AXIS_LABELS = ("real", "as_released")
 
-_COLOURS = (BLUE, ORANGE, "#2a8f6d", "#8a4fa3")
-_HIGHLIGHTS = (BLUE, *_COLOURS[2:])
-_FACE_HEAT, _BODY_HEAT = "inferno", "YlOrRd"
 _EVEN = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 _ROW = 0.165  # height of a row of a map, inches
 
 
 def evenly_spread(count: int, most: int) -> np.ndarray:
     """At most so many of the positions 0 to `count - 1`, evenly spread."""
-    spread = np.linspace(0, count - 1, min(count, most))
-    return spread.round().astype(int)
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
 # --- Maps of windows ---
@@ -57,25 +55,15 @@ def evenly_spread(count: int, most: int) -> np.ndarray:
 def channel_labels(
     channel_names: Sequence[str], axis_labels: str = "real"
 ) -> list[str]:
-    """What to write beside the channels of a map.
+    """What to write beside the channels of a map, given their real names.
 
     The released L-SFAN code labels its Grad-CAM figure angles 0-12, energies
     13-25, sEMG 26-29, while its windows have sEMG first, so that no
     label is right. That is its known defect `misordered_axis_labels`;
-    `"as_released"` switches it on.
-
-    Args:
-        channel_names: The real names, in order (`WindowSet.channel_names`).
-        axis_labels: `"real"` or `"as_released"`.
-
-    Raises:
-        ConfigurationError: `axis_labels` is neither.
+    `"as_released"` switches it on. Raises ConfigurationError where
+    `axis_labels` is none of `AXIS_LABELS`.
     """
-    if axis_labels not in AXIS_LABELS:
-        raise ConfigurationError(
-            f"axis_labels must be one of {', '.join(AXIS_LABELS)}, got "
-            f"{axis_labels!r}"
-        )
+    check_choice("axis_labels", axis_labels, AXIS_LABELS)
     if axis_labels == "as_released":
         channel_names = CHANNEL_NAMES[: len(channel_names)]
     return [words(name) for name in channel_names]
@@ -89,70 +77,56 @@ def words(name: str) -> str:
 PART_LABELS = [words(name) for name in ANGLE_NAMES]
 
 
+@saved
 def plot_time_map(
     values: np.ndarray,
     length: int,
     labels: Sequence[str],
-    title: str,
-    path,
     *,
-    simulated: bool = False,
     frame_rate: float | None = 60.0,
     quantity: str = "weight",
-    note: str = "",
-) -> pathlib.Path:
+) -> Figure:
     """One window's map over time and channels, and its mean over time.
 
-    Args:
-        values: `(T, K)`, not negative.
-        length: Real frames; later ones are not drawn.
-        labels: One label a column, from `channel_labels`.
+    Values are `(T, K)`, not negative; frames behind the real `length` are not
+    drawn; labels are from `channel_labels`.
     """
     values = np.asarray(values[:length], dtype=float)
     figure = new_figure(10.5, 1.6 + _ROW * len(labels))
     left, right = figure.subplots(1, 2, width_ratios=(2.6, 1.0), sharey=True)
-    image = _draw_heat(left, values, labels, frame_rate)
+    image = _draw_heat(left, values, labels, frame_rate, _scale(values))
     figure.colorbar(image, ax=left, label=quantity, pad=0.01)
     if not values.any():
-        place = {"transform": left.transAxes, "ha": "center", "va": "center"}
-        left.text(0.5, 0.5, "zero everywhere", color="0.3", **place)
-    left.set_title(note, fontsize=9, color="0.3")
+        left.set_title("zero everywhere")
     right.barh(range(len(labels)), values.mean(axis=0), color=ORANGE)
     right.set_xlabel(f"{quantity},\nmean over time")
     right.tick_params(labelleft=False)
-    right.grid(axis="x", alpha=0.3)
-    return save_figure(figure, title, path, simulated)
+    right.grid(axis="x")
+    return figure
 
 
 @saved
 def plot_token_map(values: np.ndarray) -> Figure:
     """Self-attention among tokens, `(tokens, tokens)`; rows sum to one."""
-    figure = new_figure(5.6, 4.8)
+    figure, even = new_figure(5.6, 4.8), 1 / len(values)
     axis = figure.subplots()
-    label = f"attention (share; even: {1 / len(values):.3f})"
-    figure.colorbar(_draw_tokens(axis, values), ax=axis, label=label)
+    image = _draw_tokens(axis, values, _scale(values, even))
+    label = f"attention (share; even: {even:.3f})"
+    figure.colorbar(image, ax=axis, label=label)
     return figure
 
 
 class MapPanel(NamedTuple):
-    """The mean map of a group of windows.
+    """The mean map of so many windows, `(T,)`, `(T, K)` or `(K,)`.
 
-    Args:
-        row: The group's first name, e.g. of the activity; "" if it has none.
-        column: Its second, e.g. of the class.
-        windows: How many windows it has.
-        values: `(T,)`, `(T, K)` or `(K,)`; NaN where no window is real.
+    It is NaN where no window is real. `row` is the group's first name, e.g. of
+    the activity, or ""; `column` its second, e.g. of the class.
     """
 
     row: str
     column: str
     windows: int
     values: np.ndarray
-
-    @property
-    def label(self) -> str:
-        count = f"{self.windows} window{'s' * (self.windows != 1)}"
-        return f"{self.column} ({count})"
 
 
 @saved
@@ -166,34 +140,36 @@ def plot_average_maps(
 ) -> Figure:
     """Mean maps of groups of windows, side by side on one scale.
 
-    Args:
-        panels: The groups, all in one `row`.
-        axes: `("time",)`, `("time", K)` or `(K,)` with any name for K, or
-            `("token", "token")`.
-        labels: Labels of K; unused where there is none.
+    `axes` are `("time",)`, `("time", K)` or `(K,)` with any name for K, or
+    `("token", "token")`; labels are of K, unused where there is none.
     """
     rows = 14 if axes == ("time",) else len(labels)
-    figure = new_figure(2.2 + 3.6 * len(panels), 1.7 + _ROW * rows)
-    subplots = figure.subplots(
-        1, len(panels), sharex=True, sharey=True, squeeze=False
-    )[0]
-    largest = _largest(panels)
-    for axis, panel in zip(subplots, panels, strict=True):
+    place = len(panels), 3, (3.6, 0.6 + _ROW * rows), (2.2, 1.1)
+    figure, grid = tiles(*place, sharex=True, sharey=True)
+    even, values = _even_share(axes, panels), [p.values for p in panels]
+    scale = _scale(values, even)
+    for axis, panel in zip(grid.flat, panels, strict=False):
         if axes == ("token", "token"):
-            image = _draw_tokens(axis, panel.values, largest)
+            image = _draw_tokens(axis, panel.values, scale)
         elif len(axes) == 2:
-            image = _draw_heat(axis, panel.values, labels, frame_rate, largest)
+            image = _draw_heat(axis, panel.values, labels, frame_rate, scale)
         elif axes == ("time",):
             _draw_curve(axis, panel.values, frame_rate, color=ORANGE)
-            axis.set_ylim(0, largest * 1.1)
+            axis.set_ylim(0, np.nanmax(values) * 1.1 or 1.0)
         else:
             _draw_bars(axis, panel.values, labels, quantity)
-        single = len(panels) == panel.windows == 1
-        axis.set_title(panel.column if single else panel.label, fontsize=10)
+        title = panel.column
+        if not len(panels) == panel.windows == 1:
+            count = f"{panel.windows} window{'s' * (panel.windows != 1)}"
+            activity = f"{words(panel.row)}, " * bool(panel.row)
+            title = f"{activity}{title} ({count})"
+        axis.set_title(title, fontsize=9)
     if len(axes) == 2:
-        figure.colorbar(image, ax=subplots, label=quantity, pad=0.01)
+        label = quantity if even is None else f"{quantity}; even: {even:.4f}"
+        figure.colorbar(image, ax=grid, label=label, pad=0.01)
     elif axes == ("time",):
-        subplots[0].set_ylabel(quantity)
+        for axis in grid[:, 0]:
+            axis.set_ylabel(quantity)
     return figure
 
 
@@ -209,75 +185,64 @@ def plot_activity_maps(
 ) -> Figure:
     """Mean maps by activity (`row`) and class (`column`) of the windows.
 
-    Over time: a picture an activity, a line a class. Over time and body parts
-    (whose attention over time sums to one): a picture each. Else: a column an
-    activity, averaged over time, a picture a class.
+    Attention over time, which sums to one there, has a picture each. Other
+    maps have a column an activity, averaged over time, and a picture a class.
 
-    Args:
-        panels: The groups, in the order of their rows.
-        axes, labels: As for `plot_average_maps`.
-        columns: Names of the columns in their order.
+    Panels are in the order of their rows, columns in that of their names; for
+    the rest see `plot_average_maps`.
     """
+    even = _even_share(axes, panels)
+    if axes[0] == "time" and even is not None:
+        style = {"frame_rate": frame_rate, "quantity": quantity}
+        return plot_average_maps.draw(panels, axes, labels, **style)
     columns = [c for c in columns if any(p.column == c for p in panels)]
     rows = list(dict.fromkeys(panel.row for panel in panels))
-    largest = _largest(panels)
-    name = _time_axis(2, frame_rate)[1]
-    if axes == ("time",):
-        figure, subplots = tiles(
-            len(rows), 4, (2.9, 2.1), (0.6, 0.9), sharey=True
-        )
-        for panel in panels:
-            axis = subplots.flat[rows.index(panel.row)]
-            colour = _COLOURS[columns.index(panel.column)]
-            style = {"color": colour, "label": panel.label}
-            _draw_curve(axis, panel.values, frame_rate, **style)
-            axis.set_title(words(panel.row), fontsize=10)
-            axis.set_xlabel("")
-            axis.set_ylim(0, largest * 1.4)
-            axis.legend(fontsize=7, loc="upper right")
-        for axis in subplots[:, 0]:
-            axis.set_ylabel(quantity, fontsize=8)
-        figure.supxlabel(f"{name}; dotted: even", fontsize=10)
-        return figure
-    if axes == ("time", "part"):
-        figure, subplots = tiles(
-            len(panels), 2, (3.4, 1.45), (2.4, 0.9), sharey=True
-        )
-        for axis, panel in zip(subplots.flat, panels, strict=False):
-            image = _draw_heat(axis, panel.values, labels, frame_rate, largest)
-            axis.tick_params(axis="y", labelsize=5.5)
-            axis.set_xlabel("")
-            axis.set_title(f"{words(panel.row)}, {panel.label}", fontsize=8)
-        figure.colorbar(image, ax=subplots, label=quantity, pad=0.01, aspect=60)
-        figure.supxlabel(name, fontsize=10)
-        return figure
     grids = np.full((len(columns), len(labels), len(rows)), np.nan)
     counts = np.zeros((len(columns), len(rows)), int)
     for row, column, windows, values in panels:
-        place = columns.index(column), rows.index(row)
-        if axes[0] == "time":
-            values = np.nanmean(values, axis=0)
-        grids[place[0], :, place[1]] = values
-        counts[place] = windows
-    width = 3.0 + (0.5 + 0.45 * len(rows)) * len(columns)
-    figure = new_figure(width, 2.6 + _ROW * len(labels))
-    subplots = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+        at, place = columns.index(column), rows.index(row)
+        over_time = axes[0] == "time"
+        grids[at, :, place] = np.nanmean(values, 0) if over_time else values
+        counts[at, place] = windows
+    size = 0.5 + 0.45 * len(rows), 1.6 + _ROW * len(labels)
+    place = len(columns), len(columns), size, (3.0, 1.0)
+    figure, subplots = tiles(*place, sharey=True)
+    scale = _scale(grids, even)
     for axis, column, grid, of_column in zip(
-        subplots, columns, grids, counts, strict=True
+        subplots.flat, columns, grids, counts, strict=True
     ):
-        image = _draw_grid(axis, grid, labels, np.nanmax(grids), aspect="auto")
+        image = _draw_grid(axis, grid, labels, scale, aspect="auto")
         axis.set_facecolor("0.85")  # a class without such windows
-        named = zip(rows, of_column, strict=True)
-        ticks = [f"{words(row)} ({windows})" for row, windows in named]
+        named = zip(map(words, rows), of_column, strict=True)
+        ticks = [f"{row} ({windows})" for row, windows in named]
         axis.set_xticks(range(len(rows)), ticks, fontsize=8, **TILTED)
-        axis.set_title(column, fontsize=10)
-    label = f"{quantity}, mean over windows"
+        axis.set_title(column)
+    label = "" if even is None else f";\neven: {even:.4f}"
+    label = f"{quantity}, mean over windows{label}"
     figure.colorbar(image, ax=subplots, label=label, pad=0.01)
     return figure
 
 
-def _largest(panels):
-    return max(np.nanmax(panel.values) for panel in panels) or 1.0
+def _even_share(axes, panels) -> float | None:
+    """What attention that is the same everywhere gives; None of other maps."""
+    if {"channel", "point"} & set(axes):
+        return None
+    return 1 / len(panels[0].values)
+
+
+def _scale(values, even=None) -> dict:
+    """Colours for `imshow`: around the even share, else from least to most.
+
+    They reach at least a tenth of it to either side, so that next to nothing
+    does not look like much.
+    """
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if even is None:
+        low = min(low, 0.9 * high)
+        return {"cmap": "Oranges", "norm": Normalize(low, high or 1.0)}
+    ends = min(low, 0.9 * even), even, max(high, 1.1 * even)
+    norm = TwoSlopeNorm(vmin=ends[0], vcenter=ends[1], vmax=ends[2])
+    return {"cmap": "PuOr_r", "norm": norm}
 
 
 def _time_axis(frames, frame_rate) -> tuple[float, str]:
@@ -287,10 +252,9 @@ def _time_axis(frames, frame_rate) -> tuple[float, str]:
     return frames / frame_rate, "time (s)"
 
 
-def _draw_grid(axis, values, labels, largest=None, **options):
+def _draw_grid(axis, values, labels, scale, **options):
     """`(rows, columns)` as colours, a label a row; NaN stays blank."""
-    highest = largest or np.nanmax(values) or 1.0
-    image = axis.imshow(values, cmap="Oranges", vmin=0, vmax=highest, **options)
+    image = axis.imshow(values, **scale, **options)
     axis.set_yticks(range(len(labels)), labels, fontsize=7)
     # A line where angles end and energies begin, and so on.
     kinds = [str(label).partition(" ")[0] for label in labels]
@@ -301,18 +265,18 @@ def _draw_grid(axis, values, labels, largest=None, **options):
     return image
 
 
-def _draw_heat(axis, values, labels, frame_rate, largest=None):
+def _draw_heat(axis, values, labels, frame_rate, scale):
     """`(T, K)` over time."""
     end, name = _time_axis(len(values), frame_rate)
     axis.set_xlabel(name)
     place = {"aspect": "auto", "extent": (0, end, len(labels) - 0.5, -0.5)}
     place["interpolation"] = "nearest"
-    return _draw_grid(axis, values.T, labels, largest, **place)
+    return _draw_grid(axis, values.T, labels, scale, **place)
 
 
-def _draw_tokens(axis, values, largest=None):
+def _draw_tokens(axis, values, scale):
     numbers = np.arange(1, 1 + len(values))
-    image = _draw_grid(axis, values, numbers, largest)
+    image = _draw_grid(axis, values, numbers, scale)
     axis.set_xticks(numbers - 1, numbers, fontsize=7)
     axis.set_xlabel("to feature map (no sensor)")
     axis.set_ylabel("from feature map")
@@ -324,7 +288,7 @@ def _draw_curve(axis, values, frame_rate, **style):
     axis.plot(np.arange(len(values)) * end / len(values), values, **style)
     axis.axhline(1 / len(values), **_EVEN)
     axis.set_xlabel(f"{name}; dotted: even")
-    axis.grid(alpha=0.3)
+    axis.grid()
 
 
 def _draw_bars(axis, values, labels, quantity, colours=ORANGE):
@@ -352,35 +316,25 @@ def plot_attention(
     """Attention over time and body parts, on the angles it was paid to.
 
     The three angles with the most attention are coloured, or those that move
-    most where the attention is not over body parts; the others are grey.
-    Padded frames are not drawn.
+    most where the attention is not over body parts. Frames behind `length` are
+    not drawn. Raises ValueError where shapes or weights (not finite) are wrong.
 
     Args:
-        window: `(T, C)` window in degrees; its angles are the channels called
-            `A1` to `A13`, or by `ANGLE_NAMES` with or without `angle_` before
-            them.
-        length: Valid frames.
-        temporal: `(T,)` weights over time, or `(T, 13)`, one column a body
-            part.
+        window: `(T, C)` in degrees; its angles are the channels called `A1` to
+            `A13`, or by `ANGLE_NAMES` with or without `angle_` before them.
+        temporal: `(T,)` weights over time, or `(T, 13)`, a column a body part.
         bodily: `(13,)` weights over body parts, or `(units, 13)`, of which
             the mean over units is shown. Any other width is drawn as weights
             over code units, which are no body parts. None leaves them out.
-        channel_names: Names of the C channels.
-
-    Raises:
-        ValueError: Shapes do not fit, or a weight is not finite.
     """
     window, temporal = np.asarray(window), np.asarray(temporal, dtype=float)
     frames, parts = len(window), len(ANGLE_NAMES)
-    if window.shape[1:] != (len(channel_names),):
-        raise _misshapen("window", window, f"(T, {len(channel_names)})")
-    if temporal.shape not in ((frames,), (frames, parts)):
-        wanted = f"({frames},) or ({frames}, {parts})"
-        raise _misshapen("temporal", temporal, wanted)
+    _check("window", window, (frames, len(channel_names)))
+    _check("temporal", temporal, (frames,), (frames, parts))
     if bodily is not None:
         bodily = np.asarray(bodily, dtype=float)
         if bodily.ndim not in (1, 2):
-            raise _misshapen("bodily", bodily, "(parts,) or (units, parts)")
+            _check("bodily", bodily, ("parts",), ("units", "parts"))
         bodily = np.atleast_2d(bodily).mean(axis=0)
     for weights in (temporal, bodily):
         if weights is not None and not np.isfinite(weights).all():
@@ -390,57 +344,56 @@ def plot_attention(
     known = {f"A{number}": name for number, name in enumerate(ANGLE_NAMES, 1)}
     names = [known.get(n, n.removeprefix("angle_")) for n in channel_names]
     if not set(ANGLE_NAMES).issubset(names):
-        raise ValueError(
-            f"channel_names hold neither A1 to A13 nor the names of the "
-            f"angles: {list(channel_names)}"
-        )
+        wanted = "neither A1 to A13 nor the names of the angles"
+        raise ValueError(f"channel_names hold {wanted}: {list(channel_names)}")
     angles = window[:length, [names.index(name) for name in ANGLE_NAMES]]
     over_parts = bodily is not None and len(bodily) == parts
     order = np.argsort(bodily if over_parts else np.ptp(angles, axis=0))
-    colours = dict(zip(order[::-1], _HIGHLIGHTS, strict=False))
+    colours = dict(zip(order[::-1], (BLUE, GREEN, PURPLE), strict=False))
 
     heat = temporal.ndim == 2
-    ratios = {"height_ratios": (1.0, 0.9 if heat else 0.5)}
-    width = 8.0
-    if bodily is not None:
-        width, ratios["width_ratios"] = 11.0, (2.2, 1.0)
-    figure = new_figure(width, 6.4 if heat else 5.4)
-    grid = figure.add_gridspec(2, 1 if bodily is None else 2, **ratios)
+    below, height = (0.9, 6.4) if heat else (0.5, 5.4)
+    width, columns = (8.0, (1,)) if bodily is None else (11.0, (2.2, 1.0))
+    figure = new_figure(width, height)
+    ratios = {"height_ratios": (1.0, below), "width_ratios": columns}
+    grid = figure.add_gridspec(2, len(columns), **ratios)
     above = figure.add_subplot(grid[0, 0])
     below = figure.add_subplot(grid[1, 0], sharex=above)
     seconds = np.arange(length) / frame_rate
     others = [i for i in range(parts) if i not in colours]
     above.plot(seconds, angles[:, others], color="0.8", linewidth=1)
-    for index, colour in colours.items():
-        style = {"linewidth": 1.8, "label": PART_LABELS[index]}
-        above.plot(seconds, angles[:, index], color=colour, **style)
+    for i, colour in colours.items():
+        style = {"color": colour, "linewidth": 1.8, "label": PART_LABELS[i]}
+        above.plot(seconds, angles[:, i], **style)
     above.set_ylabel("joint angles (degrees)")
-    above.grid(alpha=0.3)
+    above.grid()
     above.tick_params(labelbottom=False)
     if heat:
-        image = _draw_heat(below, temporal[:length], PART_LABELS, frame_rate)
-        label = "attention (share per frame)"
-        below.tick_params(axis="y", labelsize=8)
+        shown, even = temporal[:length], 1 / length
+        what = shown, PART_LABELS, frame_rate, _scale(shown, even)
+        image = _draw_heat(below, *what)
+        label = f"attention (share per frame; even: {even:.4f})"
         figure.colorbar(image, ax=below, label=label, pad=0.01)
     else:
         _draw_attention(below, above, seconds, temporal[:length])
-    above.legend(fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    above.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     below.set_xlabel("time (s)")
     if bodily is not None:
         side = figure.add_subplot(grid[:, 1])
-        labels, bars = PART_LABELS, [colours.get(i, "0.7") for i in range(13)]
+        labels, title = PART_LABELS, "Body parts"
+        bars = [colours.get(i, "0.7") for i in range(parts)]
         if not over_parts:
             labels = [f"code unit {index + 1}" for index in range(len(bodily))]
-            bars = "0.7"
+            title, bars = "Code units (not body parts)", "0.7"
+        side.set_title(title)
         _draw_bars(side, bodily, labels, "attention (share)", bars)
-        side.tick_params(axis="y", labelsize=8)
-        name = "Body parts" if over_parts else "Code units (not body parts)"
-        side.set_title(name, fontsize=10)
     return figure
 
 
-def _misshapen(name, values, wanted) -> ValueError:
-    return ValueError(f"{name} must be {wanted}, got {np.shape(values)}")
+def _check(name, values, *shapes):
+    if np.shape(values) not in shapes:
+        wanted = " or ".join(str(s).replace("'", "") for s in shapes)
+        raise ValueError(f"{name} must be {wanted}, got {np.shape(values)}")
 
 
 def _draw_attention(axis, above, seconds, weights):
@@ -449,30 +402,12 @@ def _draw_attention(axis, above, seconds, weights):
     axis.plot(seconds, weights, color=ORANGE)
     even = 1 / len(weights)
     axis.axhline(even, **_EVEN)
-    axis.annotate(
-        "even",
-        (1, even),
-        xycoords=axis.get_yaxis_transform(),
-        xytext=(3, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color="0.4",
-    )
     axis.set_ylim(0, max(weights.max(), even) * 1.1)
-    axis.set_ylabel("attention\n(share per frame)")
-    axis.grid(alpha=0.3)
-    above.fill_between(
-        seconds,
-        0,
-        1,
-        where=weights > even * (1 + 1e-6),
-        transform=above.get_xaxis_transform(),
-        color=ORANGE,
-        alpha=0.12,
-        linewidth=0,
-        label="above even attention",
-    )
+    axis.set_ylabel("attention (share\nper frame; dotted: even)")
+    axis.grid()
+    style = {"color": ORANGE, "alpha": 0.12, "label": "above even attention"}
+    style |= {"transform": above.get_xaxis_transform(), "linewidth": 0}
+    above.fill_between(seconds, 0, 1, weights > even * (1 + 1e-6), **style)
 
 
 # --- Skeletons ---
@@ -484,26 +419,17 @@ _LIMBS = (
     ("spine_1", "{}_shoulder", "{}_upper_arm", "{}_lower_arm"),
     ("{}_lower_arm", "{}_wrist", "{}_fingertip"),
 )
-_CHAINS = [
-    ("#333333", ["hip", "spine", "spine_1", "neck", "head", "crown"]),
-    *(
-        (colour, [name.format(side) for name in chain])
-        for side, colour in (("left", "#1f77b4"), ("right", "#d62728"))
-        for chain in _LIMBS
-    ),
-]
+_CHAINS = [("#333333", ["hip", "spine", "spine_1", "neck", "head", "crown"])]
+for _side, _colour in (("left", "#1f77b4"), ("right", "#d62728")):
+    for _chain in _LIMBS:
+        _CHAINS.append((_colour, [name.format(_side) for name in _chain]))
 
 
-def plot_recording_strip(
-    joints: np.ndarray, frames: Sequence[int], path, *, title: str = ""
-) -> None:
-    """Draws frames of a recording at 60 Hz side by side, with their times.
+@saved
+def plot_recording_strip(joints: np.ndarray, frames: Sequence[int]) -> Figure:
+    """Frames of a recording at 60 Hz side by side, with their times.
 
-    Args:
-        joints: `(T, 26, 3)` or `(T, 22, 3)` positions in cm.
-        frames: Frames to draw.
-        path: Where to save the figure.
-        title: Heading.
+    Joints are `(T, 26, 3)` or `(T, 22, 3)` positions in cm.
     """
     spacing = 75.0  # cm
     points = _seen(_in_place(joints)[list(frames)])
@@ -514,22 +440,17 @@ def plot_recording_strip(
         _caption(ax, place * spacing, -14, f"{(frame - frames[0]) / 60:.1f} s")
     top = max(185.0, float(points[..., 1].max()) + 5)
     _finish(ax, (-0.8 * spacing, (len(frames) - 0.2) * spacing), (-30, top))
-    ax.set_title(title, fontsize=10)
-    figure.savefig(path, dpi=130)
+    return figure
 
 
+@matplotlib.rc_context(STYLE)
 def animate_skeleton(
     joints: np.ndarray, fps: float = 15.0, path=None, *, title: str = ""
 ) -> FuncAnimation:
-    """A recording at 60 Hz as a moving skeleton.
+    """A recording at 60 Hz as a moving skeleton, `fps` pictures a second.
 
-    Args:
-        joints: `(T, 26, 3)` or `(T, 22, 3)` positions in cm.
-        fps: Pictures per second; the recording is thinned out to it, so that
-            it plays at its own speed.
-        path: A `.gif` to write, or None to only return the animation (in a
-            notebook, `animation.to_jshtml()` shows it).
-        title: Heading.
+    Joints are `(T, 26, 3)` or `(T, 22, 3)` positions in cm. `path` is a `.gif`
+    to write, or None (in a notebook, `animation.to_jshtml()` shows it).
     """
     step = max(1, round(60 / fps))
     # The viewer walks along, so that a walking person stays in the picture.
@@ -538,7 +459,7 @@ def animate_skeleton(
     ax = figure.subplots()
     lines = _draw_bones(points[0], ax)
     _finish(ax, (-90, 90), (-15, 205))
-    ax.set_title(title, fontsize=10)
+    ax.set_title(title, wrap=True)
     clock = ax.text(-85, 195, "", fontsize=8)
 
     def show(index):
@@ -613,18 +534,17 @@ def _finish(ax, across, up):
 # inner-body flexions to the hip, an elbow to the joint called lower arm, and so
 # on. An sEMG probe belongs to its muscle, which lies halfway between two
 # joints: lower probes on the lumbar muscles, upper ones on the trapezius.
-_SITES = {
-    name: triplet[1]
-    for name, triplet in zip(ANGLE_NAMES, ANGLE_TRIPLETS, strict=True)
-}
-_MUSCLES = {
-    f"muscle {height}_{side}": (trunk, f"{side}_{limb}")
-    for height, trunk, limb in (
-        ("lower", "spine", "upper_leg"),
-        ("upper", "neck", "shoulder"),
-    )
-    for side in ("left", "right")
-}
+_SITES = dict(zip(ANGLE_NAMES, [t[1] for t in ANGLE_TRIPLETS], strict=True))
+_MUSCLES, _PLACES = {}, {}  # the latter are what clinicians call the places
+for _side in ("left", "right"):
+    _MUSCLES[f"muscle lower_{_side}"] = "spine", f"{_side}_upper_leg"
+    _MUSCLES[f"muscle upper_{_side}"] = "neck", f"{_side}_shoulder"
+    _PLACES |= {
+        f"{_side}_lower_leg": f"{_side} knee",
+        f"{_side}_lower_arm": f"{_side} elbow",
+        f"muscle lower_{_side}": f"{_side} lumbar muscle",
+        f"muscle upper_{_side}": f"{_side} trapezius",
+    }
 _HEIGHT = 3.6  # of a picture, inches
 _FEET = 20.0  # room below the feet, cm
 _TEXT = 75.0  # room for names, cm
@@ -634,18 +554,10 @@ def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
     """Mean weight of the channels or body parts at each place.
 
     A mean, not a sum: eight of thirty channels lie at the hip, which would
-    look important on a map that is the same everywhere.
-
-    Args:
-        weights: `(C,)`.
-        names: Names of the C channels (`WindowSet.channel_names`), or of
-            body parts (`ANGLE_NAMES`).
-
-    Returns:
-        Name of a joint, or `"muscle <probe>"`, to the mean of its weights.
-
-    Raises:
-        ValueError: A name has no place on the body.
+    look important on a map that is the same everywhere. Names are those of the
+    channels (`WindowSet.channel_names`) or of body parts (`ANGLE_NAMES`);
+    places are joints, or `"muscle <probe>"`. Raises ValueError where a name
+    has no place on the body.
     """
     sites: dict[str, list[float]] = {}
     for weight, name in zip(weights, names, strict=True):
@@ -668,17 +580,12 @@ def plot_body_weights(
 ) -> Figure:
     """Weights on the skeleton: of the whole window and, if over time, a strip.
 
-    The strip has six skeletons; each shows the weights of its part of the
-    window.
+    Drawn is how many times the mean channel's weight a place has. The strip
+    has six skeletons; each shows the weights of its part of the window.
 
-    Args:
-        joints: `(T, 26, 3)` or `(T, 22, 3)` positions of the window's real
-            frames, cm.
-        weights: `(C,)`, or `(T, C)` over time; not negative.
-        names: As for `body_sites`.
-
-    Raises:
-        ValueError: Shapes do not fit.
+    Joints are `(T, 26, 3)` or `(T, 22, 3)` positions of the window's real
+    frames, cm; weights `(C,)`, or `(T, C)` over time, not negative; names are
+    as for `body_sites`. Raises ValueError where shapes do not fit.
     """
     joints, weights = _in_place(joints), np.asarray(weights, float)
     over_time = weights.ndim == 2
@@ -700,38 +607,39 @@ def plot_body_weights(
     # One scale for both pictures, as wide as they are in the room.
     widths = [right - left + _TEXT, end - left][: 1 + over_time]
     scale = _HEIGHT / (height[1] + _FEET)
-    figure = new_figure(max(scale * sum(widths) + 0.4, 5.2), _HEIGHT + 1.0)
-    first, *strip = figure.subplots(
-        1, len(widths), squeeze=False, width_ratios=widths
-    )[0]
-    whole = weights.sum(axis=0) if over_time else weights
-    sites = body_sites(whole, names)
-    places = _draw_sites(
-        first, points[len(points) // 2], sites, max(sites.values())
+    figure = new_figure(max(scale * sum(widths) + 1.2, 5.2), _HEIGHT + 1.0)
+    place = {"squeeze": False, "width_ratios": widths}
+    subplots = figure.subplots(1, len(widths), **place)[0]
+    first, *strip = subplots
+    shown = weights if over_time else weights[None]
+    even = float(shown.mean()) or 1.0
+    whole, *each = (
+        body_sites(shown[part].mean(axis=0) / even, names)
+        for part in (slice(None), *(parts if over_time else ()))
     )
-    _name_largest(first, sites, places, float(whole.mean()) or 1.0, right + 5)
+    found = [value for sites in (whole, *each) for value in sites.values()]
+    colours = _scale(found, 1.0)
+    places = _draw_sites(first, points[len(points) // 2], whole, colours)
+    _name_largest(first, whole, places, right + 5)
     _finish(first, (left, right + _TEXT), height)
-    first.set_title(
-        f"{quantity}, whole window\n(x1: as much as the mean channel)",
-        fontsize=10,
-    )
+    first.set_title("whole window")
     for ax in strip:
-        sums = [body_sites(weights[part].sum(axis=0), names) for part in parts]
-        largest = max(max(sites.values()) for sites in sums)
         for offset, part, sites in zip(
-            np.arange(len(parts)) * spacing, parts, sums, strict=True
+            np.arange(len(parts)) * spacing, parts, each, strict=True
         ):
             body = points[part[len(part) // 2]] + (offset, 0)
-            _draw_sites(ax, body, sites, largest)
+            _draw_sites(ax, body, sites, colours)
             since, until = part[0] / frame_rate, (part[-1] + 1) / frame_rate
             _caption(ax, offset, -8, f"{since:.1f} to {until:.1f} s")
         _finish(ax, (left, end), height)
-        ax.set_title(f"{quantity}, part by part", fontsize=10)
+        ax.set_title("part by part")
+    label = f"{quantity},\ntimes the mean channel's"
+    figure.colorbar(ScalarMappable(**colours), ax=subplots, label=label)
     return figure
 
 
-def _draw_sites(ax, points, sites, largest) -> dict[str, np.ndarray]:
-    """One skeleton with a dot at every place, as large and dark as its weight.
+def _draw_sites(ax, points, sites, scale) -> dict[str, np.ndarray]:
+    """One skeleton with a dot at every place, as large as its weight.
 
     Returns the dots' places by name. Those whose joints have no position
     (NaN) are left out.
@@ -744,38 +652,24 @@ def _draw_sites(ax, points, sites, largest) -> dict[str, np.ndarray]:
         np.mean([place[joint] for joint in _MUSCLES.get(name, [name])], axis=0)
         for name in names
     ]
-    share = np.array([sites[name] for name in names]) / (largest or 1.0)
-    ax.scatter(
-        *np.transpose(dots),
-        s=12 + 408 * share,
-        c=share,
-        cmap=_BODY_HEAT,
-        vmin=0,
-        vmax=1,
-        alpha=0.9,
-        edgecolors="0.3",
-        linewidths=0.6,
-        zorder=3,
-    )
+    weights = np.array([sites[name] for name in names])
+    style = {"alpha": 0.9, "edgecolors": "0.3", "linewidths": 0.6, "zorder": 3}
+    style |= {"s": np.clip(110 * weights, 15, 400), "c": weights}
+    ax.scatter(*np.transpose(dots), **scale, **style)
     return dict(zip(names, dots, strict=True))
 
 
-def _name_largest(ax, sites, places, even, text):
-    """The four largest weights by name, and their ratios to `even`."""
+def _name_largest(ax, sites, places, text):
+    """The four largest weights by name."""
     seen = [name for name, place in places.items() if np.isfinite(place[1])]
     height = -np.inf
     line = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.7}
     line["relpos"] = (0, 0.5)
     for name in sorted(seen[:4], key=lambda name: places[name][1]):
         height = max(places[name][1], height + 21.0)  # texts do not overlap
-        ax.annotate(
-            f"{name.replace('_', ' ')}\nx{sites[name] / even:.1f}",
-            places[name],
-            xytext=(text, height),
-            va="center",
-            fontsize=8,
-            arrowprops=line,
-        )
+        label = f"{_PLACES.get(name, words(name))}\nx{sites[name]:.1f}"
+        style = {"xytext": (text, height), "va": "center", "fontsize": 8}
+        ax.annotate(label, places[name], arrowprops=line, **style)
 
 
 # --- Faces ---
@@ -794,21 +688,14 @@ def plot_clip_map(
 ) -> Figure:
     """A clip, its map on the frames, and the map's mean over the face.
 
-    Args:
-        frames: `(T, H, W, 3)`, RGB from 0 to 255; of more than eight, eight
-            spread evenly are drawn.
-        values: `(T, H, W)`, not negative, on one scale for all frames.
-        numbers: `(T,)` places of the frames in their recording; None counts
-            from 0.
-        curve: `(F,)` PSPI in every frame of the recording, drawn beside the
-            map's mean; None draws none.
-
-    Raises:
-        ValueError: Shapes do not fit.
+    Frames are `(T, H, W, 3)`, RGB from 0 to 255, of which at most eight are
+    drawn, at `numbers` `(T,)` in their recording, None counts from 0; values
+    `(T, H, W)`, not negative. The curve is `(F,)` PSPI in every frame of the
+    recording. Raises ValueError where shapes do not fit.
     """
     width = _SIDE * min(len(frames), 8) + 1.8
     figure = new_figure(width, 2 * _SIDE + 3.1)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(2 * _SIDE + 0.5, 2.0))
+    top, bottom = figure.subfigures(2, 1, height_ratios=(2 * _SIDE + 0.5, 2))
     numbers = range(len(frames)) if numbers is None else numbers
     _draw_clip(top, frames, {quantity: values}, numbers, quantity)
     axis = bottom.subplots()
@@ -818,7 +705,7 @@ def plot_clip_map(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("frame")
     axis.set_ylabel(f"{quantity},\nmean over the face", color=ORANGE)
-    axis.grid(alpha=0.3)
+    axis.grid()
     if curve is not None:
         other = axis.twinx()
         other.plot(np.arange(len(curve)), curve, color=BLUE)
@@ -836,13 +723,8 @@ def plot_scale_maps(
 ) -> Figure:
     """A clip and its `scale_maps` below each other, each on its own scale.
 
-    Args:
-        frames: As for `plot_clip_map`.
-        maps: Name of each row to its `(T, H, W)`, not negative.
-        numbers: As for `plot_clip_map`.
-
-    Raises:
-        ValueError: Shapes do not fit.
+    Maps are `(T, H, W)` by the name of their row, the rest is as for
+    `plot_clip_map`.
     """
     width = _SIDE * min(len(frames), 8) + 2.0
     figure = new_figure(width, (_SIDE + 0.1) * (1 + len(maps)) + 0.9)
@@ -857,13 +739,11 @@ def plot_scale_maps(
 def _draw_clip(figure, frames, maps, numbers, label="") -> np.ndarray:
     """Frames above, each map over grey ones below, scales at the right."""
     for name, values in maps.items():
-        if np.shape(values) != np.shape(frames)[:3]:
-            raise _misshapen(name, values, str(np.shape(frames)[:3]))
+        _check(name, values, np.shape(frames)[:3])
     shown = evenly_spread(len(frames), 8)
     pictures = np.clip(np.asarray(frames)[shown], 0, 255).astype(np.uint8)
-    axes = figure.subplots(
-        1 + len(maps), len(shown) + 1, width_ratios=[1] * len(shown) + [0.07]
-    )
+    ratios = [1] * len(shown) + [0.07]
+    axes = figure.subplots(1 + len(maps), len(ratios), width_ratios=ratios)
     for axis in axes[:, :-1].flat:
         axis.set(xticks=[], yticks=[])
     for axis, picture, index in zip(axes[0], pictures, shown, strict=False):
@@ -871,38 +751,24 @@ def _draw_clip(figure, frames, maps, numbers, label="") -> np.ndarray:
         axis.set_title(f"frame {numbers[index]}", fontsize=8)
     axes[0, -1].set_axis_off()
     for row, values in zip(axes[1:], maps.values(), strict=True):
-        scale = ScalarMappable(
-            Normalize(0, float(np.max(values)) or 1.0), _FACE_HEAT
-        )
+        norm = Normalize(0, float(np.max(values)) or 1.0)
+        scale = ScalarMappable(norm, "inferno")
         for axis, picture, index in zip(row, pictures, shown, strict=False):
-            grey = picture.mean(axis=-1)
-            axis.imshow(grey, cmap="gray", vmin=0, vmax=255)
+            axis.imshow(picture.mean(axis=-1), cmap="gray", vmin=0, vmax=255)
             # Zero shows the face alone.
-            alpha = 0.75 * np.clip(values[index] / scale.norm.vmax, 0, 1)
-            style = {"cmap": scale.cmap, "norm": scale.norm, "alpha": alpha}
-            axis.imshow(values[index], **style)
+            alpha = 0.75 * np.clip(values[index] / norm.vmax, 0, 1)
+            axis.imshow(values[index], scale.cmap, norm, alpha=alpha)
         if not np.any(values):
-            row[0].text(
-                0.5,
-                0.05,
-                "zero\neverywhere",
-                transform=row[0].transAxes,
-                ha="center",
-                fontsize=8,
-                bbox={"facecolor": "white", "linewidth": 0},
-            )
+            row[0].set_title("zero everywhere", fontsize=8)
         figure.colorbar(scale, cax=row[-1], label=label)
         row[-1].tick_params(labelsize=7)
     return axes
 
 
 class AttendedFace(NamedTuple):
-    """One face and the maps over it.
+    """A face, `(H, W, 3)` uint8 in RGB, and maps by their names.
 
-    Args:
-        title: What is known of it.
-        picture: `(H, W, 3)` uint8, RGB.
-        maps: Name to `(h, w)` weights; each covers the whole picture.
+    These are `(h, w)` weights; each covers the whole picture.
     """
 
     title: str
@@ -914,10 +780,8 @@ class AttendedFace(NamedTuple):
 def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
     """A row for each face: the picture, and each map laid over it.
 
-    The maps of a column share their colours, so that faces can be compared.
-
-    Args:
-        faces: The faces, all with the same maps.
+    All have the same maps; those of a column share their colours, white at the
+    mean of all places, so that faces can be compared.
     """
     columns = 1 + len(faces[0].maps)
     figure = new_figure(2.1 * columns + 1.0, 2.1 * len(faces) + 0.9)
@@ -929,18 +793,12 @@ def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
             axis.imshow(face.picture, extent=(0, width, height, 0))
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(face.title, fontsize=9)
-    for number, name in enumerate(faces[0].maps, start=1):
-        column = axes[:, number]
+    for column, name in zip(axes.T[1:], faces[0].maps, strict=True):
         maps = np.array([face.maps[name] for face in faces])
+        style = {"alpha": 0.55, **_scale(maps, float(maps.mean()) or None)}
         for axis, weights in zip(column, maps, strict=True):
-            image = axis.imshow(
-                weights,
-                extent=axis.images[0].get_extent(),
-                cmap=_FACE_HEAT,
-                alpha=0.55,
-                vmin=maps.min(),
-                vmax=max(maps.max(), maps.min() + 1e-6),
-            )
+            style["extent"] = axis.images[0].get_extent()
+            image = axis.imshow(weights, **style)
         column[0].set_title(name, fontsize=9)
         _draw_scale(figure, image, column)
     # The first column is as large as the others if it has one, too.
@@ -952,7 +810,7 @@ def _draw_scale(figure, image, column) -> Axes:
     place = {"location": "bottom", "shrink": 0.85}
     bar = figure.colorbar(image, ax=column.tolist(), **place).ax
     bar.tick_params(labelsize=7)
-    bar.locator_params(nbins=3)
+    bar.set_xlabel("white: mean of all places", fontsize=7)
     return bar
 
 
@@ -962,11 +820,9 @@ def _draw_scale(figure, image, column) -> Axes:
 class CheckPanel(NamedTuple):
     """The checks of one kind of map: what was changed, and its `Similarity`.
 
-    Args:
-        title: The kind.
-        cascade: Layers from the output down; each network has the weights of
-            its own layer and of all before it drawn anew.
-        trained: Networks that were trained anew; drawn apart.
+    Of the `cascade` of layers from the output down, each network has the
+    weights of its own layer and of all before it drawn anew; those `trained`
+    anew are drawn apart.
     """
 
     title: str
@@ -980,9 +836,6 @@ def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
 
     Lines are means over windows and draws; bars reach from their tenth to
     their ninetieth percentile.
-
-    Args:
-        panels: One kind of map each.
     """
     most = max(len(p.cascade) + len(p.trained) for p in panels)
     figure = new_figure((1.0 + 0.42 * most) * len(panels) + 0.8, 4.6)
@@ -990,9 +843,9 @@ def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
     for axis, panel in zip(subplots, panels, strict=True):
         _draw_checks(axis, panel)
         if len(panels) > 1:
-            axis.set_title(panel.title, fontsize=10)
+            axis.set_title(panel.title)
     subplots[0].set_ylabel("similarity to the trained network's map")
-    subplots[0].legend(fontsize=8, loc="lower left")
+    subplots[0].legend(loc="lower left")
     return figure
 
 
@@ -1003,9 +856,9 @@ def _draw_checks(axis, panel):
         (0, "Spearman", BLUE, "o"),
         (1, "SSIM", ORANGE, "s"),
     ):
-        for places, found, style in (
-            (steps, panel.cascade, {"label": label}),
-            (others, panel.trained, {"linestyle": "none"}),
+        kinds = {"label": label}, {"linestyle": "none"}
+        for places, found, style in zip(
+            (steps, others), panel[1:], kinds, strict=True
         ):
             values = [_shown(similar[measure]) for similar in found.values()]
             means = np.array([v.mean() for v in values])
@@ -1013,23 +866,16 @@ def _draw_checks(axis, panel):
             low, high = np.reshape(ends, (-1, 2)).T
             # A mean may lie beyond a percentile where few windows are far off.
             spread = np.maximum([means - low, high - means], 0)
-            axis.errorbar(
-                places + 0.12 * (2 * measure - 1),  # bars of both stay apart
-                means,
-                yerr=spread,
-                color=colour,
-                marker=marker,
-                markersize=5,
-                elinewidth=0.8,
-                **style,
-            )
+            style |= {"color": colour, "marker": marker, "elinewidth": 0.8}
+            side = 0.12 * (2 * measure - 1)  # bars of both stay apart
+            axis.errorbar(places + side, means, yerr=spread, **style)
     if len(others):
         axis.axvline(len(steps) - 0.2, color="0.6", linewidth=0.8)
     for height in (0, 1):
         axis.axhline(height, color="0.6", linestyle=":", linewidth=0.8)
     labels = [*panel.cascade, *panel.trained]
     axis.set_xticks([*steps, *others], labels, fontsize=8, **TILTED)
-    axis.grid(axis="y", alpha=0.3)
+    axis.grid(axis="y")
 
 
 def _shown(values):
@@ -1039,10 +885,7 @@ def _shown(values):
 
 
 def reading(panels: Sequence[CheckPanel]) -> str:
-    """The checks in one line of numbers (Spearman/SSIM), without a verdict.
-
-    Of the cascade, the first and the last layer are read out.
-    """
+    """First and last layer of each check in numbers, Spearman/SSIM."""
     parts = []
     for panel in panels:
         _, *cascade = panel.cascade.items()

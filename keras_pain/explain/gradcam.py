@@ -8,8 +8,9 @@ import functools
 
 import keras
 import numpy as np
+from keras import layers
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.layers import TrilinearUpsampling
 
 WEIGHTS = ("global", "elementwise")
@@ -38,12 +39,8 @@ def activations_and_gradients(
         class_index: The class whose score is explained: one for all samples,
             `(n,)`, or None for the one that the network predicts.
 
-    Returns:
-        Both `(n, ...)` float32.
-
-    Raises:
-        ConfigurationError: The backend is not TensorFlow, or the model has no
-            such layer or class.
+    Both are `(n, ...)` float32. Raises ConfigurationError where the backend is
+    not TensorFlow, or the model has no such layer or class.
     """
     batches = zip(*_batches(model, x, layer, class_index), strict=True)
     return tuple(map(np.concatenate, batches))
@@ -90,21 +87,17 @@ def grad_cam(
         model, x, class_index: As for `activations_and_gradients`.
         layer: Name of a layer with output `(n, T', S, filters)`, of clips
             `(n, T', H', W', filters)`.
-        weights: `"global"` or `"elementwise"`.
+        weights: One of `WEIGHTS`.
         lowers: Whether to show what lowers the output.
 
     Returns:
         `(n, T, S)` or `(n, T, H, W)` float32, not negative: linearly
         interpolated between what the layer's places are centred on.
 
-    Raises:
-        ConfigurationError: No such layer or class, the layer has other
-            outputs, `weights` is unknown, or the backend is not TensorFlow.
+    Raises ConfigurationError as `activations_and_gradients` does, and where
+    the layer has other outputs or `weights` is unknown.
     """
-    if weights not in WEIGHTS:
-        raise ConfigurationError(
-            f"weights must be one of {', '.join(WEIGHTS)}, got {weights!r}"
-        )
+    check_choice("weights", weights, WEIGHTS)
     centres = place_centres(model, layer)
     places = tuple(range(1, 1 + len(centres)))
     found = []
@@ -121,16 +114,9 @@ def grad_cam(
 def scale_maps(model: keras.Model, clips: np.ndarray) -> dict[str, np.ndarray]:
     """What the scales of L3D show of a clip: one map each.
 
-    Args:
-        model: L3D, with or without the joining of scales.
-        clips: `(n, T, H, W, 3)`, RGB from 0 to 255.
-
-    Returns:
-        For each of `SCALES` `(n, T, H, W)` float32, the mean over its
-        channels, interpolated as by `grad_cam`.
-
-    Raises:
-        ConfigurationError: It is no L3D.
+    Of clips `(n, T, H, W, 3)`, RGB from 0 to 255, for each of `SCALES`
+    `(n, T, H, W)` float32, the mean over its channels, interpolated as by
+    `grad_cam`. Raises ConfigurationError where it is no L3D.
     """
     found = {}
     for name, layer in SCALES.items():
@@ -145,13 +131,9 @@ def scale_maps(model: keras.Model, clips: np.ndarray) -> dict[str, np.ndarray]:
 def interpolate(maps: np.ndarray, centres, sizes) -> np.ndarray:
     """Maps over a layer's places to maps over frames, and sensors or pixels.
 
-    Args:
-        maps: `(n, T', ...)`.
-        centres: From `place_centres`, an array for each further axis.
-        sizes: How many frames, and so on, the input has.
-
-    Returns:
-        `(n, T, ...)` float32, linear between the centres, constant beyond.
+    From `(n, T', ...)` to `(n, T, ...)` float32, linear between the `centres`
+    (from `place_centres`, an array for each further axis), constant beyond.
+    `sizes` are how many frames, and so on, the input has.
     """
     for axis, (places, size) in enumerate(zip(centres, sizes, strict=False), 1):
         numbers = np.arange(len(places))
@@ -172,70 +154,71 @@ def place_centres(model: keras.Model, layer: str) -> list[np.ndarray]:
     to the input, and of joined features the first: the others were brought to
     its size. Stretching a map instead would misplace it: L-SFAN's first and
     last frame by a tenth of a second, and faces where a pooling cut off the
-    last pixels, as of 70 pixels halved twice.
+    last pixels, as of 70 pixels halved twice. Only of what is none of these
+    and has more or fewer places than its input, they are spread evenly.
 
-    The layer's output is `(n, T', S', filters)` or `(n, T', H', W', filters)`.
-
-    Returns:
-        Positions along each axis but the last, e.g. `(T',)` frames.
-
-    Raises:
-        ConfigurationError: There is no such layer, or it has other outputs.
+    The layer's output is `(n, T', S', filters)` or `(n, T', H', W', filters)`,
+    of single pictures `(n, H', W', filters)`. Returned are positions along each
+    axis but the last, e.g. `(T',)` frames. Raises ConfigurationError where
+    there is no such layer, or it has other outputs.
     """
-    part = _layer(model, layer)
-    shape = part.output.shape[1:]
+    tensor = _layer(model, layer).output
     # Windows have no axis for the filters yet.
     axes = max(len(model.input_shape) - 2, 2)
-    makers = {id(maker.output): maker for maker in model.operations}
-    path = []
-    while not isinstance(part, keras.layers.InputLayer):
-        path.append(part)
-        part = makers[id(_first(part.input))]
-    if any(len(step.output.shape) != axes + 2 for step in path):
+    if len(tensor.shape) != axes + 2:
         places = "sensors" if axes == 2 else "height, width"
         raise ConfigurationError(
             f"the layer {layer!r} of {model.name} has outputs of shape "
-            f"{tuple(shape)}, not (time, {places}, filters)"
+            f"{tuple(tensor.shape[1:])}, not (time, {places}, filters)"
         )
+    shape, steps = tensor.shape, []
+    while tensor is not model.inputs[0]:
+        part, node, _ = tensor._keras_history  # its layer may be used twice
+        steps.append((part, part._inbound_nodes[node].input_tensors[0], tensor))
+        tensor = steps[-1][1]
     centres = []
     for axis in range(axes):
         first, step = 0.0, 1.0
-        for part in reversed(path):
-            offset, stride = _windows(part, axis)
+        for part, before, after in reversed(steps):
+            places = [_places(x.shape, axis, axes) for x in (before, after)]
+            # Frames of clips that are folded into the batch lose an axis.
+            number = axis - (axes == 3 and len(after.shape) == 4)
+            offset, stride = _windows(part, number, *places)
             first += offset * step
             step *= stride
-        centres.append(first + step * np.arange(shape[axis]))
+        centres.append(first + step * np.arange(shape[1 + axis]))
     return centres
 
 
-def _windows(part, axis):
+def _places(shape, axis, axes):
+    """How many along an axis, None where there is no such axis."""
+    axis -= axes == 3 and len(shape) == 4
+    return shape[1 + axis] if 0 <= axis < len(shape) - 1 else None
+
+
+def _windows(part, axis, before, after):
     """Middle of a layer's first window and step to the next one.
 
-    Both in places of the layer's input along an axis, counted from 0.
+    Both in places of the layer's input along an axis of its windows, counted
+    from 0; `before` and `after` are how many places input and output have.
     """
-    if isinstance(part, keras.layers.ZeroPadding2D):
-        return -part.padding[axis][0], 1
-    places = _first(part.input).shape[1 + axis]
-    if isinstance(part, TrilinearUpsampling):
-        new = part.output.shape[1 + axis]
-        if part.align_corners:
-            return 0, (places - 1) / max(new - 1, 1)
-        return 0.5 * places / new - 0.5, places / new
-    size = getattr(part, "kernel_size", getattr(part, "pool_size", None))
-    if size is None:
+    if before is None or after is None:
         return 0, 1
+    if isinstance(part, layers.ZeroPadding2D | layers.ZeroPadding3D):
+        return -part.padding[axis][0], 1
+    if isinstance(part, TrilinearUpsampling) and part.align_corners:
+        return 0, (before - 1) / max(after - 1, 1)
+    size = getattr(part, "kernel_size", getattr(part, "pool_size", ()))
+    if not 0 <= axis < len(size) or after > before:
+        return 0.5 * before / after - 0.5, before / after
     stride = part.strides[axis]
     reach = size[axis] - 1
     if hasattr(part, "dilation_rate"):
         reach *= part.dilation_rate[axis]
     if part.padding != "same":
         return reach / 2, stride
-    padded = (-(-places // stride) - 1) * stride + reach + 1
-    return reach / 2 - max(padded - places, 0) // 2, stride
-
-
-def _first(tensors):
-    return tensors[0] if isinstance(tensors, list) else tensors
+    padded = (-(-before // stride) - 1) * stride + reach + 1
+    return reach / 2 - max(padded - before, 0) // 2, stride
 
 
 def _layer(model, name) -> keras.layers.Layer:
@@ -258,7 +241,7 @@ def _batches(model, x, layer, class_index):
     x = np.asarray(x, dtype=np.float32)
     wanted = -1 if class_index is None else class_index
     classes = np.full(len(x), wanted, dtype=np.int64)
-    total = model.output_shape[-1]
+    total = model.outputs[0].shape[-1]
     known = (classes >= 0) & (classes < total)
     if class_index is not None and not known.all():
         raise ConfigurationError(
@@ -267,8 +250,8 @@ def _batches(model, x, layer, class_index):
     compute = _traced(model, layer)
     size = 1 if x.ndim == 5 else _BATCH  # 32 clips would fill the memory
     for i in range(0, len(x), size):
-        found = compute(x[i : i + size], classes[i : i + size])
-        yield [part.numpy() for part in found]
+        part = slice(i, i + size)
+        yield [found.numpy() for found in compute(x[part], classes[part])]
 
 
 # Recurrent networks take seconds to trace; the sanity checks ask the same
@@ -282,12 +265,9 @@ def _traced(model, layer):
     target = model.inputs[0] if layer is None else _layer(model, layer).output
     both = keras.Model(model.inputs, [target, source])
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
-            tf.TensorSpec((None,), tf.int64),
-        ]
-    )
+    sample = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)
+
+    @tf.function(input_signature=[sample, tf.TensorSpec((None,), tf.int64)])
     def compute(x, classes):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -307,14 +287,14 @@ def _traced(model, layer):
 
 def _scores(model):
     """Where the softmax's input comes from, and how it is computed there."""
-    last = next(part for part in model.layers if part.output is model.output)
+    last = model.outputs[0]._keras_history.operation
     softmax = getattr(last, "activation", None) is keras.activations.softmax
-    if softmax and isinstance(last, keras.layers.Dense):
+    if softmax and isinstance(last, layers.Dense):
 
         def logits(features):
             features = keras.ops.cast(features, "float32")
             return keras.ops.matmul(features, last.kernel) + last.bias
 
         return last.input, logits
-    softmax = softmax or isinstance(last, keras.layers.Softmax)
-    return last.input if softmax else model.output, lambda scores: scores
+    softmax = softmax or isinstance(last, layers.Softmax)
+    return last.input if softmax else model.outputs[0], lambda scores: scores

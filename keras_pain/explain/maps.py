@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_pain.explain.attention import attention_maps, attention_outputs
 from keras_pain.explain.gradcam import grad_cam, saliency
+from keras_pain.models.registry import FEATURES
 
 FEATURE_MAPS = "feature_maps"
 TITLES = {
@@ -40,10 +41,10 @@ class Explanation:
         name: A key of `TITLES`; `"hires_cam"` is `grad_cam` with
             `weights="elementwise"`.
         axes: What the axes of one sample's map are: `"time"`, which comes
-            first, `"channel"`, `"part"`, `"unit"`, `"token"`, `"height"`,
-            `"width"`.
-        compute: From the model, scaled windows or clips, and the class of
-            each (see `grad_cam`; attention has none) to `(n, *axes)`.
+            first, `"channel"`, `"part"`, `"unit"`, `"token"`, `"point"`,
+            `"height"`, `"width"`.
+        compute: From the model, its inputs, and the class of each (see
+            `grad_cam`; attention has none) to `(n, *axes)`.
     """
 
     name: str
@@ -55,29 +56,74 @@ def explanations(model: keras.Model) -> list[Explanation]:
     """Every map of a network; each has at least one over all of its input.
 
     Attention where it has some; Grad-CAM, both ways of weighing, where it has
-    a layer `"feature_maps"` of clips or with one column a sensor, else
-    saliency of windows.
+    a `spatial_layer`, else saliency. The kind of its input is told from its
+    shape, and where that is of a window from its name.
 
-    Returns:
-        The explanations, attention first. The bodily attention of a network
-        with one map a feature is averaged over the features.
+    Attention comes first. Where bodily attention has one map a feature, it is
+    averaged over the features.
     """
     found = []
     for name, output in attention_outputs(model).items():
         axes = _ATTENTION_AXES[name, len(output.shape)]
         compute = functools.partial(_attention, name, axes == ("part",))
         found.append(Explanation(name, axes, compute))
+    shape, layer = model.input_shape, spatial_layer(model)
     axes = ("time", "channel")
-    outputs = {layer.name: layer.output for layer in model.layers}
-    shape = outputs[FEATURE_MAPS].shape if FEATURE_MAPS in outputs else ()
     if len(shape) == 5:
         axes = ("time", "height", "width")
-    elif not shape or shape[2] != model.input_shape[-1]:
-        return [*found, Explanation("saliency", axes, saliency)]
+    elif len(shape) == 4 and shape[-1] == 3:
+        axes = ("height", "width")
+    elif len(shape) == 4:  # landmarks
+        axes, layer = ("time", "point"), None
+    elif model.inputs[0].name == FEATURES:
+        axes = ("time",)
+    if layer is None:
+        compute = functools.partial(_saliency, len(axes))
+        return [*found, Explanation("saliency", axes, compute)]
     for name, weights in (("grad_cam", "global"), ("hires_cam", "elementwise")):
-        compute = functools.partial(_cam, weights)
+        compute = functools.partial(_cam, layer, weights)
         found.append(Explanation(name, axes, compute))
     return found
+
+
+def spatial_layer(model: keras.Model) -> str | None:
+    """The layer that Grad-CAM reads, by name; None where there is none.
+
+    That is `FEATURE_MAPS`, else the last one that everything passes through
+    and whose output has several filters over places of the input; of windows
+    one column a sensor.
+    """
+    source = model.input_shape
+    named = [part for part in model.layers if part.name == FEATURE_MAPS]
+    for part in named or reversed(model.layers):
+        shared = len(part._inbound_nodes) != 1  # by several places
+        shape = () if shared else getattr(part.output, "shape", ())
+        if len(shape) != max(len(source), 4) or shape[-1] == 1:
+            continue
+        if len(source) == 3:
+            fits = None not in shape[1:] and shape[2] == source[-1]
+        else:  # neither a copy of the input nor one value of all
+            few = shape[-1] == source[-1] or set(shape[1:-1]) == {1}
+            fits = None not in shape[1:] and (named or not few)
+        if fits and not _leads_past(model, part.output):
+            return part.name
+    return None
+
+
+def _leads_past(model, layer_output):
+    """Whether the output depends on the input by another way as well."""
+    waiting, seen = list(model.outputs), {id(layer_output)}
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        part, node, _ = tensor._keras_history
+        sources = part._inbound_nodes[node].input_tensors
+        if not sources:
+            return True
+        waiting += sources
+    return False
 
 
 def _attention(name, over_features, model, x, class_index=None):
@@ -85,8 +131,14 @@ def _attention(name, over_features, model, x, class_index=None):
     return weights.mean(axis=1) if over_features else weights
 
 
-def _cam(weights, model, x, class_index=None):
-    return grad_cam(model, x, FEATURE_MAPS, class_index, weights)
+def _cam(layer, weights, model, x, class_index=None):
+    return grad_cam(model, x, layer, class_index, weights)
+
+
+def _saliency(axes, model, x, class_index=None):
+    """Of all colours, coordinates or features of a place the strongest."""
+    found = saliency(model, x, class_index)
+    return found.max(axis=-1) if found.ndim > 1 + axes else found
 
 
 class AverageMap(NamedTuple):
@@ -113,12 +165,9 @@ def average_maps(
     Args:
         maps: `(n, ...)`.
         groups: `(n,)` group of each window, e.g. its class, its activity, or
-            a pair of them.
+            a pair of them; averages come in their sorted order.
         length: `(n,)` real frames of each window, where the first axis of a
             map is time; padded frames are left out. None where it is not.
-
-    Returns:
-        Averages in sorted order of the groups.
     """
     padding = np.zeros(maps.shape, bool)
     if length is not None:

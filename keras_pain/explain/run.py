@@ -1,6 +1,7 @@
 """The figures and checks of a finished fold's network."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,15 +9,16 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-# Its layers register themselves when the registry is imported.
-import keras_pain.models.registry  # noqa: F401
+from keras_pain import load_model
 from keras_pain.corpora.emopain.layout import ACTIVITIES, FRAME_RATE
+from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet, activity_segments
+from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.folds import FoldData
 from keras_pain.experiments.method_registry import registered_methods
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, FoldResult
-from keras_pain.explain import figures
+from keras_pain.explain import figures, sanity
 from keras_pain.explain.attention import attention_maps
 from keras_pain.explain.maps import (
     TITLES,
@@ -24,18 +26,16 @@ from keras_pain.explain.maps import (
     average_maps,
     explanations,
 )
-from keras_pain.explain.sanity import (
-    cascading_randomisation,
-    check_panel,
-    check_windows,
-    label_randomisation,
-)
-from keras_pain.io import csv_text, write_file
+from keras_pain.io import csv_text, write_marked
+from keras_pain.reports.figures import paper_name
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
 MODEL_FILE = "model.keras"
 CHECK_EPOCHS = 5  # our choice: every map is checked against two trainings
 MAX_WINDOWS = 300  # our choice: enough for a mean, seconds for gradients
+# Our choice, of faces: pictures that are drawn or checked, and layers that are
+# checked; more would take hours.
+FACES, FACE_LAYERS = 3, 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +44,10 @@ class ExplainOptions:
 
     Args:
         methods: Names of networks; None takes all that have a finished fold.
-        protocol: Protocol of the folds.
-        fold: Name of the fold. None takes the first that has test windows of
-            every class, else the first.
-        seed: Seed of the folds.
-        out: Folder for the files; None takes `explanations` in the results
-            folder.
+        fold: Its name. None takes the first of those that were tested on the
+            most classes, or levels of intensity.
+        protocol, seed: Of the folds.
+        out: Folder to write to; None is `explanations` in the results folder.
         checks: Whether to run the sanity checks.
         check_epochs: Epochs of the trainings that the label check needs; None
             takes the fold's own number, but no more than `CHECK_EPOCHS`.
@@ -87,13 +85,32 @@ class FinishedFold:
     recordings: Mapping[str, Mapping]
     simulated: bool
 
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """Its network."""
+        return load_model(self.result.path / MODEL_FILE)
+
+    @property
+    def test(self) -> WindowSet:
+        """Its test windows, scaled."""
+        return self.data.test
+
+    @staticmethod
+    def inputs(windows: WindowSet) -> np.ndarray:
+        """What the network sees of windows."""
+        return windows.x
+
+    @property
+    def settings(self) -> Mapping:
+        """How its windows were cut."""
+        return self.result.config["dataset"]["windows"]
+
     @property
     def resampled(self) -> bool:
         """Whether its samples were brought to one length."""
-        settings = self.result.config["dataset"]["windows"]
-        if settings["cut"] == "activity_instances":
-            return settings.get("fit", "resample") == "resample"
-        return settings["cut"] == "whole_recordings"
+        if self.settings["cut"] == "activity_instances":
+            return self.settings.get("fit", "resample") == "resample"
+        return self.settings["cut"] == "whole_recordings"
 
     def movement(self, index: int) -> tuple[np.ndarray | None, float]:
         """The skeletons of a test window, and its frames a second.
@@ -103,17 +120,17 @@ class FinishedFold:
             frames, None where the recording has none; and how many of them
             are a second, also where they were resampled.
         """
-        test, settings = (
-            self.data.test,
-            self.result.config["dataset"]["windows"],
+        begin, length = (
+            int(self.test.start[index]),
+            int(self.test.length[index]),
         )
-        length, begin = int(test.length[index]), int(test.start[index])
-        recording = self.recordings[str(test.recording[index])]
+        recording = self.recordings[str(self.test.recording[index])]
         end = begin + length
-        if settings["cut"] == "whole_recordings":
+        if self.settings["cut"] == "whole_recordings":
             begin, end = 0, len(recording["angles"])
         elif self.resampled:
-            given = {k: v for k, v in settings.items() if k == "max_flicker"}
+            given = self.settings.keys() & {"max_flicker"}
+            given = {name: self.settings[name] for name in given}
             begins, ends, _ = activity_segments(recording["activity"], **given)
             end = int(ends[begins == begin][0])
         rate = FRAME_RATE * length / (end - begin)
@@ -124,16 +141,36 @@ class FinishedFold:
         return np.asarray(joints)[frames], rate
 
 
+@dataclasses.dataclass(frozen=True)
+class FaceFold:
+    """A finished fold of clips or frames of faces.
+
+    Args:
+        key, result, simulated: As of a `FinishedFold`.
+        test: Its test samples, with the labels that they were tested with.
+        model: Its network.
+        inputs: From samples to what the network sees of them: pictures,
+            landmarks or features of frames.
+    """
+
+    key: FoldKey
+    result: FoldResult
+    test: ClipSet
+    model: keras.Model
+    inputs: Callable[[ClipSet], np.ndarray]
+    simulated: bool
+
+
 class Explained(NamedTuple):
-    """What was written of one fold, and the checks in one line, or ""."""
+    """What was written of one fold, and lines that say more of it."""
 
     key: FoldKey
     paths: list[Path]
-    reading: str
+    notes: list[str]
 
 
 def explain_fold(
-    fold: FinishedFold,
+    fold: FinishedFold | FaceFold,
     folder: Path,
     options: ExplainOptions,
     on_progress: Callable[[str, int, int], None] = lambda *step: None,
@@ -141,38 +178,52 @@ def explain_fold(
     """Draws the maps of one finished fold's network, and checks them.
 
     Where recordings have joints, skeletons are drawn, too. `on_progress` is
-    called with what is done, steps done, and steps in all.
+    called with what is done, steps done, and steps in all. Raises
+    ConfigurationError where a user's own network sees something else.
     """
-    model = keras.models.load_model(fold.result.path / MODEL_FILE)
+    model, test, of_faces = fold.model, fold.test, isinstance(fold, FaceFold)
+    shape = fold.inputs(test.take(np.arange(1))).shape
+    seen = getattr(model, "input_shape", None) or ()
+    if len(seen) != len(shape) or any(
+        size not in (None, here) for size, here in zip(seen, shape, strict=True)
+    ):
+        raise ConfigurationError(
+            f"{fold.result.path / MODEL_FILE}: is no network from the tested "
+            f"samples, of shape {shape[1:]}, so there is no map to draw; name "
+            "others with --method"
+        )
     kinds = explanations(model)
-    total = len(kinds) + (len(kinds) + 2 if options.checks else 0)
+    # A user's own network cannot be trained from its name in the store.
+    labelled = fold.key.method in registered_methods() and not of_faces
+    total = len(kinds) + (len(kinds) + 2 * labelled if options.checks else 0)
     done = iter(range(total))
 
     def step(text):
         on_progress(f"{fold.key.method}: {text}", next(done), total)
 
-    gallery = Gallery(fold, model, folder, options.axis_labels)
-    paths = []
+    gallery = FaceGallery if of_faces else Gallery
+    gallery, paths, notes = gallery(fold, folder, options.axis_labels), [], []
     for kind in kinds:
         step(f"drawing {TITLES[kind.name]}")
         paths += gallery.draw(kind)
     if not options.checks:
-        return Explained(fold.key, paths, "")
-    test = fold.data.test
-    windows = test.take(check_windows(test.y, test.num_classes))
-    panels = _checks(fold, model, kinds, windows, options.check_epochs, step)
+        return Explained(fold.key, paths, notes)
+    chosen = faces_of if of_faces else sanity.check_windows
+    samples = test.take(chosen(test.y, test.num_classes))
+    panels = _checks(fold, kinds, samples, labelled, options.check_epochs, step)
+    if not labelled:
+        notes.append("no check by labels, which only networks of windows have")
+    # Every point of the plots: mean, and how many windows showed nothing.
+    rows = []
     for kind, panel in zip(kinds, panels, strict=True):
         path = figures.plot_checks(
             [panel],
-            f"{fold.key.method}: sanity checks of {panel.title}",
+            f"{paper_name(fold.key.method)}: sanity checks of {panel.title}",
             folder / f"{kind.name}_checks.png",
             simulated=fold.simulated,
-            note=f"mean over {len(windows)} windows; bars: 10 to 90 %",
+            note=f"mean over {len(samples)} samples; bars: 10 to 90 %",
         )
         paths.append(path)
-    # Every point of the plots: mean, and how many windows showed nothing.
-    rows = []
-    for panel in panels:
         for change, found in {**panel.cascade, **panel.trained}.items():
             shown = ~np.isnan(found.spearman)
             row = {"map": panel.title, "change": change}
@@ -181,29 +232,37 @@ def explain_fold(
             row["compared"] = int(shown.sum())
             rows.append({**row, "empty_maps": int((~shown).sum())})
     table = csv_text(list(rows[0]), rows).encode()
-    paths.append(write_file(folder / "checks.csv", table))
-    return Explained(fold.key, paths, figures.reading(panels))
+    paths.append(write_marked(folder / "checks.csv", table, fold.simulated))
+    notes.append(
+        "Spearman/SSIM to the trained network's map: " + figures.reading(panels)
+    )
+    return Explained(fold.key, paths, notes)
 
 
-def _checks(fold, model, kinds, windows, epochs, step):
+def faces_of(y: np.ndarray, num_classes: int = 0) -> np.ndarray:
+    """Positions of `FACES` samples whose labels rise from least to most."""
+    order = np.argsort(y, kind="stable")
+    return order[figures.evenly_spread(len(order), FACES)]
+
+
+def _checks(fold, kinds, samples, labelled, epochs, step):
     """Runs both checks of every kind of map: a step a kind, and two more."""
+    model, x, cascades, labels = fold.model, fold.inputs(samples), {}, {}
     common = {
-        "length": windows.length,
-        "class_index": model.predict(windows.x, verbose=0).argmax(axis=-1),
+        "length": getattr(samples, "length", None),
+        "class_index": model.predict(x, verbose=0).argmax(axis=-1),
     }
-    cascades = {}
+    few = {"draws": 1, "most": FACE_LAYERS} if common["length"] is None else {}
     for kind in kinds:
         step(f"drawing weights anew for {TITLES[kind.name]}")
-        cascades[kind.name] = cascading_randomisation(
-            model, windows.x, kind, **common
+        cascades[kind.name] = sanity.cascading_randomisation(
+            model, x, kind, **common, **few
         )
-    labels = {}
-    method = fold.result.config["method"]
-    # A user's own network cannot be trained from its name in the store.
-    if fold.key.method in registered_methods():
-        labels = label_randomisation(
+    if labelled:
+        method = fold.result.config["method"]
+        labels = sanity.label_randomisation(
             model,
-            windows.x,
+            x,
             kinds,
             fold.key.method,
             fold.data.augmented,
@@ -215,7 +274,7 @@ def _checks(fold, model, kinds, windows, epochs, step):
             **common,
         )
     return [
-        check_panel(name, cascade, labels.get(name))
+        sanity.check_panel(name, cascade, labels.get(name))
         for name, cascade in cascades.items()
     ]
 
@@ -228,18 +287,13 @@ class Gallery:
     """
 
     def __init__(
-        self,
-        fold: FinishedFold,
-        model: keras.Model,
-        folder: Path,
-        axis_labels: str = "real",
+        self, fold: FinishedFold, folder: Path, axis_labels: str = "real"
     ):
-        self.fold, self.model, self.folder = fold, model, folder
-        self.axis_labels = axis_labels
-        places = figures.evenly_spread(len(fold.data.test), MAX_WINDOWS)
-        self.test = test = fold.data.test.take(places)
+        self.fold, self.folder, self.axis_labels = fold, folder, axis_labels
+        places = figures.evenly_spread(len(fold.test), MAX_WINDOWS)
+        self.test = test = fold.test.take(places)
         last = test.num_classes - 1
-        sure = model.predict(test.x, verbose=0)[:, last]
+        sure = fold.model.predict(test.x, verbose=0)[:, last]
         self.best = best = int(np.where(test.y == last, sure, -1).argmax())
         self.raw = fold.raw_test.x[places[best]]
         self.joints, self.rate = fold.movement(places[best])
@@ -254,7 +308,8 @@ class Gallery:
 
     def draw(self, kind: Explanation) -> Iterator[Path]:
         """Draws all figures of one kind of map; yields their paths."""
-        maps = kind.compute(self.model, self.test.x, self.test.num_classes - 1)
+        test = self.test
+        maps = kind.compute(self.fold.model, test.x, test.num_classes - 1)
         quantity = TITLES[kind.name]
         if kind.name == "saliency":
             quantity = "|gradient|"
@@ -267,9 +322,10 @@ class Gallery:
         yield from self._draw_groups(kind, maps, labels, style)
 
     def _plot(self, kind, to, of, plot, *what, **options) -> Path:
+        key = self.fold.key
         return plot(
             *what,
-            f"{self.fold.key.method}, fold {self.fold.key.fold}: {of}",
+            f"{paper_name(key.method)}, fold {key.fold}: {of}",
             self.folder / f"{kind.name}_{to}.png",
             simulated=self.fold.simulated,
             **options,
@@ -277,29 +333,28 @@ class Gallery:
 
     def _draw_window(self, kind, values, labels, style):
         """The window's map over its axes, and on the skeleton."""
-        axes, title, bodily = kind.axes, TITLES[kind.name], None
-        length, names = int(self.test.length[self.best]), ANGLE_NAMES
-        of, moving = f"{title}\non {self.window}", {"frame_rate": self.rate}
+        axes, bodily, test = kind.axes, None, self.test
+        length, names = int(test.length[self.best]), test.channel_names
         if kind.name.endswith("attention"):
-            one = self.test.x[self.best : self.best + 1]
-            found = attention_maps(self.model, one)
+            found = attention_maps(self.fold.model, test.x[[self.best]])
             bodily = found.get("bodily_attention", [None])[0]
-        if axes == ("time", "channel"):
-            names = self.test.channel_names
-            what = figures.plot_time_map, values, length, labels
-            yield self._plot(kind, "window", of, *what, note=self.note, **style)
-        elif axes == ("token", "token"):
-            what = figures.plot_token_map, values
-            yield self._plot(kind, "window", of, *what)
-        elif axes[0] == "time":
-            what = self.raw, length, values, bodily, self.test.channel_names
-            what = figures.plot_attention, *what
-            yield self._plot(kind, "window", of, *what, **moving)
-        else:
-            panels = [figures.MapPanel("", self.window, 1, values)]
-            what = figures.plot_average_maps, panels, axes, labels
-            yield self._plot(kind, "window", title, *what, **style)
-
+        moving = {"frame_rate": self.rate}
+        attention = figures.plot_attention, self.raw, length, values, bodily
+        panel = figures.MapPanel("", self.window, 1, values)
+        average = figures.plot_average_maps, [panel], axes, labels
+        # The figure of a map by its axes, and how that is drawn.
+        what, options = {
+            ("time", "channel"): (
+                (figures.plot_time_map, values, length, labels),
+                {**style, "note": self.note},
+            ),
+            ("time", "part"): ((*attention, names), moving),
+            ("time",): ((*attention, names), moving),
+            ("token", "token"): ((figures.plot_token_map, values), {}),
+        }.get(axes, (average, style))
+        of = f"{TITLES[kind.name]}\non {self.window}"
+        title = TITLES[kind.name] if what is average else of
+        yield self._plot(kind, "window", title, *what, **options)
         if self.joints is None or not {"part", "channel"} & set(axes):
             return
         quantity = style["quantity"]
@@ -311,12 +366,14 @@ class Gallery:
         if axes[0] == "time":
             values = values[: len(self.joints)]
         if values.any():  # Grad-CAM is zero where nothing speaks for the class
+            names = names if "channel" in axes else ANGLE_NAMES
             what = figures.plot_body_weights, self.joints, values, names
             moving["quantity"] = quantity
             yield self._plot(kind, "skeleton", of, *what, **moving)
 
     def _draw_groups(self, kind, maps, labels, style):
-        test, axes = self.test, kind.axes
+        """Means by class, and by activity and class where there are some."""
+        test, axes, classes = self.test, kind.axes, self.test.class_names
         length = test.length if axes[0] == "time" else None
         if not kind.name.endswith("attention"):
             empty = int((maps.reshape(len(maps), -1).max(axis=1) == 0).sum())
@@ -326,28 +383,27 @@ class Gallery:
         def panels(maps, rows):
             groups = list(zip(rows, test.y.tolist(), strict=True))
             averages = average_maps(maps, groups, length)
+            names = (*ACTIVITIES, "")  # -1 is none of them
             return [
-                figures.MapPanel(
-                    "" if row < 0 else ACTIVITIES[row],
-                    test.class_names[y],
-                    windows,
-                    mean,
-                )
+                figures.MapPanel(names[row], classes[y], windows, mean)
                 for (row, y), (mean, windows) in averages.items()
             ]
 
-        mean = f"mean {TITLES[kind.name]} by"
-        what = panels(maps, [-1] * len(test)), axes, labels
-        names = kind, "per_class", f"{mean} class", figures.plot_average_maps
-        yield self._plot(*names, *what, **style)
+        of = f"mean {TITLES[kind.name]} by"
+        what = figures.plot_average_maps, panels(maps, [-1] * len(test))
+        yield self._plot(
+            kind, "per_class", f"{of} class", *what, axes, labels, **style
+        )
         activities = test.activity.tolist()
         if len(set(activities)) < 2:
             return
         if axes == ("token", "token"):
             maps, axes = maps.mean(axis=1), ("token",)  # what each one receives
-        what = panels(maps, activities), axes, labels, test.class_names
-        names = kind, "per_activity", f"{mean} activity and class"
-        yield self._plot(*names, figures.plot_activity_maps, *what, **style)
+        what = figures.plot_activity_maps, panels(maps, activities), axes
+        of = f"{of} activity and class"
+        yield self._plot(
+            kind, "per_activity", of, *what, labels, classes, **style
+        )
 
     def _labels(self, axis, count) -> list[str]:
         """Labels of a map's last axis."""
@@ -358,3 +414,56 @@ class Gallery:
             return figures.PART_LABELS
         what = {"unit": "code unit", "token": "feature map"}.get(axis)
         return [f"{what} {number + 1}" for number in range(count)]
+
+
+class FaceGallery(Gallery):
+    """Draws a network's maps of faces: of the last class, or of intensity.
+
+    Of clips, that with the highest label that the network is surest of; of
+    frames three with rising labels; of landmarks and features of frames the
+    mean by class.
+    """
+
+    def __init__(self, fold: FaceFold, folder: Path, *_):
+        self.fold, self.folder = fold, folder
+
+    def draw(self, kind):
+        """Draws the figure of one kind of map; yields its path."""
+        test, title, what = self.fold.test, TITLES[kind.name], kind.axes
+        if what == ("height", "width"):
+            test = test.take(faces_of(test.y))
+        elif what == ("time", "height", "width"):
+            found = self.fold.result.predictions
+            sure = found.get("y_pred", found.get("probabilities"))
+            sure = sure.reshape(len(test), -1)[:, -1]
+            best = np.where(test.y == test.y.max(), sure, -np.inf).argmax()
+            test = test.take(best[None])
+        x, names = self.fold.inputs(test), test.class_names
+        maps = kind.compute(self.fold.model, x, max(test.num_classes - 1, 0))
+        names = [names[int(y)] if names else f"intensity {y:g}" for y in test.y]
+        if what == ("height", "width"):
+            parts = zip(names, x.astype(np.uint8), maps, strict=True)
+            faces = [
+                figures.AttendedFace(name, face, {title: values})
+                for name, face, values in parts
+            ]
+            yield self._plot(
+                kind, "faces", title, figures.plot_attended_faces, faces
+            )
+        elif what == ("time", "height", "width"):
+            of = f"{title}, {test.window_id[0]} ({names[0]})"
+            what = figures.plot_clip_map, x[0], maps[0]
+            yield self._plot(kind, "clip", of, *what, quantity=title)
+        else:
+            if what == ("time",):
+                maps = maps / np.maximum(maps.sum(axis=1, keepdims=True), 1e-30)
+                title = f"share of {title}"
+            panels = [
+                figures.MapPanel("", name, count, mean)
+                for name, (mean, count) in average_maps(maps, names).items()
+            ]
+            labels = [f"point {number + 1}" for number in range(maps.shape[-1])]
+            what = figures.plot_average_maps, panels, kind.axes, labels
+            style = {"frame_rate": None, "quantity": title}
+            of = f"mean {title} by class"
+            yield self._plot(kind, "per_class", of, *what, **style)

@@ -29,10 +29,9 @@ _C1, _C2 = 0.01**2, 0.03**2
 class Similarity(NamedTuple):
     """Of each window's two maps.
 
-    Args:
-        spearman: `(..., n)` rank correlation, -1 to 1. NaN where the first
-            map is constant and so shows nothing; 0 where only the second is.
-        ssim: `(..., n)` structural similarity, at most 1; NaN as above.
+    `(..., n)` rank correlations, -1 to 1, and structural similarities, at most
+    1: NaN where the first map is constant and so shows nothing. Where only the
+    second is constant, the correlation is 0.
     """
 
     spearman: np.ndarray
@@ -52,6 +51,7 @@ def cascading_randomisation(
     length: np.ndarray | None = None,
     class_index: int | np.ndarray | None = None,
     draws: int = 3,
+    most: int | None = None,
 ) -> dict[str, Similarity]:
     """Weights drawn anew layer after layer, from the output down.
 
@@ -68,25 +68,30 @@ def cascading_randomisation(
         class_index: Class to explain, as for `grad_cam`. None is the one that
             the trained network predicts, in every step.
         draws: How often the whole cascade is repeated with other weights.
+        most: Layers after which maps are compared, spread evenly; None
+            compares after each.
 
     Returns:
-        In order, for each layer with weights, `(draws, n)` to the maps of the
-        trained network; first, for "", where no weights are drawn anew yet.
+        In order, for each such layer with weights, `(draws, n)` to the maps of
+        the trained network; first, for "", where none are drawn anew yet.
     """
     compare = _comparison(model, x, explanation, length, class_index)
     layers = [part.name for part in reversed(model.layers) if part.weights]
-    found: dict[str, list[Similarity]] = {name: [] for name in ("", *layers)}
+    names = ["", *layers]
+    compared = evenly_spread(len(names), most or len(names))
+    found = {names[i]: [] for i in compared}
     set_seeds(0)
     # One network for all steps: what an explanation traces is traced once.
     changed = keras.models.clone_model(model)
     for _ in range(draws):
         fresh = keras.models.clone_model(model)
         changed.set_weights(model.get_weights())
-        for name, parts in found.items():
+        for name in names:
             if name:
                 drawn = fresh.get_layer(name).get_weights()
                 changed.get_layer(name).set_weights(drawn)
-            parts.append(compare(changed))
+            if name in found:
+                found[name].append(compare(changed))
     return {
         name: Similarity(*np.stack(parts, axis=1))
         for name, parts in found.items()
@@ -118,13 +123,12 @@ def label_randomisation(
     Args:
         model, x, length, class_index: As for `cascading_randomisation`.
         explanations: The kinds of maps.
-        method: Name of the network's method, for `resolve_method`.
+        method, arguments: For `resolve_method`, as the network's.
         train: What the network was trained on; with augmented copies where
             its method is.
         validation: What chose its epoch.
         seed: The seed that it was trained with, which also permutes.
         epochs: Epochs of every training stage.
-        arguments: Of the method, besides the epochs.
         reference: Whether to train as long on the true labels, too, which
             says how much of the difference is only a shorter training. With
             the epochs that the network had, that only repeats it.
@@ -141,11 +145,10 @@ def label_randomisation(
         dataclasses.replace(part, y=rng.permutation(part.y))
         for part in (train, validation)
     )
-    compare = {
-        kind.name: _comparison(model, x, kind, length, class_index)
-        for kind in explanations
-    }
-    found: dict[str, dict[str, Similarity]] = {name: {} for name in compare}
+    found, compare = {}, {}
+    for kind in explanations:
+        found[kind.name] = {}
+        compare[kind.name] = _comparison(model, x, kind, length, class_index)
     for labels, parts in trainings.items():
         on_training(f"training on {labels} labels")
         # Both trainings share one traced network: its maps are made before
@@ -177,8 +180,8 @@ def similarity(
 ) -> Similarity:
     """Compares the maps `(n, ...)` of the same windows, one by one.
 
-    `length` `(n,)` are the real frames of each window, where the first axis
-    of a map is time: later ones are left out. None compares whole maps.
+    Where the first axis of a map is time, `length` `(n,)` are the frames that
+    are compared of each; None compares whole maps.
     """
     rows = []
     for index, (a, b) in enumerate(zip(maps, others, strict=True)):
@@ -186,11 +189,11 @@ def similarity(
             a, b = a[: length[index]], b[: length[index]]
         if np.ptp(a) == 0:
             rows.append((np.nan, np.nan))
-        else:
-            rank = 0.0
-            if np.ptp(b):
-                rank = stats.spearmanr(np.ravel(a), np.ravel(b)).statistic
-            rows.append((rank, ssim(_scaled(a), _scaled(b))))
+            continue
+        rank = 0.0
+        if np.ptp(b):
+            rank = stats.spearmanr(np.ravel(a), np.ravel(b)).statistic
+        rows.append((rank, ssim(_scaled(a), _scaled(b))))
     return Similarity(*np.array(rows).T)
 
 
@@ -238,8 +241,6 @@ def check_panel(
 
     `labels` is its entry of `label_randomisation`, if that was run.
     """
-    steps = {
-        layer.replace("_", " ") or "as trained": similar
-        for layer, similar in cascade.items()
-    }
+    names = [layer.replace("_", " ") or "as trained" for layer in cascade]
+    steps = dict(zip(names, cascade.values(), strict=True))
     return CheckPanel(TITLES[name], steps, labels or {})

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Collection
+from typing import ClassVar
 
 import keras
 from keras import ops
@@ -20,12 +21,9 @@ def check_choice(
     name: str, argument: str, value, allowed: Collection[str]
 ) -> None:
     """Refuses another value of an argument, as `require` does."""
-    require(
-        value in allowed,
-        name,
-        f"{argument} must be one of {', '.join(map(str, allowed))}, not "
-        f"{value!r}",
-    )
+    known = ", ".join(map(str, allowed))
+    text = f"{argument} must be one of {known}, not {value!r}"
+    require(value in allowed, name, text)
 
 
 def torch_start(
@@ -50,11 +48,15 @@ class BaseLayer(keras.layers.Layer):
     the annotated attributes of its class, in their order, and its
     configuration is made from them; those that name an activation become the
     function. Other keywords are passed to `keras.layers.Layer`. The output has
-    the input's shape, and a mask ends, where nothing else is said.
+    the input's shape where nothing else is said.
+
+    A mask goes through where `keeps_mask` is True, and ends where it is False,
+    in layers that make use of it. None: a mask is not expected, and Keras warns
+    that it is lost.
     """
 
     arguments = ()
-    keeps_mask = False
+    keeps_mask: ClassVar[bool | None] = None
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -76,6 +78,9 @@ class BaseLayer(keras.layers.Layer):
             if name.endswith("activation"):
                 value = keras.activations.get(value)
             setattr(self, name, value)
+        # Keras' own guess is that a layer with `compute_mask` knows of masks.
+        own = type(self).compute_mask is not BaseLayer.compute_mask
+        self.supports_masking = own or self.keeps_mask is not None
         self.set_up()
 
     def set_up(self) -> None:
@@ -96,11 +101,15 @@ class BaseLayer(keras.layers.Layer):
 
     def dense(self, name: str, fan_in: int, units: int, **options):
         """A dense layer of this one's precision, with its weights."""
-        layer = keras.layers.Dense(
-            units, dtype=self.dtype_policy, name=name, **options
-        )
+        options |= {"dtype": self.dtype_policy, "name": name}
+        layer = keras.layers.Dense(units, **options)
         layer.build((None, fan_in))
         return layer
+
+    def drop(self, name: str):
+        """A dropout layer of this one's precision and rate, `dropout`."""
+        dtype = self.dtype_policy
+        return keras.layers.Dropout(self.dropout, dtype=dtype, name=name)
 
 
 @keras.saving.register_keras_serializable(package="keras_pain")

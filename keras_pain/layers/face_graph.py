@@ -84,12 +84,8 @@ class GraphAttention(_GraphLayer):
 
     def build(self, input_shape):
         batch, time, points, features = input_shape
-        self.gru = keras.layers.GRU(
-            points,
-            return_sequences=True,
-            dtype=self.dtype_policy,
-            name="gru",
-        )
+        options = {"return_sequences": True, "dtype": self.dtype_policy}
+        self.gru = keras.layers.GRU(points, name="gru", **options)
         self.gru.build((batch, time, points * features))
 
     def call(self, inputs):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_pain.layers.base import BaseLayer, check_choice
+from keras_pain.layers.base import BaseLayer, check_choice, require
 
 AXES = ("time", "sensors")
 
@@ -51,10 +51,7 @@ class SelectChannels(BaseLayer):
 
 
 class _BodyPartsLayer(BaseLayer):
-    """The layers of body parts; `parts` is how many there are.
-
-    That is the number of angles, and of energies.
-    """
+    """The layers of body parts; `parts` is the number of angles."""
 
     parts: int = 13
     keeps_mask = True
@@ -171,16 +168,18 @@ class TemporalAttention(BaseLayer):
     or `(batch, time, groups)`.
     """
 
+    keeps_mask = False
+
     def build(self, input_shape):
         groups = input_shape[2] if len(input_shape) == 4 else 1
         features = input_shape[-1]
         # Conv1D's own start: fans of a kernel (1, features, 1).
         draw = _per_group("glorot_uniform")
-        self.kernel = self.add_weight(
-            (groups, features),
-            lambda shape, dtype: draw((*shape, 1), dtype)[..., 0],
-            name="kernel",
-        )
+
+        def start(shape, dtype):
+            return draw((*shape, 1), dtype)[..., 0]
+
+        self.kernel = self.add_weight((groups, features), start, name="kernel")
         self.bias = self.add_weight((groups,), "zeros", name="bias")
 
     def call(self, inputs, mask=None):
@@ -211,6 +210,8 @@ class AttentionPooling(BaseLayer):
     `(batch[, groups], features)`.
     """
 
+    keeps_mask = False
+
     def call(self, inputs):
         weights, features = inputs
         return ops.sum(ops.expand_dims(weights, -1) * features, axis=1)
@@ -226,6 +227,8 @@ class MaskedSumPooling(BaseLayer):
     What the released BANet code does in its variant without temporal
     attention.
     """
+
+    keeps_mask = False
 
     def call(self, inputs, mask=None):
         if mask is not None:
@@ -296,12 +299,9 @@ def _per_group(initializer):
 
     def draw(shape, dtype=None):
         # A new instance a group: one instance repeats the same numbers.
-        return ops.stack(
-            [
-                keras.initializers.get(initializer)(shape[1:], dtype=dtype)
-                for _ in range(shape[0])
-            ]
-        )
+        new = keras.initializers.get
+        groups = range(shape[0])
+        return ops.stack([new(initializer)(shape[1:], dtype) for _ in groups])
 
     return draw
 
@@ -330,10 +330,9 @@ class GroupedLSTMCell(BaseLayer):
         self.state_size = [self.output_size] * 2
 
     def build(self, input_shape):
+        shape = (self.groups, self.units, 4 * self.units)
         self.recurrent_kernel = self.add_weight(
-            (self.groups, self.units, 4 * self.units),
-            _per_group("orthogonal"),
-            name="recurrent_kernel",
+            shape, _per_group("orthogonal"), name="recurrent_kernel"
         )
 
     def call(self, inputs, states):
@@ -380,23 +379,18 @@ class GroupedLSTM(BaseLayer):
         # Said to both: a frozen layer read from a file must freeze all of it.
         shared = {"dtype": self.dtype_policy, "trainable": self.trainable}
         sizes = (self.units, self.groups, self.recurrent_activation)
-        self.loop = keras.layers.RNN(
-            GroupedLSTMCell(*sizes, name="cell", **shared),
-            return_sequences=True,
-            return_state=True,
-            zero_output_for_mask=self.zero_output_for_mask,
-            name="loop",
-            **shared,
-        )
+        cell = GroupedLSTMCell(*sizes, name="cell", **shared)
+        shared |= {"return_sequences": True, "return_state": True}
+        shared["zero_output_for_mask"] = self.zero_output_for_mask
+        self.loop = keras.layers.RNN(cell, name="loop", **shared)
 
     def build(self, input_shape):
         batch, time, groups, features = input_shape
+        text = f"needs {self.groups} groups, not {groups}"
+        require(groups == self.groups, self.name, text)
         gates = 4 * self.units
-        self.kernel = self.add_weight(
-            (groups, features, gates),
-            _per_group("glorot_uniform"),
-            name="kernel",
-        )
+        shape, start = (groups, features, gates), _per_group("glorot_uniform")
+        self.kernel = self.add_weight(shape, start, name="kernel")
         self.bias = self.add_weight((groups, gates), _lstm_bias, name="bias")
         self.loop.build((batch, time, groups * gates))
 
@@ -435,11 +429,9 @@ class GroupedDense(BaseLayer):
 
     def build(self, input_shape):
         groups, features = input_shape[-2:]
-        self.kernel = self.add_weight(
-            (groups, features, self.units),
-            _per_group("glorot_uniform"),
-            name="kernel",
-        )
+        shape = (groups, features, self.units)
+        start = _per_group("glorot_uniform")
+        self.kernel = self.add_weight(shape, start, name="kernel")
         self.bias = self.add_weight((groups, self.units), "zeros", name="bias")
 
     def call(self, inputs):

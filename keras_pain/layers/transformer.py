@@ -19,6 +19,7 @@ _PARTS = ("query", "key", "value", "proj")
 _BOTH = ("kernel", "bias")
 _LINEAR = {
     True: {"out_proj": ("kernel",), "linear1": _BOTH, "linear2": _BOTH},
+    False: {},
     "xavier": {"linear1": ("bias",), "linear2": ("bias",)},
     "linear": dict.fromkeys(
         ("in_proj", "out_proj", "linear1", "linear2"), _BOTH
@@ -69,8 +70,9 @@ class TransformerEncoder(BaseLayer):
             `"xavier"`, as one inside its `Transformer`, which draws all
             kernels anew from the Glorot uniform distribution; `"linear"`, as
             four plain linear layers, which is what vision transformers are
-            made of. But for that, the packed projection is Glorot uniform over
-            (width, 3 * num_heads * key_dim), its biases zero.
+            made of; False, as Keras' layers do. But for "linear", the packed
+            projection is Glorot uniform over (width, 3 * num_heads *
+            key_dim), its biases zero.
         across_batch: Attend from example to example instead of from token to
             token. It is what PyTorch's encoder does to `(batch, tokens,
             width)` when its `batch_first` is forgotten, and kept for networks
@@ -113,20 +115,15 @@ class TransformerEncoder(BaseLayer):
             ("linear1", width, self.ff_units),
             ("linear2", self.ff_units, width),
         ):
-            start = _LINEAR[self.torch_init].get(name, ())
-            options = torch_start(fan_in, start)
-            setattr(self, name, self.dense(name, fan_in, units, **options))
+            start = torch_start(fan_in, _LINEAR[self.torch_init].get(name, ()))
+            setattr(self, name, self.dense(name, fan_in, units, **start))
+        options = {"epsilon": self.epsilon, "dtype": self.dtype_policy}
         for name in ("norm1", "norm2"):
-            norm = keras.layers.LayerNormalization(
-                epsilon=self.epsilon, dtype=self.dtype_policy, name=name
-            )
+            norm = keras.layers.LayerNormalization(name=name, **options)
             norm.build(input_shape)
             setattr(self, name, norm)
         for name in ("dropout_attention", "dropout", "dropout1", "dropout2"):
-            drop = keras.layers.Dropout(
-                self.dropout, dtype=self.dtype_policy, name=name
-            )
-            setattr(self, f"_{name}", drop)
+            setattr(self, f"_{name}", self.drop(name))
 
     def call(self, inputs, training=None, return_attention_scores=False):
         x = ops.swapaxes(inputs, 0, 1) if self.across_batch else inputs
@@ -145,9 +142,8 @@ class TransformerEncoder(BaseLayer):
         shape = (-1, ops.shape(x)[1], 3, self.num_heads, self.key_dim)
         packed = ops.reshape(self.in_proj(x), shape)
         # (3, batch, heads, tokens, size)
-        query, key, value = ops.unstack(
-            ops.transpose(packed, (2, 0, 3, 1, 4)), 3
-        )
+        parts = ops.transpose(packed, (2, 0, 3, 1, 4))
+        query, key, value = ops.unstack(parts, 3)
         scores = ops.softmax(_products(query, key), axis=-1)
         scores = ops.cast(scores, self.compute_dtype)
         dropped = self._dropout_attention(scores, training=training)
@@ -214,11 +210,12 @@ class CrossAttention(BaseLayer):
             single key, which a softmax always gives the weight one: the
             output is a linear map of the other scale's class token, and query
             and key are never trained.
+        dropout: Dropout rate on attention weights and on the answers.
 
     Takes a list of at least two scales, each `(batch, tokens, width)` with its
     class token in front, returns a list: `(batch, scales, width)`, one answer a
     scale, and then for each scale its attention `(batch, num_heads, keys)` over
-    the tokens of the other scales, those in order.
+    the tokens of the other scales, those in order, before dropout.
 
     Raises:
         ConfigurationError: `keys` is unknown, there are less than two scales,
@@ -227,6 +224,7 @@ class CrossAttention(BaseLayer):
 
     num_heads: int
     keys: str = "tokens"
+    dropout: float = 0.0
 
     def set_up(self):
         check_choice(self.name, "keys", self.keys, CROSS_KEYS)
@@ -240,8 +238,10 @@ class CrossAttention(BaseLayer):
         for name in _PARTS:
             dense = self.dense(name, width, width, **torch_start(width))
             setattr(self, name, dense)
+        for name in ("dropout_attention", "dropout_answers"):
+            setattr(self, f"_{name}", self.drop(name))
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         # Of all tokens at once: a scale's are asked by every other scale.
         asked = inputs
         if self.keys == "class_tokens":  # else no slice, nor its gradient
@@ -259,7 +259,10 @@ class CrossAttention(BaseLayer):
             scores = _products(query, key)
             scores = scores - ops.logsumexp(scores, axis=-1, keepdims=True)
             scores = ops.cast(ops.exp(scores), self.compute_dtype)
-            answers.append(self.proj(_mixed(scores, value)))
+            dropped = self._dropout_attention(scores, training=training)
+            answer = self.proj(_mixed(dropped, value))
+            answer = self._dropout_answers(answer, training=training)
+            answers.append(answer)
             maps.append(ops.squeeze(scores, axis=2))
         return [ops.concatenate(answers, axis=1), *maps]
 

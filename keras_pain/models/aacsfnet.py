@@ -10,27 +10,15 @@ was not at hand.
 
 import math
 import os
-from collections.abc import Mapping
 
 from keras import Model, layers
 
-from keras_pain.layers import (
-    ChannelAttention,
-    ClassTokenAndPositions,
-    CrossAttention,
-    SpatialAttention,
-    TransformerEncoder,
-)
+from keras_pain import layers as own
 from keras_pain.layers.base import check_choice, require, torch_start
-from keras_pain.models.blocks import (
-    LAST,
-    Sizes,
-    batch_norm,
-    colour_input,
-    standardise,
-)
-from keras_pain.models.registry import AACSFNET as PAPER
+from keras_pain.models import blocks as common
+from keras_pain.models.blocks import LAST, Sizes
 from keras_pain.models.registry import (
+    AACSFNET,
     FRAMES,
     PAIN_INTENSITY,
     Recipe,
@@ -57,26 +45,11 @@ _MLP_RATIO = 4
 _SMALLEST = 32  # pixels; the residual network halves an image five times
 _CODE = "released AACSFNet code"
 
-DEFECTS: Mapping[str, str] = {
-    "channels_across_batch": "the global attention over channels runs across "
-    "the batch: a face's score depends on the faces beside it",
-    "mean_of_normed": "the mean over the axis of the last layer "
-    "normalisations: exactly zero at the start, the residual branch is mute",
-    "class_token_keys": "the cross attention asks class tokens only; with two "
-    "scales it has one key, and is none",
-    "branches_across_batch": "the fusion's attention runs across the batch, "
-    "not between the two branches",
-    "three_scales": "patches of 32, 16 and 8 pixels, where figure and name "
-    "have two scales",
-}
-"""What `mode="as_coded"` switches on: argument of `AACSFNet`, what it does
-("three_scales" is an argument of its own here: `patch_sizes`)."""
-
 AACSFNET_RECIPE = Recipe.of(
     learning_rate=(
         1e-4,
-        "ours: the released 0.04 is far too high for Adam "
-        "on a pretrained network",
+        "ours: the released 0.04 is far too high for Adam on a pretrained "
+        "network",
     ),
     batch_size=(32, f"{_CODE}, 32"),
     epochs=(80, f"{_CODE}, 80, as the most"),
@@ -98,8 +71,8 @@ AACSFNET_RELEASED_RECIPE = Recipe.of(
     optimizer=("adam", f"{_CODE}, Adam"),
     monitor=(
         "val_loss",
-        "unsaid: the released code scores the test person after "
-        "every epoch; here by the loss",
+        "unsaid: the released code chooses no epoch, its last one stands, as "
+        "in as_published; where one is chosen, by the loss",
     ),
     schedule=(
         ("multistep", (10, 20, 30), 0.1),
@@ -107,12 +80,14 @@ AACSFNET_RELEASED_RECIPE = Recipe.of(
     ),
     optimizer_options=(
         {"weight_decay": 5e-4},
-        f"{_CODE}, weight decay 5e-4; PyTorch's Adam adds "
-        "it to the gradient, Keras' takes it off the weights",
+        f"{_CODE}, weight decay 5e-4; PyTorch's Adam adds it to the gradient, "
+        "Keras' takes it off the weights",
     ),
 )
 
-_ENTRY = {"paper": PAPER, "task": PAIN_INTENSITY}
+_ENTRY = {"paper": AACSFNET, "task": PAIN_INTENSITY}
+# 1 lacked dropout on the tokens and in the cross attention.
+_SPATIAL = {**_ENTRY, "version": 2}
 
 
 @register(
@@ -120,7 +95,7 @@ _ENTRY = {"paper": PAPER, "task": PAIN_INTENSITY}
     FRAMES,
     recipe=AACSFNET_RECIPE,
     note="trained 29637115, batch-norm statistics 54976",
-    **_ENTRY,
+    **_SPATIAL,
 )
 @register(
     "aacsfnet_as_coded",
@@ -129,7 +104,7 @@ _ENTRY = {"paper": PAPER, "task": PAIN_INTENSITY}
     arguments={"mode": "as_coded"},
     note="trained 31162845, batch-norm statistics 54976; the released "
     "network counts 32918377, decoders that it never calls included",
-    **_ENTRY,
+    **_SPATIAL,
 )
 def AACSFNet(
     input_shape: Sizes = (224, 224, 3),
@@ -167,7 +142,7 @@ def AACSFNet(
         patch_sizes: Sides of the patches in pixels; None is `(32, 16)`, as
             coded `(32, 16, 8)`.
         mode: `"corrected"`, or `"as_coded"`, which turns every switch on that
-            is left at None. The switches are named in `DEFECTS`.
+            is left at None. What they do: `keras_pain.experiments.defects`.
         resnet_weights: None, `"imagenet"` or a path, see `weights` of
             `keras_pain.models.resnet.ResNet50`.
         channels_across_batch, mean_of_normed: See `ResNet50HAM`.
@@ -187,45 +162,31 @@ def AACSFNet(
         `keras_pain.explain.attention.face_attention`.
 
     Raises:
-        ConfigurationError: An argument is impossible.
         BadFileError: The weights do not fit.
     """
     *hybrid, class_keys, fused_across = _switches(
-        name,
-        mode,
-        channels_across_batch,
-        mean_of_normed,
-        class_token_keys,
-        branches_across_batch,
+        *(name, mode, channels_across_batch, mean_of_normed),
+        *(class_token_keys, branches_across_batch),
     )
     if patch_sizes is None:
         patch_sizes = THREE_SCALES if mode == "as_coded" else TWO_SCALES
     inputs, x = _frames_input(name, input_shape)
     sizes = (embed_dim, vit_layers, vit_heads)
-    spatial = _spatial_branch(x, name, patch_sizes, class_keys, *sizes, dropout)
+    spatial = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
     spatial = _linear(spatial, _FEATURE_UNITS, "spatial_features")
     network = (width, blocks, resnet_weights)
     sizes = (maps, global_layers, ff_units)
-    channels = _channel_branch(x, name, *network, *hybrid, *sizes, dropout)
+    channels = _channel_branch(x, name, network, hybrid, sizes, dropout)
 
     # --- Each branch beside what the attention made of it ---
-    x = branches = layers.Concatenate(axis=1, name="branches")(
-        [
-            layers.Reshape((1, _FEATURE_UNITS), name=f"{part}_token")(y)
-            for part, y in (("channel", channels), ("spatial", spatial))
-        ]
-    )
-    x = _encoders(
-        x,
-        _FUSION_LAYERS,
-        "fusion",
-        1,
-        _FEATURE_UNITS,
-        ff_units,
-        dropout,
-        torch_init="xavier",
-        across_batch=fused_across,
-    )
+    tokens = [
+        layers.Reshape((1, _FEATURE_UNITS), name=f"{part}_token")(y)
+        for part, y in (("channel", channels), ("spatial", spatial))
+    ]
+    x = branches = layers.Concatenate(axis=1, name="branches")(tokens)
+    options = {"torch_init": "xavier", "across_batch": fused_across}
+    sizes = (1, _FEATURE_UNITS, ff_units)
+    x = _encoders(x, _FUSION_LAYERS, "fusion", *sizes, dropout, **options)
     x = layers.LayerNormalization(epsilon=1e-5, name="fusion_norm")(x)
     x = layers.Concatenate(axis=-1, name="fused")([branches, x])
     x = layers.Flatten(name="flatten")(x)
@@ -285,14 +246,13 @@ def ResNet50HAM(
         `"channel_attention"` `(batch, 1, 1, channels)`.
 
     Raises:
-        ConfigurationError: An argument is impossible.
         BadFileError: The weights do not fit.
     """
     hybrid = _switches(name, mode, channels_across_batch, mean_of_normed)
     inputs, x = _frames_input(name, input_shape)
     network = (width, blocks, resnet_weights)
     sizes = (maps, global_layers, ff_units)
-    x = _channel_branch(x, name, *network, *hybrid, *sizes, dropout)
+    x = _channel_branch(x, name, network, hybrid, sizes, dropout)
     return Model(inputs, _intensity(x, _FEATURE_UNITS // 2), name=name)
 
 
@@ -301,7 +261,7 @@ def ResNet50HAM(
     FRAMES,
     recipe=AACSFNET_RECIPE,
     note="the spatial branch alone",
-    **_ENTRY,
+    **_SPATIAL,
 )
 def BiScaleCrossViT(
     input_shape: Sizes = (224, 224, 3),
@@ -340,7 +300,7 @@ def BiScaleCrossViT(
     (class_keys,) = _switches(name, mode, class_token_keys)
     inputs, x = _frames_input(name, input_shape)
     sizes = (embed_dim, vit_layers, vit_heads)
-    x = _spatial_branch(x, name, patch_sizes, class_keys, *sizes, dropout)
+    x = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
     x = _linear(x, 1, "intensity", dtype="float32")
     return Model(inputs, x, name=name)
 
@@ -353,50 +313,33 @@ def _switches(name, mode, *values):
 
 def _frames_input(name, input_shape):
     """The input, and the same normalised by the layer `"normalise"`."""
-    inputs = colour_input(name, input_shape, "height, width", "frames")
-    return inputs, standardise(inputs, MEAN, STD, "normalise")
+    inputs = common.colour_input(name, input_shape, "height, width", "frames")
+    return inputs, common.standardise(inputs, MEAN, STD, "normalise")
 
 
-def _channel_branch(
-    x,
-    name,
-    filters,
-    blocks,
-    weights,
-    across_batch,
-    muted,
-    maps,
-    global_layers,
-    ff_units,
-    dropout,
-):
+def _channel_branch(x, name, network, hybrid, sizes, dropout):
     """Residual network, hybrid attention and reduction, to `(batch, 16)`."""
+    filters, blocks, weights = network
+    across_batch, muted = hybrid
+    maps, global_layers, ff_units = sizes
     height, width = x.shape[1:3]
-    require(
-        min(height, width) >= _SMALLEST,
-        name,
-        f"images must be {_SMALLEST} x {_SMALLEST} or larger, not {height} x "
-        f"{width}",
-    )
+    least = f"{_SMALLEST} x {_SMALLEST}"
+    text = f"images must be {least} or larger, not {height} x {width}"
+    require(min(height, width) >= _SMALLEST, name, text)
     x = ResNet50(x.shape[1:], width=filters, blocks=blocks, weights=weights)(x)
 
     # --- Which channels, which places, and how the channels go together ---
-    weights = ChannelAttention(name="channel_attention")(x)
+    weights = own.ChannelAttention(name="channel_attention")(x)
     x = layers.Multiply(name="channel_weighting")([x, weights])
-    weights = SpatialAttention(name="spatial_attention")(x)
+    weights = own.SpatialAttention(name="spatial_attention")(x)
     x = layers.Multiply(name="spatial_weighting")([x, weights])
     x = _norm_relu(_patches(x, 1, maps, "maps"), "maps")
     places = x.shape[1] * x.shape[2]
     x = layers.Reshape((places, maps), name="places")(x)
     x = layers.Permute((2, 1), name="channel_tokens")(x)
     x = _encoders(
-        x,
-        global_layers,
-        "global_attention",
-        _HEADS,
-        math.ceil(places / _HEADS),
-        ff_units,
-        dropout,
+        *(x, global_layers, "global_attention"),
+        *(_HEADS, math.ceil(places / _HEADS), ff_units, dropout),
         norm="post" if muted else "pre",
         torch_init="xavier",
         across_batch=across_batch,
@@ -414,18 +357,14 @@ def _channel_branch(
     return _linear(x, _FEATURE_UNITS, "channel_features")
 
 
-def _spatial_branch(
-    x, name, patch_sizes, class_keys, embed_dim, count, heads, dropout
-):
+def _spatial_branch(x, name, patch_sizes, class_keys, transformer, dropout):
     """What the scales answer each other, `(batch, scales * embed_dim)`."""
+    embed_dim, count, heads = transformer
     _, height, width, _ = x.shape
     sizes = tuple(patch_sizes)
-    require(
-        len(set(sizes)) == max(len(sizes), 2) and min(sizes) > 0,
-        name,
-        f"patch_sizes must be two or more different sizes in pixels, not "
-        f"{sizes}",
-    )
+    fits = len(set(sizes)) == max(len(sizes), 2) and min(sizes) > 0
+    text = "patch_sizes must be two or more different sizes in pixels, not "
+    require(fits, name, f"{text}{sizes}")
     for size in sizes:
         require(
             height % size == width % size == 0,
@@ -434,35 +373,29 @@ def _spatial_branch(
             f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels, or "
             f"other patch_sizes than {sizes}",
         )
-    require(
-        embed_dim % heads == 0,
-        name,
-        f"embed_dim must be a multiple of the {heads} heads, not {embed_dim}",
-    )
+    text = f"embed_dim must be a multiple of the {heads} heads, not {embed_dim}"
+    require(embed_dim % heads == 0, name, text)
     norm = layers.LayerNormalization(epsilon=1e-5, name="token_norm")
+    drop = layers.Dropout(dropout, name="token_dropout")
     scales = []
     for size in patch_sizes:
         tokens = _patches(x, size, embed_dim, f"patches_{size}")
         places = tokens.shape[1] * tokens.shape[2]
         flat = layers.Reshape((places, embed_dim), name=f"flat_{size}")
         tokens = flat(tokens)
-        tokens = ClassTokenAndPositions(name=f"tokens_{size}")(tokens)
+        tokens = drop(own.ClassTokenAndPositions(name=f"tokens_{size}")(tokens))
         tokens = _encoders(
-            tokens,
-            count,
-            f"encoder_{size}",
-            heads,
-            embed_dim // heads,
-            _MLP_RATIO * embed_dim,
-            dropout,
+            *(tokens, count, f"encoder_{size}"),
+            *(heads, embed_dim // heads, _MLP_RATIO * embed_dim, dropout),
             norm="pre",
             activation="gelu",
             torch_init="linear",
         )
         scales.append(norm(tokens))
-    answers, *_ = CrossAttention(
+    answers, *_ = own.CrossAttention(
         heads,
         keys="class_tokens" if class_keys else "tokens",
+        dropout=dropout,
         name="cross_attention",
     )(scales)
     return layers.Flatten(name="scales")(answers)
@@ -471,7 +404,7 @@ def _spatial_branch(
 def _encoders(x, count, name, heads, size, hidden, dropout, **options):
     """Encoder layers `<name>_1` and so on."""
     for i in range(1, count + 1):
-        x = TransformerEncoder(
+        x = own.TransformerEncoder(
             heads, size, hidden, dropout, name=f"{name}_{i}", **options
         )(x)
     return x
@@ -493,13 +426,13 @@ def _patches(x, size, filters, name):
 
 
 def _linear(x, units, name, **options):
-    return layers.Dense(
-        units, name=name, **torch_start(x.shape[-1]), **options
-    )(x)
+    options.update(torch_start(x.shape[-1]))
+    return layers.Dense(units, name=name, **options)(x)
 
 
 def _norm_relu(x, name):
-    return layers.ReLU(name=f"{name}_relu")(batch_norm(x, f"{name}_norm"))
+    x = common.batch_norm(x, f"{name}_norm")
+    return layers.ReLU(name=f"{name}_relu")(x)
 
 
 def _intensity(x, units):

@@ -2,13 +2,7 @@
 
 from keras import Model, layers
 
-from keras_pain.layers import (
-    FrameMasking,
-    GroupedDense,
-    GroupedLSTM,
-    JoinBodyParts,
-    SplitBodyParts,
-)
+from keras_pain import layers as own
 from keras_pain.layers.base import require
 from keras_pain.models import blocks
 from keras_pain.models.registry import (
@@ -31,7 +25,12 @@ ALANET_AUTOENCODER_RECIPE = Recipe.of(
         "unsaid: the paper only bounds both stages together, by 30 "
         "minutes; 20 is our choice",
     ),
-    loss=("mean_squared_error", "ALANet, section V.A, MSE"),
+    loss=(
+        "mean_squared_error",
+        "ALANet, section V.A, MSE; that padded frames carry no weight, and "
+        "that augmented copies are reproduced with their noise and zeroed "
+        "blocks, is our choice",
+    ),
     optimizer=("adam", "ALANet, section V.A, Adam"),
     monitor=(
         "loss",
@@ -54,7 +53,12 @@ ALANET_RECIPE = Recipe.of(
         "on one-hot targets; for three classes see Recipe.loss_for",
     ),
     optimizer=("adam", "ALANet, section V.A, Adam"),
-    monitor=("val_accuracy", "unsaid: as in the released BANet code"),
+    monitor=(
+        "val_accuracy",
+        "unsaid: as in the released BANet code, whose settings it keeps; that "
+        "the tested people choose, in as_published, is assumed, as section V.A "
+        "names no others who could",
+    ),
 )
 
 
@@ -124,7 +128,7 @@ def ALANet(
         name, input_shape, num_classes, mask_value, units, body_parts, gates
     )
     # --- Attention over time and over features or body parts, then classes ---
-    x = FrameMasking(name="code_mask")(codes)
+    x = own.FrameMasking(name="code_mask")(codes)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = blocks.temporal_attention(x)
     if body_parts:
@@ -190,16 +194,14 @@ def ALANetAutoencoder(
     repeat = layers.RepeatVector(time, name="repeat_code")
     if not body_parts:
         x = layers.LSTM(units, return_sequences=True, **gates)(repeat(code))
-        outputs = layers.Dense(
-            channels, dtype="float32", name="reconstruction"
-        )(x)
-        return Model(inputs, outputs, name=name)
+        dense = layers.Dense(channels, dtype="float32", name="reconstruction")
+        return Model(inputs, dense(x), name=name)
     parts = blocks.NUM_PARTS
     x = repeat(layers.Flatten(name="flat_code")(code))
     x = layers.Reshape((time, parts, units), name="part_codes")(x)
-    x = GroupedLSTM(units, parts, **gates)(x)
-    x = GroupedDense(2, dtype="float32", name="reconstruction")(x)
-    outputs = JoinBodyParts(parts, dtype="float32", name="join_parts")(x)
+    x = own.GroupedLSTM(units, parts, **gates)(x)
+    x = own.GroupedDense(2, dtype="float32", name="reconstruction")(x)
+    outputs = own.JoinBodyParts(parts, dtype="float32", name="join_parts")(x)
     return Model(inputs, outputs, name=name)
 
 
@@ -224,9 +226,8 @@ def transfer_encoder(autoencoder: Model, classifier: Model) -> None:
     Raises:
         ConfigurationError: The two encoders differ in shape.
     """
-    source, target = (
-        model.get_layer("encoder") for model in (autoencoder, classifier)
-    )
+    models = (autoencoder, classifier)
+    source, target = (model.get_layer("encoder") for model in models)
     theirs, ours = (
         [w.shape for w in x.get_weights()] for x in (source, target)
     )
@@ -240,10 +241,7 @@ def transfer_encoder(autoencoder: Model, classifier: Model) -> None:
 
 
 def alanet_encoder(classifier: Model) -> Model:
-    """The part of ALANet from the windows to the codes.
-
-    Args:
-        classifier: From `ALANet`.
+    """The part of an `ALANet` from the windows to the codes.
 
     Returns:
         A model to `(batch, time[, 13], units)`, zero on padded frames. It
@@ -255,14 +253,11 @@ def alanet_encoder(classifier: Model) -> Model:
 
 
 def alanet_head(classifier: Model) -> Model:
-    """The part of ALANet from the codes to the classes.
+    """The part of an `ALANet` from the codes to the classes.
 
     With a frozen encoder the codes of a window never change: compute them
     once, train the head on them, and the classifier is trained. The head finds
     padded frames by their zero codes.
-
-    Args:
-        classifier: From `ALANet`.
 
     Returns:
         A model from `alanet_encoder`'s output to `(batch, num_classes)`. It
@@ -285,11 +280,10 @@ def _encode(
     # What cuDNN's kernel does anyway; said so that all backends agree.
     options = {**gates, "zero_output_for_mask": True, "name": "encoder"}
     if body_parts:
-        x = SplitBodyParts(parts, name="split_parts")(x)
-        lstm = GroupedLSTM(units, parts, return_state=True, **options)
+        x = own.SplitBodyParts(parts, name="split_parts")(x)
+        lstm = own.GroupedLSTM(units, parts, return_state=True, **options)
     else:
-        lstm = layers.LSTM(
-            units, return_sequences=True, return_state=True, **options
-        )
+        options |= {"return_sequences": True, "return_state": True}
+        lstm = layers.LSTM(units, **options)
     codes, code, _ = lstm(x)
     return inputs, codes, code

@@ -11,7 +11,11 @@ ATTENTION = ("both", "temporal", "bodily")
 
 BANET_RECIPE = Recipe.of(
     learning_rate=(3e-3, "BANet paper and released code, 0.003"),
-    batch_size=(40, "BANet paper and released code, 40"),
+    batch_size=(
+        40,
+        "BANet paper and released code, 40, there always in the same order "
+        "(shuffle=False), here drawn anew in every epoch",
+    ),
     epochs=(80, "BANet released code, 80"),
     loss=(
         "binary_crossentropy",
@@ -80,7 +84,7 @@ def BANet(
             `"bodily"` (frames are only summed).
         recurrent_activation: See `StackedLSTM`.
         mask_value: Value of padded frames, which are masked; None feeds them
-            to the network, as the released code does.
+            to the network, as the released code and `as_published` do.
 
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`. The
@@ -95,10 +99,8 @@ def BANet(
         name, input_shape, num_classes, mask_value, channels=2 * parts
     )
     x = FoldBodyParts(parts, name="fold_parts")(x)
-    widths = [units] * num_layers
-    x = blocks.lstm_layers(
-        x, widths, dropout, recurrent_activation, sequences=True
-    )
+    options = ([units] * num_layers, dropout, recurrent_activation)
+    x = blocks.lstm_layers(x, *options, sequences=True)
     x = UnfoldBodyParts(parts, name="unfold_parts")(x)
 
     # --- Attention over time, then over parts ---

@@ -32,18 +32,12 @@ def check_input(
             if any are given, `frames`.
     """
     shape = tuple(input_shape)
-    require(
-        len(shape) == 2 and shape[1] >= channels,
-        name,
-        f"input_shape must be (time, channels) with at least {channels} "
-        f"channels, not {shape}",
-    )
-    require(
-        not frames or (shape[0] or 0) >= frames,
-        name,
-        f"input_shape must fix the number of frames, at least {frames}, not "
-        f"{shape}",
-    )
+    text = f"be (time, channels) with at least {channels} channels"
+    fits = len(shape) == 2 and shape[1] >= channels
+    require(fits, name, f"input_shape must {text}, not {shape}")
+    text = f"fix the number of frames, at least {frames}"
+    fits = not frames or (shape[0] or 0) >= frames
+    require(fits, name, f"input_shape must {text}, not {shape}")
     text = f"num_classes must be 2 or more, not {num_classes}"
     require(num_classes >= 2, name, text)
 
@@ -117,25 +111,18 @@ def bodily_attention(x):
     tanh, the second with softmax. Its equation 4 prints a single matrix; the
     released code and the parameter count have two.
     """
-    weights = x
-    for activation, name in (("tanh", "hidden"), ("softmax", "attention")):
-        weights = layers.Dense(
-            x.shape[-1], activation=activation, name=f"bodily_{name}"
-        )(weights)
-    return layers.Multiply(name="bodily_weighting")([x, weights])
+    first = layers.Dense(x.shape[-1], "tanh", name="bodily_hidden")
+    second = layers.Dense(x.shape[-1], "softmax", name="bodily_attention")
+    weighting = layers.Multiply(name="bodily_weighting")
+    return weighting([x, second(first(x))])
 
 
 def classifier(
     inputs, x, num_classes: int, name: str, layer="probabilities", **options
 ) -> Model:
     """A model to the softmax, in float32 also under mixed precision."""
-    outputs = layers.Dense(
-        num_classes,
-        activation="softmax",
-        dtype="float32",
-        name=layer,
-        **options,
-    )(x)
+    options |= {"activation": "softmax", "dtype": "float32", "name": layer}
+    outputs = layers.Dense(num_classes, **options)(x)
     return Model(inputs, outputs, name=name)
 
 
@@ -145,9 +132,7 @@ def batch_norm(x, name: str):
     PyTorch's momentum of 0.1 is the complement. Its running variance is
     unbiased, Keras' is not: 1 + 1e-5 of it at a batch of 40.
     """
-    return layers.BatchNormalization(
-        axis=-1, momentum=0.9, epsilon=1e-5, name=name
-    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
 # --- Faces, `(batch[, time], height, width, channels)` ---
@@ -170,12 +155,9 @@ def colour_input(name: str, input_shape: tuple, axes: str, what: str):
     """
     shape = tuple(input_shape)
     fits = len(shape) == len(axes.split()) + 1 and shape[-1] == 3
-    require(
-        fits and None not in shape and min(shape) >= 1,
-        name,
-        f"input_shape must be ({axes}, 3), fixed and of colour {what}, not "
-        f"{shape}",
-    )
+    fits = fits and None not in shape and min(shape) >= 1
+    text = f"input_shape must be ({axes}, 3), fixed and of colour {what}"
+    require(fits, name, f"{text}, not {shape}")
     return layers.Input(shape, name=what)
 
 
@@ -226,9 +208,8 @@ def feature_maps(x):
 
 def hidden(x, units: int, name: str, dropout: float = 0.0):
     """A dense layer with ReLU, and dropout if there is any."""
-    x = layers.Dense(
-        units, activation="relu", kernel_initializer="he_normal", name=name
-    )(x)
+    start = {"kernel_initializer": "he_normal"}
+    x = layers.Dense(units, "relu", name=name, **start)(x)
     if dropout:
         x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     return x
@@ -249,9 +230,7 @@ def intensity(x, scaled: bool = False):
     start = "glorot_uniform"
     if scaled:
         start = initializers.RandomNormal(stddev=1.0)
-        x = layers.Rescaling(
-            1 / math.sqrt(x.shape[-1]), dtype="float32", name="head_scale"
-        )(x)
-    return layers.Dense(
-        1, kernel_initializer=start, dtype="float32", name="intensity"
-    )(x)
+        share = 1 / math.sqrt(x.shape[-1])
+        x = layers.Rescaling(share, dtype="float32", name="head_scale")(x)
+    options = {"kernel_initializer": start, "dtype": "float32"}
+    return layers.Dense(1, name="intensity", **options)(x)

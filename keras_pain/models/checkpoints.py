@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from keras import Model, Variable, layers
 
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.io import whole_file
 from keras_pain.layers.base import require
 from keras_pain.models.lsfan import LSFAN
@@ -95,29 +95,25 @@ def save_new(model: Model, target: str | os.PathLike) -> None:
     Raises:
         KerasPainError: See `check_target`; or it cannot be written.
     """
-    target = check_target(target)
+    check_target(target)
     with whole_file(target, "give another output file") as temporary:
         model.save(temporary)
 
 
-def check_target(target: str | os.PathLike) -> Path:
-    """The path of an output file that can be made.
+def check_target(target: str | os.PathLike) -> None:
+    """Refuses an output file that cannot be made.
 
     Raises:
         ConfigurationError: It has another suffix, is there already, or its
             folder is missing.
     """
     target = Path(target)
-    for fits, problem in (
-        (target.suffix == ".keras", "the output must end with .keras"),
-        (
-            not os.path.lexists(target),
-            "is there already and is kept; give a new name",
-        ),
-        (target.parent.is_dir(), "its folder does not exist; make it first"),
-    ):
-        require(fits, str(target), problem)
-    return target
+    text = "the output must end with .keras"
+    require(target.suffix == ".keras", str(target), text)
+    text = "is there already and is kept; give a new name"
+    require(not os.path.lexists(target), str(target), text)
+    text = "its folder does not exist; make it first"
+    require(target.parent.is_dir(), str(target), text)
 
 
 def _lsfan_variables(model):
@@ -128,11 +124,9 @@ def _lsfan_variables(model):
         for part in _PARTS
     }
     found["Classifier.1"] = model.get_layer("probabilities")
-    for kind, places in (
-        ("conv", _CONVOLUTIONS),
-        ("batch_norm", _BATCH_NORMS),
-    ):
-        for i, place in enumerate(places, start=1):
+    places = {"conv": _CONVOLUTIONS, "batch_norm": _BATCH_NORMS}
+    for kind, numbers in places.items():
+        for i, place in enumerate(numbers, start=1):
             layer = model.get_layer(f"{kind}_{i}")
             found[f"FrameFeatureExtractor.{place}"] = layer
     packed = f"{name}.self_attn.in_proj"
@@ -170,19 +164,15 @@ def read_tensors(source: str | os.PathLike, cure: str) -> Mapping:
             state = torch.load(source, weights_only=True, map_location="cpu")
     except Exception as error:  # of many kinds, according to what is broken
         # PyTorch's own text advises to load the file unsafely.
-        forbidden = re.search(r"GLOBAL (\S+)", str(error))
         problem = "cannot be read as a PyTorch file of tensors"
-        if forbidden:
-            problem = (
-                f"would load {forbidden[1]}, which could run code, and is "
-                "refused"
-            )
+        if forbidden := re.search(r"GLOBAL (\S+)", str(error)):
+            why = "which could run code, and is refused"
+            problem = f"would load {forbidden[1]}, {why}"
             cure = "save the network's state_dict(), which holds only tensors"
         raise BadFileError(source, problem, cure) from error
     if not isinstance(state, Mapping):
-        raise BadFileError(
-            source, f"holds a {type(state).__name__}, no state dict", cure
-        )
+        problem = f"holds a {type(state).__name__}, no state dict"
+        raise BadFileError(source, problem, cure)
     return state
 
 
@@ -220,18 +210,16 @@ def assign_tensors(
     """
     import torch
 
-    problems = []
-    for word, names in (
-        ("missing", targets.keys() - tensors.keys()),
-        ("unexpected", tensors.keys() - targets.keys()),
-    ):
+    problems, wanted, given = [], targets.keys(), tensors.keys()
+    wrong = {"missing": wanted - given, "unexpected": given - wanted}
+    for word, names in wrong.items():
         if names:
             shown = _shorten(sorted(map(repr, names)), ", ")
             problems.append(f"{word} tensors: {shown}")
-    for name in sorted(targets.keys() & tensors.keys()):
-        tensor, wanted = tensors[name], targets[name].shape
+    for name in sorted(wanted & given):
+        tensor, shape = tensors[name], targets[name].shape
         # Back to PyTorch's order of axes.
-        expected = tuple(wanted[i] for i in np.argsort(_AXES[len(wanted)]))
+        expected = tuple(shape[i] for i in np.argsort(_AXES[len(shape)]))
         if not (
             isinstance(tensor, torch.Tensor)
             and tensor.layout is torch.strided
@@ -263,14 +251,10 @@ def _import_torch():
     try:
         import torch
     except ImportError as error:
-        raise ConfigurationError(
-            f"reading .pth files needs PyTorch: {cure}"
-        ) from error
-    require(
-        torch.__version__ >= _SAFE_TORCH,
-        f"PyTorch {torch.__version__}",
-        f"cannot read untrusted files safely; {cure}",
-    )
+        text = f"reading .pth files needs PyTorch: {cure}"
+        raise ConfigurationError(text) from error
+    version, text = torch.__version__, "cannot read untrusted files safely"
+    require(version >= _SAFE_TORCH, f"PyTorch {version}", f"{text}; {cure}")
     return torch
 
 
@@ -285,17 +269,11 @@ def load_weights(
     Raises:
         BadFileError: It does not hold the weights of `what`.
     """
-    try:
-        with warnings.catch_warnings():
-            # Keras would leave parts that the file lacks as they start.
-            warnings.filterwarnings(
-                "error", category=UserWarning, module="keras"
-            )
-            model.load_weights(path)
-    except Exception as error:  # of many kinds, according to what differs
-        reason = " ".join(str(error).split())[:160]
-        problem = f"does not hold the weights of {what} ({reason})"
-        raise BadFileError(path, problem, cure) from error
+    problem = f"does not hold the weights of {what}"
+    with reading(path, problem, cure), warnings.catch_warnings():
+        # Keras would leave parts that the file lacks as they start.
+        warnings.filterwarnings("error", category=UserWarning, module="keras")
+        model.load_weights(path)
 
 
 def keras_home() -> Path:

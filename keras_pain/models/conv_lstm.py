@@ -26,7 +26,10 @@ CONV_LSTM_RECIPE = Recipe.of(
     epochs=(80, "unsaid: as in the released BANet code, 80"),
     loss=("binary_crossentropy", "unsaid: as in the released BANet code"),
     optimizer=("adam", "unsaid: Adam, as for BANet in the same comparison"),
-    monitor=("val_accuracy", "unsaid: as in the released BANet code"),
+    monitor=(
+        "val_accuracy",
+        "unsaid, no code was released: assumed as in the released BANet code",
+    ),
 )
 BI_LSTM_RECIPE = dataclasses.replace(
     CONV_LSTM_RECIPE,
@@ -111,16 +114,11 @@ def ConvLSTM(
     for i in range(1, num_convolutions + 1):
         # ReLU is unsaid: the usual one. No padding is unsaid: it would put
         # zeros at the borders of every window.
-        x = layers.Conv2D(
-            filters,
-            (kernel_size, 1),
-            activation="relu",
-            data_format=blocks.LAST,
-            name=f"conv_{i}",
-        )(x)
-        x = layers.MaxPooling2D(
-            (pool_size, 1), data_format=blocks.LAST, name=f"max_pool_{i}"
-        )(x)
+        options = {"data_format": blocks.LAST, "name": f"conv_{i}"}
+        window = (kernel_size, 1)
+        x = layers.Conv2D(filters, window, activation="relu", **options)(x)
+        options["name"] = f"max_pool_{i}"
+        x = layers.MaxPooling2D((pool_size, 1), **options)(x)
 
     # --- LSTM layers ---
     steps, used, _ = x.shape[1:]
@@ -173,10 +171,8 @@ def BiLSTM(
         name, input_shape, num_classes, mask_value, channels or 1
     )
     x = SelectChannels(0, channels, name="used_channels")(x)
-    widths = [units] * num_layers
-    x = blocks.lstm_layers(
-        x, widths, dropout, recurrent_activation, both_directions=True
-    )
+    options = ([units] * num_layers, dropout, recurrent_activation)
+    x = blocks.lstm_layers(x, *options, both_directions=True)
     return blocks.classifier(inputs, x, num_classes, name)
 
 
@@ -231,15 +227,13 @@ def DualStreamLSTM(
         "without sEMG take stacked_lstm",
     )
     ends = []
+    options = (dropout, recurrent_activation)
     for stream, units, start, stop in (
         ("mocap", mocap_units, 0, -semg),
         ("semg", semg_units, -semg, None),
     ):
         y = SelectChannels(start, stop, name=f"{stream}_channels")(x)
         widths, prefix = [units] * num_layers, f"{stream}_"
-        y = blocks.lstm_layers(
-            y, widths, dropout, recurrent_activation, prefix=prefix
-        )
-        ends.append(y)
+        ends.append(blocks.lstm_layers(y, widths, *options, prefix=prefix))
     x = layers.Concatenate(name="both_streams")(ends)
     return blocks.classifier(inputs, x, num_classes, name)

@@ -21,12 +21,7 @@ from keras import Model, layers
 from keras_pain.errors import BadFileError
 from keras_pain.layers import FoldFrames, UnfoldFrames
 from keras_pain.layers.base import check_choice, require
-from keras_pain.models.blocks import (
-    Sizes,
-    check_input,
-    classifier,
-    standardise,
-)
+from keras_pain.models import blocks
 from keras_pain.models.checkpoints import fetching, load_weights
 from keras_pain.models.registry import (
     FEATURES,
@@ -50,7 +45,6 @@ _URL = (
     "{}_notop.h5"
 )
 _LEAST_SIDE = 32  # pixels; the network halves a picture five times
-
 
 VARIANTS = ("a", "b", "c", "d")
 
@@ -86,7 +80,7 @@ _ENTRY = {
 @register("convnext_lstm_c", FEATURES, arguments={"variant": "c"}, **_ENTRY)
 @register("convnext_lstm_d", FEATURES, arguments={"variant": "d"}, **_ENTRY)
 def ConvNeXtHead(
-    input_shape: Sizes = (20, 2048),
+    input_shape: blocks.Sizes = (20, 2048),
     num_classes: int = 2,
     *,
     variant: str = "c",
@@ -114,7 +108,7 @@ def ConvNeXtHead(
     Returns:
         A model from `(batch, frames, features)` to `(batch, num_classes)`.
     """
-    check_input(name, input_shape, num_classes)
+    blocks.check_input(name, input_shape, num_classes)
     check_choice(name, "variant", variant, VARIANTS)
     inputs = layers.Input(input_shape, name="features")
     sizes = (num_classes, variant, units, dropout)
@@ -122,7 +116,7 @@ def ConvNeXtHead(
 
 
 def ConvNeXtLSTM(
-    input_shape: Sizes = (20, 224, 224, 3),
+    input_shape: blocks.Sizes = (20, 224, 224, 3),
     num_classes: int = 2,
     *,
     backbone: str = "ConvNeXtXLarge",
@@ -147,9 +141,7 @@ def ConvNeXtLSTM(
         `(batch, frames, features)`.
 
     Raises:
-        ConfigurationError: An argument is impossible, or the weights cannot
-            be fetched.
-        BadFileError: The file of weights is missing or of another network.
+        ConfigurationError, BadFileError: See `FrameEncoder`.
     """
     check_choice(name, "variant", variant, VARIANTS)
     check_backbone(name, backbone)
@@ -160,13 +152,8 @@ def ConvNeXtLSTM(
         "needs an input_shape (frames, height, width, 3) with a fixed number "
         f"of frames and 2 or more classes, not {shape} and {num_classes}",
     )
-    encoder = FrameEncoder(
-        shape[1:],
-        backbone,
-        weights=weights,
-        normalise_twice=normalise_twice,
-        name="encoder",
-    )
+    options = {"weights": weights, "normalise_twice": normalise_twice}
+    encoder = FrameEncoder(shape[1:], backbone, name="encoder", **options)
     encoder.trainable = trainable_backbone
     inputs = layers.Input(shape, name="clips")
     x = FoldFrames(name="frames")(inputs)
@@ -179,9 +166,8 @@ def _with_head(name, inputs, x, num_classes, variant, units, dropout):
     """The layers of one variant, from `(batch, frames, features)`."""
 
     def lstm(number, width, sequences=False):
-        layer = layers.LSTM(
-            width, return_sequences=sequences, name=f"lstm_{number}"
-        )
+        name = f"lstm_{number}"
+        layer = layers.LSTM(width, return_sequences=sequences, name=name)
         if variant in ("b", "c") and number < 3:
             return layers.Bidirectional(layer, name=f"bi_lstm_{number}")
         return layer
@@ -195,14 +181,14 @@ def _with_head(name, inputs, x, num_classes, variant, units, dropout):
     x = layers.Dense(units, activation="relu", name="dense")(x)
     if variant == "c":
         x = layers.Dropout(dropout, name="dropout")(x)
-    return classifier(inputs, x, num_classes, name, "classes")
+    return blocks.classifier(inputs, x, num_classes, name, "classes")
 
 
 # --- The backbone ---
 
 
 def FrameEncoder(
-    input_shape: Sizes = (224, 224, 3),
+    input_shape: blocks.Sizes = (224, 224, 3),
     backbone: str = "ConvNeXtXLarge",
     *,
     weights: str | os.PathLike | None = None,
@@ -250,7 +236,8 @@ def FrameEncoder(
         return network
     inputs = x = layers.Input(shape, name="pictures")
     if normalise_twice:
-        x = standardise(x, IMAGENET_MEAN, IMAGENET_STD, "first_normalisation")
+        scales = (IMAGENET_MEAN, IMAGENET_STD)
+        x = blocks.standardise(x, *scales, "first_normalisation")
     return Model(inputs, network(x), name=name or f"{network.name}_twice")
 
 
@@ -270,19 +257,11 @@ def _network(backbone, shape, weights) -> Model:
             return build(weights="imagenet", **options)
     path = pathlib.Path(weights)
     if not path.is_file():
-        raise BadFileError(
-            path,
-            f"no such file of weights of {backbone}",
-            f"download {url} and give its path, or give 'imagenet'",
-        )
+        cure = f"download {url} and give its path, or give 'imagenet'"
+        raise BadFileError(path, f"no such file of weights of {backbone}", cure)
     network = build(weights=None, **options)
-    load_weights(
-        network,
-        path,
-        f"{backbone} without its classes",
-        "name the backbone that the file is of; Keras' own files end in "
-        "_notop.h5",
-    )
+    cure = "name the backbone of the file; Keras' own files end in _notop.h5"
+    load_weights(network, path, f"{backbone} without its classes", cure)
     return network
 
 
@@ -295,12 +274,9 @@ def _with_depthwise_layers(network: Model, copy: bool) -> Model:
 
     def new(layer):
         if isinstance(layer, layers.Conv2D) and layer.groups > 1:
-            return layers.DepthwiseConv2D(
-                layer.kernel_size,
-                padding=layer.padding,
-                dtype=layer.dtype_policy,
-                name=layer.name,
-            )
+            options = {"padding": layer.padding, "dtype": layer.dtype_policy}
+            size = layer.kernel_size
+            return layers.DepthwiseConv2D(size, name=layer.name, **options)
         return type(layer).from_config(layer.get_config())
 
     pictures = layers.Input(network.input_shape[1:], name="pictures")

@@ -19,6 +19,7 @@ A model with its own layers registers a rule for each:
 import contextlib
 import functools
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -42,33 +43,20 @@ KINDS = (
 # Keras wires the computation of masks, slices and sums of tensors into the
 # graph as bare operations: moves of numbers and work by element.
 _FREE_OPERATIONS = (
-    "Add Any Cast Concatenate ExpandDims GetItem Mean Multiply NotEqual Repeat "
-    "Reshape Squeeze Stack Subtract Sum Transpose"
+    "Absolute Add Any Cast Concatenate Divide ExpandDims GetItem Max Maximum "
+    "Mean Min Minimum Multiply NotEqual Repeat Reshape Squeeze Stack Subtract "
+    "Sum Transpose"
 ).split()
 
-# Layers whose work is by element: what each element counts as, if anything.
+# Keras' layers whose work is by element, by the module they are of: what each
+# element counts as, if anything.
 _BY_ELEMENT = {
-    **dict.fromkeys(
-        (
-            "Add ClassTokenAndPositions Concatenate Dropout Flatten "
-            "FoldBodyParts FoldFrames FrameMasking Identity InputLayer "
-            "JoinBodyParts Masking MaskedSumPooling Multiply Normalization "
-            "NormalizeLandmarks OrientedPooling Permute RepeatVector Rescaling "
-            "Reshape SelectChannels SplitBodyParts UnfoldBodyParts "
-            "UnfoldFrames ZeroPadding2D"
-        ).split()
-    ),
-    **dict.fromkeys(
-        (
-            "GlobalAveragePooling1D GlobalAveragePooling2D "
-            "GlobalAveragePooling3D MaxPooling2D MaxPooling3D"
-        ).split(),
-        "pooling",
-    ),
-    **dict.fromkeys(
-        ("BatchNormalization", "LayerNormalization"), "normalisation"
-    ),
-    **dict.fromkeys(("Activation", "ReLU", "Softmax"), "activation"),
+    "activations": "activation",
+    "merging": None,
+    "normalization": "normalisation",
+    "pooling": "pooling",
+    "regularization": None,
+    "reshaping": None,
 }
 
 RULES: dict[type, Rule] = {}
@@ -140,13 +128,9 @@ def register(*kinds: type) -> Callable[[Rule], Rule]:
 
 
 def _all_work(model, batch_size):
-    return _walk(
-        model,
-        [
-            keras.KerasTensor((batch_size, *x.shape[1:]), x.dtype)
-            for x in model.inputs
-        ],
-    )
+    shapes = [(batch_size, *x.shape[1:]) for x in model.inputs]
+    dtypes = [x.dtype for x in model.inputs]
+    return _walk(model, list(map(keras.KerasTensor, shapes, dtypes)))
 
 
 def _walk(model, inputs):
@@ -154,11 +138,8 @@ def _walk(model, inputs):
     work = Counter()
 
     def visit(layer, *args, **kwargs):
-        tensors = [
-            x
-            for x in keras.tree.flatten((args, kwargs))
-            if isinstance(x, keras.KerasTensor)
-        ]
+        given = keras.tree.flatten((args, kwargs))
+        tensors = [x for x in given if isinstance(x, keras.KerasTensor)]
         if isinstance(layer, keras.Model):
             work.update(_walk(layer, tensors))
         else:
@@ -192,13 +173,22 @@ def _operations(layer, shapes):
     if kind in RULES:
         return RULES[kind](layer, shapes)
     is_layer = isinstance(layer, layers.Layer)
-    # Keras does not export the layer scale of its ConvNeXt.
-    if kind.__name__ in (["LayerScale"] if is_layer else _FREE_OPERATIONS):
+    # Keras does not export these of its ConvNeXt.
+    unnamed = ("LayerScale", "StochasticDepth")
+    free = unnamed if is_layer else _FREE_OPERATIONS
+    if kind.__name__ in free or _module(layer) in _BY_ELEMENT:
         return 0
     raise ConfigurationError(
         f"{problem}no rule for {kind.__name__}; add one with "
         "keras_pain.models.flops.register"
     )
+
+
+def _module(layer):
+    """Keras' name of a group of layers, e.g. `"pooling"`, or None."""
+    found = re.match(r"keras\.src\.layers\.(\w+)", type(layer).__module__)
+    # What a wrapper costs is up to the layer inside.
+    return found and not isinstance(layer, layers.Wrapper) and found[1]
 
 
 def _work_of(layer, shapes):
@@ -207,10 +197,10 @@ def _work_of(layer, shapes):
     if not shapes:
         return work
     read = math.prod(shapes[0])
-    work[_BY_ELEMENT.get(type(layer).__name__)] += read
+    work[_BY_ELEMENT.get(_module(layer))] += read
     if isinstance(layer, own.ImprovedSE):
         work["attention"] += 3 * read
-    if hasattr(layer, "kernel") and hasattr(layer, "activation"):
+    if hasattr(layer, "kernel") and hasattr(layer, "use_bias"):
         written = math.prod(layer.compute_output_shape(shapes[0]))
         linear = layer.activation is keras.activations.linear
         work["bias"] += layer.use_bias * written
@@ -221,7 +211,12 @@ def _work_of(layer, shapes):
 # --- Rules of Keras' layers ---
 
 register(
-    *(getattr(layers, name, None) or getattr(own, name) for name in _BY_ELEMENT)
+    *(layers.Identity, layers.InputLayer, layers.Masking),
+    *(layers.Normalization, layers.Rescaling, own.ClassTokenAndPositions),
+    *(own.FoldBodyParts, own.FoldFrames, own.FrameMasking, own.JoinBodyParts),
+    *(own.MaskedSumPooling, own.NormalizeLandmarks, own.OrientedPooling),
+    *(own.SelectChannels, own.SplitBodyParts, own.UnfoldBodyParts),
+    own.UnfoldFrames,
 )(lambda layer, shapes: 0)
 
 
@@ -230,24 +225,82 @@ def _dense(layer, shapes):
     return 2 * math.prod(shapes[0]) * layer.units
 
 
-@register(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv2D)
+@register(
+    *(layers.Conv1D, layers.Conv2D, layers.Conv3D),
+    *(layers.DepthwiseConv1D, layers.DepthwiseConv2D),
+)
 def _convolution(layer, shapes):
     # The kernel is (*window, channels / groups, filters), of a depthwise layer
     # (*window, channels, filters of each).
-    each = isinstance(layer, layers.DepthwiseConv2D)
+    each = isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D)
     window = math.prod(layer.kernel.shape[: -1 - each])
     return 2 * math.prod(layer.compute_output_shape(shapes[0])) * window
 
 
-@register(layers.Attention)
+@register(
+    layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose
+)
+def _transposed_convolution(layer, shapes):
+    # The kernel is (*window, filters, channels): every input pixel meets it.
+    return 2 * math.prod(shapes[0]) * math.prod(layer.kernel.shape[:-1])
+
+
+@register(layers.SeparableConv1D, layers.SeparableConv2D)
+def _separable(layer, shapes):
+    places = math.prod(layer.compute_output_shape(shapes[0])) // layer.filters
+    *window, channels, each = layer.depthwise_kernel.shape
+    return 2 * places * channels * each * (math.prod(window) + layer.filters)
+
+
+@register(layers.UpSampling2D)
+def _upsampling(layer, shapes):
+    # A weighted sum of neighbours along one axis, then along the other.
+    taps = {"nearest": 0, "bilinear": 2, "bicubic": 4, "lanczos3": 6}
+    taps = taps.get(layer.interpolation, 10)  # lanczos5
+    batch, height, width, channels = layer.compute_output_shape(shapes[0])
+    rows = shapes[0][2] + width
+    return 2 * taps * batch * height * rows * channels
+
+
+@register(layers.EinsumDense)
+def _einsum(layer, shapes):
+    # Every letter of the equation is one loop.
+    inputs, kernel = layer.equation.split("->")[0].split(",")
+    sizes = dict(zip(kernel.strip(), layer.kernel.shape, strict=True))
+    summed = math.prod(sizes.get(letter, 1) for letter in inputs)
+    return 2 * math.prod(shapes[0]) // summed * math.prod(layer.kernel.shape)
+
+
+@register(layers.Dot)
+def _dot(layer, shapes):
+    axes = layer.axes
+    first = axes if isinstance(axes, int) else axes[0]
+    return 2 * math.prod(layer.compute_output_shape(shapes)) * shapes[0][first]
+
+
+@register(layers.Attention, layers.AdditiveAttention)
 def _attention(layer, shapes):
     query, value = shapes[:2]
     return 2 * math.prod(query[:-1]) * value[1] * (query[-1] + value[-1])
 
 
-@register(layers.GRU, layers.LSTM, own.GroupedLSTM)
+@register(layers.MultiHeadAttention)
+def _multi_head(layer, shapes):
+    query, value = shapes[:2]
+    total = _einsum(layer.query_dense, [query])
+    total += _einsum(layer.key_dense, [value])
+    total += _einsum(layer.value_dense, [value])
+    mixed = (*query[:-1], layer.num_heads, layer.value_dense.kernel.shape[-1])
+    total += _einsum(layer.output_dense, [mixed])
+    # Every query meets every key, and every weight its value.
+    size = layer.query_dense.kernel.shape[-1] + mixed[-1]
+    places = math.prod(query[:-1]) * math.prod(value[1:-1])
+    return total + 2 * places * layer.num_heads * size
+
+
+@register(layers.SimpleRNN, layers.GRU, layers.LSTM, own.GroupedLSTM)
 def _recurrent(layer, shapes):
-    gates = 3 if isinstance(layer, layers.GRU) else 4
+    gates = {layers.SimpleRNN: 1, layers.GRU: 3}.get(type(layer), 4)
     width = shapes[0][-1] + layer.units
     return 2 * math.prod(shapes[0][:-1]) * gates * layer.units * width
 
@@ -256,6 +309,15 @@ def _recurrent(layer, shapes):
 def _bidirectional(layer, shapes):
     parts = (layer.forward_layer, layer.backward_layer)
     return sum(_operations(part, shapes[:1]) for part in parts)
+
+
+@register(layers.TimeDistributed)
+def _time_distributed(layer, shapes):
+    batch, time, *rest = shapes[0]
+    if isinstance(layer.layer, keras.Model):
+        one = keras.KerasTensor((batch * time, *rest))
+        return _walk(layer.layer, [one])["operations"]
+    return _operations(layer.layer, [(batch * time, *rest)])
 
 
 # --- Rules of the suite's layers ---

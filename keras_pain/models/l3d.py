@@ -11,23 +11,10 @@ from collections.abc import Sequence
 
 from keras import Model, layers
 
-from keras_pain.layers import (
-    FoldFrames,
-    ImprovedSE,
-    TrilinearUpsampling,
-    UnfoldFrames,
-)
+from keras_pain import layers as own
 from keras_pain.layers.base import require
-from keras_pain.models.blocks import (
-    LAST,
-    Sizes,
-    clip_input,
-    convolution,
-    feature_maps,
-    hidden,
-    intensity,
-    max_pool,
-)
+from keras_pain.models import blocks as common
+from keras_pain.models.blocks import LAST, Sizes
 from keras_pain.models.registry import (
     CLIPS,
     L3D_2024,
@@ -38,7 +25,7 @@ from keras_pain.models.registry import (
 from keras_pain.models.resnet import WIDTHS as RESNET_WIDTHS
 from keras_pain.models.resnet import resnet18_maps
 
-WIDTHS: dict[str, tuple[int, ...]] = {
+WIDTHS: dict[str, Sizes] = {
     "fitted": (6, 16, 32, 32, 64, 64, 96, 96),
     "plain": (8, 16, 32, 32, 32, 64, 64, 128),
 }
@@ -55,8 +42,8 @@ of two within 3 % of both numbers of L3D: 1.05 M, 10.58 G; its full model has
 L3D_RECIPE = Recipe.of(
     learning_rate=(
         1e-3,
-        "L3D paper, section 3.2, 0.001; its momentum of 0.9 "
-        "is Adam's first, Keras' default",
+        "L3D paper, section 3.2, 0.001; its momentum of 0.9 is Adam's first, "
+        "Keras' default",
     ),
     batch_size=(100, "L3D paper, section 3.2, 100"),
     epochs=(
@@ -68,7 +55,8 @@ L3D_RECIPE = Recipe.of(
     optimizer=("adam", "L3D paper, section 3.2, Adam"),
     monitor=(
         "val_loss",
-        "unsaid: the loss on clips held out of the training part",
+        "unsaid: the loss on clips held out of the training part; as_published "
+        "assumes that these are the tested ones, as no third set is named",
     ),
     loss_options=({"delta": 0.7}, "L3D paper, section 3.2, delta 0.7"),
     patience=(
@@ -77,18 +65,11 @@ L3D_RECIPE = Recipe.of(
     ),
 )
 
-_CONVOLUTIONS = 8
 _SCALES = (4, 6, 8)  # figure 4: features B, M and S are of these convolutions
 _POOLED = (1, 2, 4, 6)  # convolutions before a pooling, beside the eighth
 
 # Tran et al., ICCV 2015, figure 3: filters of each block of convolutions.
-C3D_BLOCKS: tuple[tuple[int, ...], ...] = (
-    (64,),
-    (128,),
-    (256, 256),
-    (512, 512),
-    (512, 512),
-)
+C3D_BLOCKS = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 
 _ENTRY = {"paper": L3D_2024, "task": PAIN_INTENSITY, "recipe": L3D_RECIPE}
 
@@ -160,11 +141,9 @@ def L3D(
       meets the printed sum; nothing in the text suggests it.
     * Where the poolings stand: behind convolutions 1, 2, 4, 6, 8 and 8, as in
       C3D, the last two being those that the paper adds.
-    * Every pooling leaves at least one place, so that smaller clips than the
-      paper's run: down to one frame of one pixel in principle.
-
     Args:
-        input_shape: `(time, height, width, 3)`.
+        input_shape: `(time, height, width, 3)`. Every pooling leaves at least
+            one place, so that small clips run.
         widths: Filters of the eight convolutions: a key of `WIDTHS`, or eight
             numbers.
         units: Of the layer before the last, without `multi_scale`.
@@ -172,7 +151,7 @@ def L3D(
         head_pool: Window of the max-pooling before the last layer, with
             `multi_scale`; (1, 1, 1) leaves it out.
         scaled_head: With `multi_scale`, whether the 2.4 million features are
-            scaled before the last layer, see `clip_blocks.intensity`. Unsaid;
+            scaled before the last layer, see `blocks.intensity`. Unsaid;
             without it one step of Adam at 0.001 moves the output by hundreds,
             where intensities end at 10, and training has to find back.
         batch_norm: Whether convolutions are followed by batch normalisation,
@@ -197,33 +176,33 @@ def L3D(
     def attend(x, tag):
         if not attention:
             return x
-        return ImprovedSE(ratio, shared, name=f"attention_{tag}")(x)
+        return own.ImprovedSE(ratio, shared, name=f"attention_{tag}")(x)
 
     # --- L3D without its head ---
-    inputs, x = clip_input(name, input_shape)
+    inputs, x = common.clip_input(name, input_shape)
     scales = []
     for i, width in enumerate(filters, start=1):
-        x = convolution(x, width, i, batch_norm)
+        x = common.convolution(x, width, i, batch_norm)
         if i in _SCALES:
             scales.append(x)
             if not multi_scale:
                 x = attend(x, i)
         if i in _POOLED:
-            x = max_pool(x, (1 if i == 1 else 2, 2, 2), f"pool_{i}")
+            x = common.max_pool(x, (1 if i == 1 else 2, 2, 2), f"pool_{i}")
 
     # --- Head ---
     if multi_scale:
-        x = feature_maps(attend(_join(scales, attend), "joined"))
+        x = common.feature_maps(attend(_join(scales, attend), "joined"))
         if tuple(head_pool) != (1, 1, 1):
-            x = max_pool(x, tuple(head_pool), "head_pool")
+            x = common.max_pool(x, tuple(head_pool), "head_pool")
+        x = layers.Flatten(name="flatten")(x)
     else:
-        x = feature_maps(x)
-        x = max_pool(x, (2, 2, 2), "pool_8a")
-        x = max_pool(x, (2, 2, 2), "pool_8b")
-    x = layers.Flatten(name="flatten")(x)
-    if not multi_scale:
-        x = hidden(x, units, "fc_1")
-    x = intensity(x, scaled=multi_scale and scaled_head)
+        x = common.feature_maps(x)
+        x = common.max_pool(x, (2, 2, 2), "pool_8a")
+        x = common.max_pool(x, (2, 2, 2), "pool_8b")
+        x = layers.Flatten(name="flatten")(x)
+        x = common.hidden(x, units, "fc_1")
+    x = common.intensity(x, scaled=multi_scale and scaled_head)
     return Model(inputs, x, name=name)
 
 
@@ -237,7 +216,7 @@ def L3D(
 def C3D(
     input_shape: Sizes = (32, 224, 224, 3),
     *,
-    blocks: tuple[tuple[int, ...], ...] = C3D_BLOCKS,
+    blocks: tuple[Sizes, ...] = C3D_BLOCKS,
     units: Sizes = (1000, 150),
     dropout: float = 0.5,
     batch_norm: bool = False,
@@ -256,8 +235,7 @@ def C3D(
     name them. Four other pairs do too, so that they are fitted, not known.
 
     Args:
-        input_shape: `(time, height, width, 3)`. Every pooling leaves at least
-            one place, so that small clips run.
+        input_shape: As for `L3D`.
         blocks: Filters of the convolutions, a pooling after each block.
         dropout: Rate after each of these; unsaid in the L3D paper, 0.5 in
             C3D's.
@@ -269,25 +247,23 @@ def C3D(
         `(batch, 1)`. Its layer `"feature_maps"` puts out the last maps before
         the last pooling.
     """
-    require(
-        min((*units, *sum(map(tuple, blocks), ())), default=0) > 0,
-        name,
-        f"blocks and units must hold positive numbers, not {blocks} and "
-        f"{units}",
-    )
-    inputs, x = clip_input(name, input_shape)
+    fits = min((*units, *sum(map(tuple, blocks), ())), default=0) > 0
+    text = f"must hold positive numbers, not {blocks} and {units}"
+    require(fits, name, f"blocks and units {text}")
+    inputs, x = common.clip_input(name, input_shape)
     for number, block in enumerate(blocks, start=1):
         for part, filters in enumerate(block):
             # conv_1, conv_3a, conv_3b, ...: as the paper's figure has them.
             tag = f"{number}{'ab'[part] if len(block) == 2 else part or ''}"
-            x = convolution(x, filters, tag, batch_norm)
+            x = common.convolution(x, filters, tag, batch_norm)
         if number == len(blocks):
-            x = feature_maps(x)
-        x = max_pool(x, (1 if number == 1 else 2, 2, 2), f"pool_{number}")
+            x = common.feature_maps(x)
+        window = (1 if number == 1 else 2, 2, 2)
+        x = common.max_pool(x, window, f"pool_{number}")
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(units, start=1):
-        x = hidden(x, width, f"fc_{number}", dropout)
-    return Model(inputs, intensity(x), name=name)
+        x = common.hidden(x, width, f"fc_{number}", dropout)
+    return Model(inputs, common.intensity(x), name=name)
 
 
 @register(
@@ -362,41 +338,38 @@ def ResNetGRU(
 
 
 def _build(kind, name, input_shape, widths, frame_units, units, head_units):
+    others = (frame_units, units, *head_units)
     require(
-        len(widths) == 4 and min(*widths, frame_units, units, *head_units) > 0,
+        len(widths) == 4 and min(*widths, *others) > 0,
         name,
         "widths must be four positive numbers, frame_units, units and "
-        f"head_units positive, not {widths}, {frame_units}, {units} and "
-        f"{head_units}",
+        f"head_units positive, not {widths} and {others}",
     )
-    inputs, x = clip_input(name, input_shape)
+    inputs, x = common.clip_input(name, input_shape)
 
     # --- Frames on their own ---
     time = input_shape[0]
-    x = resnet18_maps(FoldFrames(name="frames")(x), tuple(widths))
-    x = feature_maps(UnfoldFrames(time, name="clip")(x))
-    x = FoldFrames(name="frame_maps")(x)
+    x = resnet18_maps(own.FoldFrames(name="frames")(x), tuple(widths))
+    x = common.feature_maps(own.UnfoldFrames(time, name="clip")(x))
+    x = own.FoldFrames(name="frame_maps")(x)
     x = layers.GlobalAveragePooling2D(data_format=LAST, name="frame_pool")(x)
-    x = UnfoldFrames(time, name="frame_features")(x)
+    x = own.UnfoldFrames(time, name="frame_features")(x)
     x = layers.Dense(frame_units, name="frame_fc")(x)
 
     # --- Frames together ---
     x = kind(units, return_sequences=True, name=kind.__name__.lower())(x)
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(head_units, start=1):
-        x = hidden(x, width, f"fc_{number}")
-    return Model(inputs, intensity(x), name=name)
+        x = common.hidden(x, width, f"fc_{number}")
+    return Model(inputs, common.intensity(x), name=name)
 
 
 def _filters(name, widths) -> tuple[int, ...]:
-    filters = WIDTHS.get(widths) if isinstance(widths, str) else widths
-    fits = filters and len(filters) == _CONVOLUTIONS
-    require(
-        fits and all(isinstance(n, int) and n > 0 for n in filters),
-        name,
-        f"widths must be {' or '.join(map(repr, WIDTHS))}, or "
-        f"{_CONVOLUTIONS} positive numbers, not {widths!r}",
-    )
+    filters = WIDTHS.get(widths, ()) if isinstance(widths, str) else widths
+    fits = all(isinstance(n, int) and n > 0 for n in filters)
+    names = " or ".join(map(repr, WIDTHS))
+    text = f"widths must be {names}, or 8 positive numbers, not {widths!r}"
+    require(fits and len(filters) == 8, name, text)
     return tuple(filters)
 
 
@@ -407,6 +380,7 @@ def _join(scales, attend):
     for i, x in zip(_SCALES, scales, strict=True):
         x = attend(x, i)
         if i != _SCALES[0]:
-            x = TrilinearUpsampling(output_size=size, name=f"upsample_{i}")(x)
+            name = f"upsample_{i}"
+            x = own.TrilinearUpsampling(output_size=size, name=name)(x)
         same.append(x)
     return layers.Concatenate(name="joined")(same)

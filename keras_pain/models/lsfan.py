@@ -12,13 +12,8 @@ from keras import Model, layers
 
 from keras_pain.layers import OrientedPooling, TransformerEncoder
 from keras_pain.layers.base import check_choice, require, torch_start
-from keras_pain.models.blocks import (
-    LAST,
-    Sizes,
-    batch_norm,
-    check_input,
-    classifier,
-)
+from keras_pain.models import blocks
+from keras_pain.models.blocks import LAST
 from keras_pain.models.registry import LSFAN_2024, PROTECTIVE, Recipe, register
 
 FEATURE_LAYERS: tuple[str, ...] = tuple(
@@ -45,8 +40,9 @@ LSFAN_RECIPE = Recipe.of(
     optimizer=("adam", "released code, Adam"),
     monitor=(
         "val_accuracy",
-        "unsaid: the released code saves and tests the weights of "
-        "every epoch and chooses none; as in the released BANet code",
+        "of leak_free only, as in the released BANet code: that of L-SFAN "
+        "tests and saves every epoch and chooses none, and as_published tests "
+        "the last",
     ),
     class_weights=(
         "complement",
@@ -71,10 +67,10 @@ _ENTRY = {
     **_ENTRY,
 )
 def LSFAN(
-    input_shape: Sizes = (180, 30),
+    input_shape: blocks.Sizes = (180, 30),
     num_classes: int = 2,
     *,
-    filters: Sizes = (2, 4, 8, 16),
+    filters: blocks.Sizes = (2, 4, 8, 16),
     num_heads: int = 5,
     ff_units: int = 30,
     dropout: float = 0.2,
@@ -113,10 +109,10 @@ def LSFAN(
 
 @register("cnn_tap", note="trained 2582, batch-norm statistics 60", **_ENTRY)
 def CNN_TAP(
-    input_shape: Sizes = (180, 30),
+    input_shape: blocks.Sizes = (180, 30),
     num_classes: int = 2,
     *,
-    filters: Sizes = (2, 4, 8, 16),
+    filters: blocks.Sizes = (2, 4, 8, 16),
     name: str = "cnn_tap",
 ) -> Model:
     """2D-CNN-TAP: L-SFAN without its encoder (temporal average pooling).
@@ -135,10 +131,10 @@ def CNN_TAP(
     **_ENTRY,
 )
 def CNN_SAP(
-    input_shape: Sizes = (180, 30),
+    input_shape: blocks.Sizes = (180, 30),
     num_classes: int = 2,
     *,
-    filters: Sizes = (2, 4, 8, 16),
+    filters: blocks.Sizes = (2, 4, 8, 16),
     pooling: str = "sensors",
     name: str = "cnn_sap",
 ) -> Model:
@@ -160,24 +156,19 @@ def CNN_SAP(
 
 def _tokens(name, input_shape, num_classes, filters, pooling="time"):
     """The input, and the pooled feature maps `(batch, maps, what is left)`."""
-    check_input(name, input_shape, num_classes, frames=_LEAST_FRAMES)
+    blocks.check_input(name, input_shape, num_classes, frames=_LEAST_FRAMES)
     text = f"filters must be {_LAYERS} numbers, not {tuple(filters)}"
     require(len(filters) == _LAYERS, name, text)
     inputs = layers.Input(input_shape, name="windows")
     x = layers.Reshape((*input_shape, 1), name="image")(inputs)
     for i, count in enumerate(filters, start=1):
         # Sensors are padded, frames are not.
-        x = layers.ZeroPadding2D(
-            (0, _KERNEL // 2), data_format=LAST, name=f"pad_{i}"
-        )(x)
-        x = layers.Conv2D(
-            count,
-            _KERNEL,
-            data_format=LAST,
-            name=f"conv_{i}",
-            **torch_start(_KERNEL**2 * x.shape[-1]),
-        )(x)
-        x = batch_norm(x, f"batch_norm_{i}")
+        padding = (0, _KERNEL // 2)
+        x = layers.ZeroPadding2D(padding, LAST, name=f"pad_{i}")(x)
+        options = torch_start(_KERNEL**2 * x.shape[-1])
+        options |= {"data_format": LAST, "name": f"conv_{i}"}
+        x = layers.Conv2D(count, _KERNEL, **options)(x)
+        x = blocks.batch_norm(x, f"batch_norm_{i}")
         x = layers.ReLU(name=f"relu_{i}")(x)
         if i % 2 == 0:
             pool = "feature_maps" if i == _LAYERS else "max_pool"
@@ -191,4 +182,4 @@ def _tokens(name, input_shape, num_classes, filters, pooling="time"):
 def _classes(inputs, x, num_classes, name):
     x = layers.Flatten(name="flatten")(x)
     start = torch_start(x.shape[-1])
-    return classifier(inputs, x, num_classes, name, **start)
+    return blocks.classifier(inputs, x, num_classes, name, **start)

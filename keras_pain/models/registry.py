@@ -43,10 +43,7 @@ SCHEDULES = ("exponential", "multistep", "cosine")
 _DEFAULTS = ("none", {}, (), None)  # of a recipe's optional fields
 
 # How tables list the files here; others follow by name.
-_ORDER = (
-    "stacked_lstm banet alanet lsfan conv_lstm l3d aacsfnet convnext_lstm "
-    "stgcn_lstm"
-).split()
+_ORDER = "stacked_lstm banet alanet lsfan conv_lstm l3d aacsfnet".split()
 _FOLDER = pathlib.Path(__file__).parent
 # `@register("name", KIND_OF_DATA`, the latter left out for windows.
 _DECORATOR = re.compile(r'^@register\(\s*"(\w+)"(?:,\s*([A-Z]+)\b)?', re.M)
@@ -206,9 +203,8 @@ def register(name: str, data: str = WINDOWS, **fields: Any) -> Callable:
 
     def add(builder):
         shape = inspect.signature(builder).parameters["input_shape"].default
-        _entries[name] = ModelEntry(
-            name, builder, input_shape=shape, data=data, **fields
-        )
+        own = {"input_shape": shape, "data": data, **fields}
+        _entries[name] = ModelEntry(name, builder, **own)
         _known()[name] = builder.__module__, data
         return builder
 
@@ -238,7 +234,6 @@ class _Models(Mapping):
 
 
 _entries: dict[str, ModelEntry] = {}
-
 MODELS: Mapping[str, ModelEntry] = _Models()
 
 

@@ -99,9 +99,9 @@ def ResNet50(
         BadFileError: The weights do not fit.
     """
     require(
-        len(blocks) == len(BLOCKS) and min(width, *blocks) >= 1,
+        len(blocks) == 4 and min(width, *blocks) >= 1,
         name,
-        f"needs a width of 1 or more and {len(BLOCKS)} numbers of blocks, not "
+        "needs a width of 1 or more and 4 numbers of blocks, not "
         f"width={width}, blocks={tuple(blocks)}",
     )
     inputs = layers.Input(input_shape, name="images")
@@ -146,25 +146,20 @@ def load_resnet50(model: Model, source: str | os.PathLike) -> None:
         BadFileError: The file is missing, of another kind, or does not fit.
     """
     source = _imagenet() if source == "imagenet" else Path(source)
-    problem = None
     if not source.name.endswith(_SUFFIXES):
         problem = f"is no {' or '.join(_SUFFIXES)} file"
-    elif not source.is_file():
-        problem = "no such file"
-    if problem:
         raise BadFileError(source, problem, _CURE)
-    if source.suffix == ".pth":
-        tensors = {
-            name: tensor
-            for name, tensor in checkpoints.read_tensors(source, _CURE).items()
-            if not str(name).endswith(_UNUSED)
-        }
-        # layer1_0_downsample_0 is layer1.0.downsample.0 there.
-        named = {x.name.replace("_", "."): x for x in model.layers}
-        targets = checkpoints.named_variables(named)
-        checkpoints.assign_tensors(source, tensors, targets, _CURE)
+    if not source.is_file():
+        raise BadFileError(source, "no such file", _CURE)
+    if source.suffix != ".pth":
+        checkpoints.load_weights(model, source, "this network", _CURE)
         return
-    checkpoints.load_weights(model, source, "this network", _CURE)
+    state = checkpoints.read_tensors(source, _CURE)
+    used = {k: v for k, v in state.items() if not str(k).endswith(_UNUSED)}
+    # layer1_0_downsample_0 is layer1.0.downsample.0 there.
+    named = {x.name.replace("_", "."): x for x in model.layers}
+    targets = checkpoints.named_variables(named)
+    checkpoints.assign_tensors(source, used, targets, _CURE)
 
 
 def _imagenet():
@@ -177,11 +172,9 @@ def _imagenet():
         )
     digest = sha256_of(path)
     if not digest.startswith(_DIGEST):
-        raise BadFileError(
-            path,
-            f"is not the file that its name says (SHA-256 {digest[:8]}...)",
-            "delete it and fetch it anew",
-        )
+        found = f"SHA-256 {digest[:8]}..."
+        problem = f"is not the file that its name says ({found})"
+        raise BadFileError(path, problem, "delete it and fetch it anew")
     return Path(path)
 
 

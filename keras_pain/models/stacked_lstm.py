@@ -2,12 +2,7 @@
 
 from keras import Model
 
-from keras_pain.models.blocks import (
-    Sizes,
-    classifier,
-    lstm_layers,
-    masked_input,
-)
+from keras_pain.models import blocks
 from keras_pain.models.registry import ISWC_2019, PROTECTIVE, Recipe, register
 
 STACKED_LSTM_RECIPE = Recipe.of(
@@ -23,7 +18,10 @@ STACKED_LSTM_RECIPE = Recipe.of(
         "unsaid: cross-entropy is what its softmax output calls for",
     ),
     optimizer=("adam", "ISWC 2019, Adam"),
-    monitor=("val_accuracy", "unsaid: as in the released BANet code"),
+    monitor=(
+        "val_accuracy",
+        "unsaid, no code was released: assumed as in the released BANet code",
+    ),
 )
 
 
@@ -36,7 +34,7 @@ STACKED_LSTM_RECIPE = Recipe.of(
     "18986 parameters, which the BANet paper prints",
 )
 def StackedLSTM(
-    input_shape: Sizes = (180, 30),
+    input_shape: blocks.Sizes = (180, 30),
     num_classes: int = 2,
     *,
     units: int = 32,
@@ -67,6 +65,7 @@ def StackedLSTM(
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`.
     """
-    inputs, x = masked_input(name, input_shape, num_classes, mask_value)
-    x = lstm_layers(x, [units] * num_layers, dropout, recurrent_activation)
-    return classifier(inputs, x, num_classes, name)
+    inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
+    widths = [units] * num_layers
+    x = blocks.lstm_layers(x, widths, dropout, recurrent_activation)
+    return blocks.classifier(inputs, x, num_classes, name)

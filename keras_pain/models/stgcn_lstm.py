@@ -35,8 +35,8 @@ STGCN_LSTM_RECIPE = Recipe.of(
     batch_size=(10, "released code, 10"),
     epochs=(
         1000,
-        "released code, default of its command line, 1000; that of "
-        "its class is 200",
+        "released code, default of its command line, 1000; that of its class "
+        "is 200",
     ),
     loss=("categorical_crossentropy", "released code, cross-entropy"),
     optimizer=("adam", "released code, Adam"),
@@ -64,8 +64,9 @@ _ENTRY = {"paper": PEMF_2025, "task": PAIN, "recipe": STGCN_LSTM_RECIPE}
 @register(
     "stgcn_lstm_as_coded",
     LANDMARKS,
-    arguments={"graph": "as_coded", "aggregation": "attention"},
+    arguments={"graph": "as_released", "aggregation": "attention"},
     note="of these, 5745456 of the GRUs have no effect",
+    version=2,  # 1 had another graph than the released
     **_ENTRY,
 )
 def STGCNLSTM(
@@ -89,13 +90,13 @@ def STGCNLSTM(
     neighbourhoods of one and of two steps in the graph; three convolutions
     along time, one after the other. Then two LSTM layers over frames.
 
-    406,162 parameters at the defaults. As coded, with `graph="as_coded"` and
+    406,162 parameters at the defaults. As coded, with `graph="as_released"` and
     `aggregation="attention"`, 6,151,618, of which 5,745,456 have no effect:
     those of the GRUs, see `GraphAttention`.
 
     Args:
         input_shape: `(time, 68, 2)`.
-        graph: `"corrected"` or `"as_coded"`, see
+        graph: `"corrected"` or `"as_released"`, see
             `keras_pain.signals.face_graph`.
         aggregation: `"mean"`, or `"attention"` with the released code's GRUs,
             the same function with more parameters.
@@ -111,18 +112,12 @@ def STGCNLSTM(
         `(batch, num_classes)`.
     """
     shape = tuple(input_shape)
-    require(
-        len(shape) == 3 and shape[0] and shape[1:] == (NUM_POINTS, 2),
-        name,
-        f"input_shape must be (frames, {NUM_POINTS}, 2) with a fixed number of "
-        f"frames, not {shape}",
-    )
-    require(
-        num_classes >= 2 and len(units) == 2,
-        name,
-        "needs 2 or more classes and the units of 2 LSTM layers, not "
-        f"num_classes={num_classes}, units={tuple(units)}",
-    )
+    fits = len(shape) == 3 and shape[0] and shape[1:] == (NUM_POINTS, 2)
+    text = f"(frames, {NUM_POINTS}, 2) with a fixed number of frames"
+    require(fits, name, f"input_shape must be {text}, not {shape}")
+    text = "needs 2 or more classes and the units of 2 LSTM layers, not "
+    given = f"num_classes={num_classes}, units={tuple(units)}"
+    require(num_classes >= 2 and len(units) == 2, name, text + given)
     check_choice(name, "graph", graph, GRAPHS)
     check_choice(name, "aggregation", aggregation, AGGREGATIONS)
     kind = functools.partial(AGGREGATIONS[aggregation], graph)
@@ -166,11 +161,5 @@ def _block(x, name, neighbours, sizes, dropout):
 
 def _convolution(filters, frames, name):
     """Along time, the same for every point."""
-    return layers.Conv2D(
-        filters,
-        (frames, 1),
-        padding="same",
-        activation="relu",
-        data_format=LAST,
-        name=name,
-    )
+    options = {"padding": "same", "activation": "relu", "data_format": LAST}
+    return layers.Conv2D(filters, (frames, 1), name=name, **options)

@@ -60,10 +60,8 @@ def print_registry() -> None:
 
     with PACKAGED.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    table = Table(
-        caption="FLOPs of one sample: matrix products only, "
-        "a multiply-add is two"
-    )
+    caption = "FLOPs of one sample: matrix products only, a multiply-add is two"
+    table = Table(caption=caption)
     table.add_column("model", no_wrap=True)
     table.add_column("paper", min_width=16)
     table.add_column("task", min_width=14)

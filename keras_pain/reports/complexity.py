@@ -7,15 +7,8 @@ from typing import NamedTuple
 
 import keras
 
-from keras_pain.io import csv_text
 from keras_pain.models.flops import count_work, weightless
-from keras_pain.reports.table import (
-    Grid,
-    Published,
-    PublishedValue,
-    Sheet,
-    write_texts,
-)
+from keras_pain.reports.table import Grid, Published, PublishedValue, Sheet
 
 PARAMETERS, OPERATIONS = "parameters_m", "flops_g"
 EVALUATION = "complexity"
@@ -25,14 +18,8 @@ _COLUMNS = (
 ).split()
 _UNCOUNTED = ("moving_mean", "moving_variance")
 _HEAD = (
-    "Network",
-    "Parameters (M), paper",
-    "ours",
-    "difference",
-    "Operations (G), paper",
-    "ours",
-    "difference",
-    "rule",
+    *("Network", "Parameters (M), paper", "ours", "difference"),
+    *("Operations (G), paper", "ours", "difference", "rule"),
 )
 
 
@@ -60,9 +47,9 @@ TWO = Rule("b", "2 per multiply-add", {"multiply_adds": 2})
 class Network(NamedTuple):
     """A network whose complexity is shown.
 
-    `label` is what readers call it, `method` its name in the published file and
-    in the registry, `rule` how its operations are counted where rules differ by
-    row, and `parameters` what a paper prints where the published file has none.
+    `method` is its name in the published file and in the registry, `rule` how
+    its operations are counted where rules differ by row, and `parameters` what
+    a paper prints where the published file has none.
     """
 
     label: str
@@ -115,27 +102,18 @@ def write_complexity(
 ) -> list[pathlib.Path]:
     """Writes `table.md`, `.tex` and `.csv`; returns their paths.
 
-    Args:
-        name, title, paper: As of `keras_pain.reports.table.TableSpec`.
-        compared: Networks that the paper prints numbers of, in its order.
-        others: Other networks.
-        published: The paper's numbers, metrics `parameters_m` and `flops_g`
-            of the evaluation `"complexity"`.
-        rules: Rules that all of `compared` are counted by, each on its own.
-        out_dir: Folder for the files.
-        remarks: Lines below the table.
-
-    Raises:
-        KerasPainError: A file cannot be written.
+    The networks `compared` are those that the paper prints numbers of, in its
+    order; all of them are counted by each of `rules`. The paper's numbers are
+    metrics `parameters_m` and `flops_g` of the evaluation `"complexity"`.
     """
     notes = [text for _, text in published.notes]
     sheet = Sheet(name, title, [f"Paper: {paper}", *notes], remarks=remarks)
-    own_rules = (
+    own = (
         "Each row counted by the rule that fits it (units differ between rows)"
     )
     more = "The other networks of the suite"
     sheet.grids = [
-        _grid(own_rules, compared, (4, 3), published, sheet),
+        _grid(own, compared, (4, 3), published, sheet),
         _one_rule(compared, published, rules),
         _grid(more, others, (6, 6), published, sheet),
     ]
@@ -143,12 +121,7 @@ def write_complexity(
         *_long_rows(compared, published, rules),
         *_long_rows(others, published, ()),
     ]
-    texts = {
-        "md": sheet.markdown(),
-        "tex": sheet.latex(),
-        "csv": csv_text(_COLUMNS, rows),
-    }
-    return write_texts(out_dir, "table", texts, simulated=False)
+    return sheet.write(out_dir, "table", _COLUMNS, rows, False)
 
 
 def _papers(network, published):
@@ -175,9 +148,8 @@ def _grid(title, networks, digits, published, sheet):
 
 
 def _one_rule(networks, published, rules):
-    columns, lines = ["Network", "paper"], []
-    for rule in rules:
-        columns += [f"({rule.tag})", "difference"]
+    heads = [text for r in rules for text in (f"({r.tag})", "difference")]
+    columns, lines = ["Network", "paper", *heads], []
     for found in networks:
         _, paper = _papers(found.network, published)
         line = [found.network.label, paper.text]

@@ -1,8 +1,9 @@
 """Result figures: confusions, trainings, and predicted intensities.
 
-Each is drawn without pyplot, so that no window opens and a notebook's settings
-stay as they are. The same input gives the same bytes. Every `plot_` function
-takes what `saved` says; it raises ValueError where there is nothing to draw.
+Each is drawn without pyplot and in `STYLE`, whatever the user's settings are,
+so that no window opens and the settings stay. The same input gives the same
+bytes. Every `plot_` function takes what `saved` says; it raises ValueError
+where there is nothing to draw.
 """
 
 import functools
@@ -10,11 +11,14 @@ import io
 import itertools
 import math
 import pathlib
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
@@ -22,30 +26,56 @@ from keras_pain.experiments.defects import TEST_BATCH, scored_intensities
 from keras_pain.experiments.metrics import compute_regression
 from keras_pain.experiments.store import FoldKey, FoldResult, ResultStore
 from keras_pain.io import csv_text, marked_title, rounded, write_marked
-from keras_pain.reports.table import (
-    Scores,
-    TableSpec,
-    all_rows,
-    read_scores,
-    write_texts,
-)
+from keras_pain.reports.table import Scores, TableSpec, all_rows, read_scores
 
 LEAK_FREE = "leak_free"  # of both protocols, the one worth looking at
-LEVEL_COLUMNS = (
-    "method evaluation protocol seed level samples mae mse bias".split()
-)
+_RUN = ("method", "evaluation", "protocol", "seed")
+LEVEL_COLUMNS = (*_RUN, "level", "samples", "mae", "mse", "bias")
 PERSON_COLUMNS = (
-    "method evaluation protocol seed person samples lowest highest mae mse "
-    "pcc icc"
-).split()
+    *(*_RUN, "person", "samples", "lowest", "highest"),
+    *("mae", "mse", "pcc", "icc"),
+)
 
-BLUE, ORANGE, _GREY = "#1f5a99", "#d1662a", "#777777"
+BLUE, ORANGE, GREEN, PURPLE = "#1f5a99", "#d1662a", "#2a8f6d", "#8a4fa3"
+COLOURS, _GREY = (BLUE, ORANGE, GREEN, PURPLE), "#777777"
 TILTED = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-_COLOURS = (BLUE, ORANGE, "#3a8a4d", "#8b4a9c")
 _BOTH = ("", "training", BLUE), ("val_", "validation", ORANGE)
 _DASHED = {"color": "#555555", "linestyle": "--", "linewidth": 1}
 _MARKERS = "osD^vP"
 _MOST_LEVELS = 17  # PSPI has 17, VAS 11
+# Matplotlib's defaults instead of the user's matplotlibrc, and what is ours.
+STYLE = {
+    **{
+        name: value
+        for name, value in matplotlib.rcParamsDefault.items()
+        if not name.startswith("backend")
+    },
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 130,
+    "grid.alpha": 0.3,
+    "legend.fontsize": 8,
+    "text.parse_math": False,  # names of methods may hold a dollar sign
+}
+# As papers call the methods that are not called so in the store.
+_NAMES = dict(
+    pair.strip().split(": ")
+    for pair in """
+    majority: Majority class; stratified: Stratified random; knn: KNN;
+    svm: SVM; rf_frames: Random forest;
+    stacked_lstm: Stacked-LSTM; bi_lstm: Bi-LSTM; conv_lstm: Conv-LSTM;
+    dual_stream_lstm: Dual-stream LSTM; banet: BANet;
+    banet_temporal: BANet, temporal; banet_bodily: BANet, bodily;
+    alanet: ALANet; alanet_parts: ALANet, per body part; lsfan: L-SFAN;
+    cnn_tap: 2D-CNN-TAP; cnn_sap: 2D-CNN-SAP; aacsfnet: AACSFNet
+    """.split(";")
+)
+
+
+def paper_name(label: str) -> str:
+    """What papers call a method; unknown ones keep what they are called."""
+    return _NAMES.get(label, label)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -56,44 +86,59 @@ def new_figure(width: float, height: float) -> Figure:
 def save_figure(
     figure: Figure, title: str, path, simulated: bool
 ) -> pathlib.Path:
-    """Gives a figure its title and writes it whole.
+    """Writes a figure, see `png_of` and `write_marked`; returns its path."""
+    return write_marked(path, png_of(figure, title, simulated), simulated)
 
-    Args:
-        figure: A `new_figure`.
-        title: Its title.
-        path: PNG file. Of simulated data the name gets `_SIMULATED` before the
-            suffix and the title says so; the file of the other kind is removed.
-        simulated: Whether the data are simulated.
 
-    Returns:
-        The path written.
+def png_of(figure: Figure, title: str, simulated: bool) -> bytes:
+    """Gives a figure its title, which says whether data are simulated.
 
-    Raises:
-        KerasPainError: The file cannot be written.
+    Title and caption are wrapped to the figure's width, which grows in height.
     """
-    figure.suptitle(marked_title(title, simulated))
-    buffer = io.BytesIO()
-    # The default metadata names Matplotlib's version.
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
-    return write_marked(path, buffer.getvalue(), simulated)
+    with matplotlib.rc_context(STYLE):
+        FigureCanvasAgg(figure)
+        _wrap(figure, figure.suptitle(marked_title(title, simulated)))
+        if figure.get_supxlabel():
+            _wrap(figure, figure._supxlabel)
+        buffer = io.BytesIO()
+        # The default metadata names Matplotlib's version.
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
-def saved(draw: Callable[..., Figure]) -> Callable[..., pathlib.Path]:
-    """Saves the figure that a function draws.
+def _wrap(figure, words):
+    """Breaks lines that are too wide; Matplotlib keeps long words whole."""
+    lines = words.get_text().splitlines()
+    room, columns = 0.97 * figure.bbox.width, max(map(len, lines), default=1)
+    one_line = words.get_window_extent().height / len(lines)
+    while (of := words.get_window_extent()).width > room and columns > 1:
+        columns = int(columns * min(0.95, room / of.width)) or 1
+        wrapped = [textwrap.fill(line, columns) for line in lines]
+        words.set_text("\n".join(wrapped))
+    more = (of.height - one_line) / figure.dpi
+    figure.set_figheight(figure.get_figheight() + more)
 
-    Behind what is drawn, the function takes `title` and `path`; and by name
-    `simulated`, all three as in `save_figure`, and `note`, a further line. It
-    returns the path written.
+
+def saved(draw: Callable[..., Figure | None]):
+    """Saves the figure that a function draws, all of it in `STYLE`.
+
+    Behind what is drawn it takes `title` and `path`, and by name `simulated`,
+    as `save_figure`, and `note`, a further line. It returns the path written,
+    None where nothing was drawn.
     """
 
     @functools.wraps(draw)
+    @matplotlib.rc_context(STYLE)
     def plot(*what, simulated=False, note="", **style):
         *what, title, path = what
-        figure = draw(*what, **style)
+        if (figure := draw(*what, **style)) is None:
+            return None
         if note:
-            figure.supxlabel(note, fontsize=9, color="0.3")
+            words = filter(None, [figure.get_supxlabel(), note])
+            figure.supxlabel("\n".join(words), fontsize=9)
         return save_figure(figure, title, path, simulated)
 
+    plot.draw = draw  # the figure alone
     return plot
 
 
@@ -109,8 +154,7 @@ def write_figures(
 
     Where intensities are predicted, scatters stand for the matrices. Curves
     are of the first finished fold of each network and protocol; the rest
-    pools all folds of the finished rows. `expected` are the table's folds and
-    their configurations, `out_dir` is the folder for the PNG files.
+    pools all folds of the finished rows.
     """
     paths, title, classes = [], table.title, table.class_names
     if not classes:
@@ -123,7 +167,7 @@ def write_figures(
         place = f"{title}: pooled {table.samples}", out_dir / "confusion.png"
         options = {"simulated": simulated, "samples": table.samples}
         paths = [plot_confusions(panels, classes, *place, **options)]
-    labels = {row.method: row.label for row in table.rows}
+    labels = {row.method: paper_name(row.label) for row in table.rows}
     curves = []
     for key in first_folds(store, expected):
         place = f"{key.evaluation}, {key.protocol}, fold {key.fold}"
@@ -139,23 +183,17 @@ def first_folds(store: ResultStore, expected: Iterable[FoldKey]) -> list:
     """One finished fold of each evaluation, protocol and method."""
     firsts: dict[tuple, FoldKey] = {}
     for key in expected:
-        name = (key.evaluation, key.protocol, key.method)
-        if name not in firsts and store.contains(key):
-            firsts[name] = key
+        if _place(key) not in firsts and store.contains(key):
+            firsts[_place(key)] = key
     return list(firsts.values())
 
 
-def tiles(
-    count: int,
-    across: int,
-    size: tuple[float, float],
-    frame: tuple[float, float],
-    **shared,
-) -> tuple[Figure, np.ndarray]:
+def tiles(count, across, size, frame, x="", y="", **shared):
     """A figure and its grid of axes for `count` tiles, the others hidden.
 
-    At most `across` are in a row; `size` of each and `frame` around all are in
-    inches. What is `shared` is as for Matplotlib's `subplots`.
+    At most `across` are in a row; `size` of each and `frame` around all are
+    width and height in inches; `x` and `y` are names of outer axes. What is
+    `shared` is as for Matplotlib's `subplots`.
     """
     across = min(across, count)
     down = math.ceil(count / across)
@@ -163,16 +201,9 @@ def tiles(
     axes = figure.subplots(down, across, squeeze=False, **shared)
     for axis in axes.flat[count:]:
         axis.set_visible(False)
-    return figure, axes
-
-
-def _side_by_side(count, side, margins, x, y, **shared):
-    """A figure and its `(count,)` axes, at most four in a row."""
-    figure, grid = tiles(count, 4, (side, side), margins, **shared)
-    for axis in grid[:, 0]:
+    for axis in axes[:, 0]:
         axis.set_ylabel(y)
-    axes = grid.ravel()[:count]
-    for axis in axes[-grid.shape[1] :]:
+    for axis in axes.flat[max(count - across, 0) : count]:
         axis.set_xlabel(x)
         axis.tick_params(labelbottom=True)
     return figure, axes
@@ -192,7 +223,7 @@ def confusion_panels(
             counts = scores.confusions.get((evaluation, protocol, method))
             if counts is not None:
                 place = f"{evaluation}, {protocol}" if several else protocol
-                panels.append((f"{row.label}\n{place}", counts))
+                panels.append((f"{paper_name(row.label)}\n{place}", counts))
     return panels
 
 
@@ -205,21 +236,19 @@ def plot_confusions(
 ) -> Figure:
     """Confusion matrices with counts and row shares.
 
-    Args:
-        panels: A title and `(K, K)` counts each, rows true; counts averaged
-            over seeds may be fractions.
-        class_names: Name of every class.
-        samples: What is counted.
+    Panels are a title and `(K, K)` counts each, rows true, which may be
+    fractions. `samples` says what is counted.
     """
     if not panels:
         raise ValueError("plot_confusions needs at least one panel, got none")
-    labels = f"predicted ({samples})", f"true ({samples})"
+    labels = {"x": f"predicted ({samples})", "y": f"true ({samples})"}
     side = 1.1 + 0.75 * len(class_names)
-    figure, axes = _side_by_side(len(panels), side, (0.8, 0.9), *labels)
-    for axis, panel in zip(axes, panels, strict=True):
+    place = len(panels), 4, (side, side + 1.0), (2.0, 0.8)
+    figure, axes = tiles(*place, **labels, sharex=True, sharey=True)
+    for axis, panel in zip(axes.flat, panels, strict=False):
         image = _confusion(axis, *panel, class_names)
     words = "share of the true class"
-    figure.colorbar(image, ax=axes.tolist(), label=words, shrink=0.8)
+    figure.colorbar(image, ax=axes, label=words, shrink=0.8)
     return figure
 
 
@@ -245,7 +274,7 @@ def _confusion(axis, title, counts, names):
     for edge in np.arange(1, size) - 0.5:
         axis.axhline(edge, color="white", linewidth=2)
         axis.axvline(edge, color="white", linewidth=2)
-    axis.set_title(title, fontsize=10)
+    axis.set_title(title)
     return image
 
 
@@ -255,84 +284,94 @@ def _confusion(axis, title, counts, names):
 class TrainingCurve(NamedTuple):
     """What one training logged.
 
-    Args:
-        label: Method and fold, as readers know them.
-        history: Name (`loss`, `accuracy` or `mae`, and both with `val_`;
-            others are left out) to one value an epoch.
-        chosen_epoch: Epoch, from 1, whose weights were kept; None where there
-            was no choice.
+    The history has a column each (`loss`, `accuracy` or `mae`, and both with
+    `val_`; others are not drawn) over the logged epochs, from 1; NaN where an
+    epoch did not log it. The weights of the chosen epoch were kept.
     """
 
     label: str
-    history: Mapping[str, Sequence[float]]
+    history: pd.DataFrame
     chosen_epoch: int | None = None
 
 
 def training_curves(fold: FoldResult, label: str) -> list[TrainingCurve]:
-    """Curves of a stored fold, one a training stage, in order.
+    """Curves of a stored fold, one a training stage; none without a history.
 
-    The fold's result holds `history`, one dict an epoch with the logged values
-    and the name of its `stage`, and `chosen_epoch` of the last stage; without a
-    history there are no curves. `label` is what readers call the fold.
+    This is one dict an epoch, with the name of its `stage`; `chosen_epoch` is
+    of the last stage. `label` is what readers call the fold.
     """
-    stages: dict[str, dict[str, list]] = {}
-    for epoch in fold.result.get("history") or ():
-        logged = stages.setdefault(epoch.get("stage", ""), {})
-        for name in epoch.keys() - {"stage", "epoch"}:
-            logged.setdefault(name, []).append(epoch[name])
-    curves = [
-        TrainingCurve(f"{label}, {stage}" if len(stages) > 1 else label, logged)
-        for stage, logged in stages.items()
-    ]
-    if curves:
-        chosen = fold.result.get("chosen_epoch") or None
-        curves[-1] = curves[-1]._replace(chosen_epoch=chosen)
-    return curves
+    history = pd.DataFrame(fold.result.get("history") or [], dtype=object)
+    if history.empty:
+        return []
+    if "stage" not in history:
+        history["stage"] = ""
+    if "epoch" not in history:
+        history["epoch"] = history.groupby("stage").cumcount() + 1
+    curves = []
+    for stage, logged in history.groupby("stage", sort=False):
+        values = logged.drop(columns="stage").set_index("epoch").astype(float)
+        curves.append(TrainingCurve(label, values.dropna(axis=1, how="all")))
+        if history.stage.nunique() > 1:
+            curves[-1] = curves[-1]._replace(label=f"{label}, {stage}")
+    chosen = fold.result.get("chosen_epoch") or None
+    return [*curves[:-1], curves[-1]._replace(chosen_epoch=chosen)]
 
 
 @saved
 def plot_training_curves(curves: Sequence[TrainingCurve]) -> Figure:
-    """Loss and accuracy (or mean absolute error) over epochs, a row a curve."""
+    """Loss and accuracy (or mean absolute error) over epochs, on one page.
+
+    A small picture each, all losses in the left half, the others in the right.
+    """
     if not curves:
         raise ValueError("plot_training_curves needs a curve, got none")
-    figure = new_figure(9.0, 2.5 * len(curves) + 0.7)
-    axes = figure.subplots(len(curves), 2, squeeze=False, sharex="row")
-    for (left, right), curve in zip(axes, curves, strict=True):
-        _curve(left, curve, "loss")
-        _curve(right, curve, "mae" if "mae" in curve.history else "accuracy")
-        left.set_title(curve.label, loc="left", fontsize=10)
-    for axis in axes[-1]:
-        axis.set_xlabel("epoch")
+    across = math.ceil(math.sqrt(len(curves) / 3))
+    down = math.ceil(len(curves) / across)
+    size = min(max(9.0, 5.2 * across), 21.0), min(2.3 * down, 14.0) + 0.7
+    figure = new_figure(*size)
+    kinds = ("loss",), ("mae", "accuracy")
+    for half, names in zip(figure.subfigures(1, 2), kinds, strict=True):
+        axes = half.subplots(down, across, squeeze=False).ravel()
+        for axis in axes[len(curves) :]:
+            axis.set_visible(False)
+        for axis, curve in zip(axes, curves, strict=False):
+            logged = [name for name in names if name in curve.history]
+            name, columns = [*logged, names[-1]][0], 60 if across < 2 else 36
+            _curve(axis, curve, name, columns)
+        axes[len(curves) - 1].set_xlabel("epoch")
+        legends = [axis.get_legend_handles_labels() for axis in axes]
+        most = max(legends, key=lambda found: len(found[1]))
+        half.legend(*most, ncols=3, loc="outside upper right")
     return figure
 
 
-def _curve(axis, curve, name):
+def _curve(axis, curve, name, columns):
     for start, words, color in _BOTH:
-        values = np.asarray(curve.history.get(start + name, ()), dtype=float)
-        if np.isfinite(values).any():
-            epochs = np.arange(1, len(values) + 1)
-            # One epoch is a point, which a line would not show.
-            marker = "o" if len(values) == 1 else None
-            axis.plot(epochs, values, color=color, label=words, marker=marker)
+        values = curve.history.get(start + name, pd.Series(dtype=float))
+        values = values.dropna()
+        # One epoch is a point, which a line would not show.
+        marker = "o" if len(values) < 30 else None
+        style = {"color": color, "marker": marker, "markersize": 3.5}
+        if len(values):
+            axis.plot(values.index, values, label=words, **style)
     if chosen := curve.chosen_epoch:
-        axis.axvline(chosen, label=f"chosen epoch {chosen}", **_DASHED)
+        axis.axvline(chosen, label="chosen epoch", **_DASHED)
+    title = "\n".join(textwrap.wrap(curve.label, columns))
+    axis.set_title(title, loc="left", fontsize=7)
     axis.set_ylabel(name)
-    axis.grid(alpha=0.3)
+    axis.tick_params(labelsize=7)
+    axis.grid()
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if name == "accuracy":
         axis.set_ylim(0, 1.02)
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(fontsize=8)
-    else:
+    if not axis.lines:
         axis.text(0.5, 0.5, "not logged", ha="center", transform=axis.transAxes)
 
 
 class RelativeLoss(NamedTuple):
-    """The mean squared errors of one training, beside a constant's.
+    """The mean squared errors of one training, `(epochs,)`, and a constant's.
 
-    `(epochs,)` on the training samples, and on those that choose the epoch;
-    the constants are what the mean of the training samples, always predicted,
-    has on either.
+    The constant always predicts the mean of the training samples.
     """
 
     label: str
@@ -346,8 +385,7 @@ class RelativeLoss(NamedTuple):
 def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
     """Training and validation error, each in parts of the constant's.
 
-    One line each in either panel; of several with one label the lines are
-    thin, and a thick one is their median.
+    Of several with one label the lines are thin, a thick one is their median.
     """
     if not losses:
         raise ValueError("plot_relative_losses needs a training, got none")
@@ -362,25 +400,24 @@ def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
                 for loss in losses
                 if loss.label == label
             ]
-            _with_median(axis, label, _COLOURS[number % 4], curves)
+            _with_median(axis, label, COLOURS[number % 4], curves)
         axis.axhline(1, label="mean of training, always", **_DASHED)
-        axis.set_title(name, fontsize=10)
+        axis.set_title(name)
         axis.set(xlabel="epoch", yscale="log")
         axis.yaxis.set_major_formatter(ScalarFormatter())
         axis.yaxis.set_minor_formatter(ScalarFormatter())
         axis.tick_params(axis="y", which="both", labelsize=8)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3, which="both")
+        axis.grid(which="both")
     axes[0].set_ylabel("mean squared error / a constant's")
-    axes[0].legend(fontsize=8)
+    axes[0].legend()
     return figure
 
 
 def _with_median(axis, label, colour, curves):
-    longest, style = max(map(len, curves)), {"color": colour}
     # A training that was stopped stays where it was.
-    whole = [np.pad(c, (0, longest - len(c)), mode="edge") for c in curves]
-    epochs, median = np.arange(1, longest + 1), np.median(whole, axis=0)
+    median = pd.DataFrame(curves).T.ffill().median(axis=1)
+    epochs, style = np.arange(1, len(median) + 1), {"color": colour}
     words = f"{label}: median" if len(curves) > 1 else label
     axis.plot(epochs, median, "o-", label=words, markersize=3.5, **style)
     for curve in curves if len(curves) > 1 else ():
@@ -391,14 +428,10 @@ def _with_median(axis, label, colour, curves):
 
 
 class IntensityRun(NamedTuple):
-    """All folds of one method, protocol and seed.
+    """All folds of a `run`: a method, evaluation, protocol and seed.
 
-    Args:
-        label: What readers call the method.
-        run: Method, evaluation, protocol and seed.
-        y_true, y_pred: `(n,)` intensities.
-        person: `(n,)` participants.
-        scored: `(n,)` truth and prediction as the protocol scores them.
+    The arrays are `(n,)`; `scored` are truth and prediction as the protocol
+    scores them.
     """
 
     label: str
@@ -441,15 +474,13 @@ def intensity_panels(
 ) -> list[IntensityRun]:
     """The finished runs of the first seed, see `scored_runs`."""
     expected = list(expected)
-    first = {
-        (k.method, k.evaluation, k.protocol): k.seed for k in expected[::-1]
-    }
-    firsts = [
-        key
-        for key in expected
-        if first[key.method, key.evaluation, key.protocol] == key.seed
-    ]
+    first = {_place(key): key.seed for key in expected[::-1]}
+    firsts = [key for key in expected if first[_place(key)] == key.seed]
     return scored_runs(spec, store, firsts)
+
+
+def _place(key):
+    return key.evaluation, key.protocol, key.method
 
 
 @saved
@@ -457,17 +488,16 @@ def plot_intensities(runs: Sequence[IntensityRun]) -> Figure:
     """Scatters of prediction over truth, with medians of the true levels."""
     if not runs:
         raise ValueError("plot_intensities needs a run, got none")
-    shared = {"sharex": True, "sharey": True}
-    labels = ("true", "predicted")
-    figure, axes = _side_by_side(len(runs), 2.9, (0.6, 0.8), *labels, **shared)
+    place = len(runs), 4, (2.9, 2.9), (0.6, 0.8), "true", "predicted"
+    figure, axes = tiles(*place, sharex=True, sharey=True)
     values = [part for run in runs for part in (run.y_true, run.y_pred)]
     low, high = (float(end(list(map(end, values)))) for end in (min, max))
     margin = 0.05 * max(high - low, 1.0)
     ends = (low - margin, high + margin)
-    for axis, run in zip(axes, runs, strict=True):
+    for axis, run in zip(axes.flat, runs, strict=False):
         _scatter(axis, run)
         axis.set(xlim=ends, ylim=ends)
-    axes[0].legend(fontsize=7, loc="upper left")
+    axes[0, 0].legend(fontsize=7, loc="upper left")
     return figure
 
 
@@ -476,7 +506,7 @@ def _scatter(axis, run):
     metrics = compute_regression(y_true, y_pred)
     style = {"transform": axis.transAxes, **_DASHED, "color": _GREY}
     axis.plot([0, 1], [0, 1], label="prediction = truth", **style)
-    axis.scatter(y_true, y_pred, s=9, alpha=0.35, color=BLUE, linewidth=0)
+    axis.scatter(y_true, y_pred, s=14, alpha=0.45, color=BLUE, linewidth=0)
     levels = np.unique(y_true)
     if len(levels) <= _MOST_LEVELS:
         medians = [np.median(y_pred[y_true == level]) for level in levels]
@@ -486,7 +516,7 @@ def _scatter(axis, run):
     if metrics["pcc"] is not None:
         text += f", PCC {metrics['pcc']:.2f}"
     axis.set_title(text, fontsize=9)
-    axis.grid(alpha=0.3)
+    axis.grid()
 
 
 # Most faces show no pain, so that one number over all of them says little
@@ -505,9 +535,9 @@ def level_rows(run: IntensityRun) -> list[dict]:
     rows = []
     for level in np.unique(levels):
         here = error[levels == level]
-        means = (np.abs(here).mean(), (here**2).mean(), here.mean())
-        place = (*run.run, int(level), len(here))
-        rows.append(_row(LEVEL_COLUMNS, place, means))
+        means = np.abs(here).mean(), (here**2).mean(), here.mean()
+        values = (*run.run, int(level), len(here), *map(rounded, means))
+        rows.append(dict(zip(LEVEL_COLUMNS, values, strict=True)))
     return rows
 
 
@@ -521,37 +551,33 @@ def person_rows(run: IntensityRun) -> list[dict]:
         y_true, y_pred = (part[run.person == person] for part in run.scored)
         found = compute_regression(y_true, y_pred)
         values = [float(y_true.min()), float(y_true.max())]
-        values += (found[name] for name in PERSON_COLUMNS[-4:])
-        place = (*run.run, str(person), len(y_true))
-        rows.append(_row(PERSON_COLUMNS, place, values))
+        values += [found[name] for name in PERSON_COLUMNS[-4:]]
+        values = (*run.run, str(person), len(y_true), *map(rounded, values))
+        rows.append(dict(zip(PERSON_COLUMNS, values, strict=True)))
     return rows
-
-
-def _row(columns, place, values):
-    return dict(zip(columns, (*place, *map(rounded, values)), strict=True))
 
 
 def write_levels(
     runs: Sequence[IntensityRun], out_dir: pathlib.Path, *, simulated: bool
 ) -> list[pathlib.Path]:
     """Writes `levels.csv` and `persons.csv` of `scored_runs`."""
-    paths = []
-    for name, columns, rows_of in (
-        ("levels", LEVEL_COLUMNS, level_rows),
-        ("persons", PERSON_COLUMNS, person_rows),
-    ):
-        text = csv_text(columns, itertools.chain(*map(rows_of, runs)))
-        paths += write_texts(out_dir, name, {"csv": text}, simulated)
-    return paths
+    levels, persons = map(level_rows, runs), map(person_rows, runs)
+    texts = {
+        "levels.csv": csv_text(LEVEL_COLUMNS, itertools.chain(*levels)),
+        "persons.csv": csv_text(PERSON_COLUMNS, itertools.chain(*persons)),
+    }
+    return [
+        write_marked(out_dir / name, text.encode(), simulated)
+        for name, text in texts.items()
+    ]
 
 
-def plot_levels(
-    runs: Sequence[IntensityRun], title: str, path, simulated: bool = False
-) -> pathlib.Path | None:
+@saved
+def plot_levels(runs: Sequence[IntensityRun]) -> Figure | None:
     """Mean absolute error by level, and correlation by person.
 
-    Drawn are the first seeds of the methods under `leak_free`; None is
-    returned where there is none among the runs, which are of `scored_runs`.
+    Drawn are the first seeds of the methods under `leak_free`; nothing is
+    where there is none among the runs, which are of `scored_runs`.
     """
     firsts: dict[str, IntensityRun] = {}
     for run in runs:
@@ -568,9 +594,8 @@ def plot_levels(
         words = {"label": run.label, "linewidth": 1.2}
         left.plot(levels.level, levels.mae, **words, **style)
         # Side by side; a gap where there is no correlation.
-        places = np.arange(len(people)) + 0.7 * (
-            (number + 0.5) / len(firsts) - 0.5
-        )
+        aside = 0.7 * ((number + 0.5) / len(firsts) - 0.5)
+        places = np.arange(len(people)) + aside
         if people.pcc.notna().any():
             pcc = people.pcc.astype(float)
             right.plot(places, pcc, linestyle="none", **style)
@@ -578,13 +603,12 @@ def plot_levels(
     left.set_xticks(levels.level, [f"{v}\n{n}" for v, n in pairs], fontsize=7)
     words = "true intensity, and how many samples have it"
     left.set(xlabel=words, ylabel="mean absolute error")
-    left.set_title("by level", fontsize=10)
-    left.legend(fontsize=8, loc="upper left")
+    left.set_title(f"by level, {LEAK_FREE}")
+    left.legend(loc="upper left")
     right.set_xticks(range(len(people)), people.person, fontsize=7, **TILTED)
     right.axhline(0, color=_GREY, linewidth=0.8)
     right.set(xlim=(-0.5, len(people) - 0.5), ylim=(-1.05, 1.05), ylabel="PCC")
-    words = "by person; none where one of both is constant"
-    right.set_title(words, fontsize=10)
+    right.set_title("by person; none where one of both is constant")
     for axis in (left, right):
-        axis.grid(alpha=0.3)
-    return save_figure(figure, f"{title}, {LEAK_FREE}", path, simulated)
+        axis.grid()
+    return figure

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from keras_pain import io
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.experiments.metrics import RULES, SCALAR_METRICS
 from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports.figures import paper_name
 from keras_pain.reports.statistics import (
     DRAWS,
     EXCHANGE,
@@ -35,7 +36,6 @@ from keras_pain.reports.statistics import (
     least_p,
     p_text,
     percentile_interval,
-    pooled_samples,
     rank_methods,
     subject_scores,
     too_few_people,
@@ -55,7 +55,6 @@ from keras_pain.reports.table import (
     number,
     read_scores,
     software_remarks,
-    write_texts,
 )
 
 CSV_COLUMNS = (
@@ -79,11 +78,8 @@ _INTERVAL = f"[{LEVEL:.0%} over people]"
 class Cost(NamedTuple):
     """What using a method costs; None is unknown or does not apply.
 
-    Args:
-        parameters: Trained and frozen parameters of a network.
-        flops: Operations of one window, see `keras_pain.models.flops`.
-        latency_ms_single: Milliseconds a window, windows one by one.
-        latency_ms_batch: Milliseconds a window, 512 windows at once.
+    Parameters are trained and frozen ones, FLOPs of one window (see
+    `keras_pain.models.flops`), latencies of windows one by one, 512 at once.
     """
 
     parameters: int | None = None
@@ -96,15 +92,12 @@ class Standings(NamedTuple):
     """All methods under one evaluation and protocol.
 
     Args:
-        metric: What they are ranked and tested by.
         place: The evaluation and protocol.
-        scores: Every metric of theirs.
         people: Scores by person of the methods with all folds, best pooled
             metric first, on the people who define the metric.
         unfinished: The other methods, in the order wanted.
         reference: The method to compare with; None where none is finished.
         comparisons: All pairs of the finished ones, in their order.
-        ranking: Their average ranks; None below two.
         pooled_intervals: By method and metric, over people.
     """
 
@@ -127,10 +120,9 @@ class Standings(NamedTuple):
         """Mean and spread over seeds of a metric; None is not run."""
         return self.scores.get((*self.place, method), metric)
 
-    def progress(self, method: str) -> str:
-        """How many of an unfinished method's folds are there."""
-        state = self.scores.state((*self.place, method))
-        return state.removesuffix(" folds")
+    def state(self, method: str) -> str:
+        """How many folds of an unfinished method are there."""
+        return self.scores.state((*self.place, method))
 
     def against(self, method: str, other: str | None) -> Comparison | None:
         """The comparison of two methods, whichever came first."""
@@ -149,16 +141,10 @@ def read_standings(
 ) -> Standings:
     """Reads all folds, and compares the methods that are finished.
 
-    Args:
-        store, expected, num_classes: See `read_scores`.
-        reference: Method to compare the others with; None takes the best.
-        metric: One of `keras_pain.experiments.metrics.SCALAR_METRICS`.
-
-    Raises:
-        ConfigurationError: Folds are expected of no or several evaluations or
-            protocols, are of another configuration or other data; the
-            reference is unknown; or methods cannot be compared.
-        KerasPainError: A fold cannot be read.
+    The others are compared with the method `reference`, None takes the best,
+    by one of `SCALAR_METRICS`; for the rest see `read_scores`. Raises
+    ConfigurationError where folds are not of one evaluation and protocol, the
+    reference is unknown, or methods cannot be compared.
     """
     keys: dict[str, list[FoldKey]] = {}
     for key in expected:
@@ -170,10 +156,8 @@ def read_standings(
             "a leaderboard is of one evaluation and protocol, got "
             f"{got}; write one for each"
         )
-    if reference is not None and reference not in keys:
-        raise ConfigurationError(
-            f"reference {reference!r} is none of the methods: {', '.join(keys)}"
-        )
+    if reference is not None:
+        check_choice("reference", reference, keys)
     scores = read_scores(store, expected, num_classes)
     everyone = [
         subject_scores(map(store.read, keys[row[2]]), metric, num_classes)
@@ -181,10 +165,9 @@ def read_standings(
         if not scores.state(row)
     ]
 
-    def order(found):
-        return np.nan_to_num(-found.pooled.mean(), nan=np.inf), found.method
-
-    everyone.sort(key=order)
+    everyone.sort(key=lambda found: found.method)
+    # What is undefined comes last.
+    everyone.sort(key=lambda f: np.nan_to_num(-f.pooled.mean(), nan=np.inf))
     kept = align(everyone)[0] if everyone else []
     finished = [found.method for found in everyone]
     return Standings(
@@ -197,9 +180,7 @@ def read_standings(
         comparisons=compare_all(everyone) if everyone else [],
         ranking=rank_methods(everyone) if len(everyone) > 1 else None,
         pooled_intervals={
-            (found.method, name): percentile_interval(
-                pooled_samples(found.confusions, name)[1]
-            )
+            (found.method, name): percentile_interval(found.pooled_draws[name])
             for found in everyone
             for name in POOLED_METRICS
         },
@@ -221,33 +202,19 @@ def write_leaderboard(
     reference: str | None = None,
     metric: str = "macro_f1",
 ) -> list[pathlib.Path]:
-    """Writes `leaderboard.md`, `.csv`, `.json` and two figures.
+    """Writes `leaderboard.md`, `.tex`, `.csv`, `.json` and two figures.
 
-    The same folds give the same bytes, times apart.
-
-    Args:
-        store, expected, reference, metric: See `read_standings`.
-        out_dir: Folder for the files; figures go into `figures` below it.
-        labels: What readers call the methods; their names by default.
-        class_names: Name of every class.
-        title, corpus, simulated, header: See
-            `keras_pain.reports.table.write_table`.
-        costs: Parameters, operations and latency by method, where known.
-
-    Returns:
-        The paths of the files: `.md` first, then figures as far as there is
-        something to draw.
-
-    Raises:
-        ConfigurationError: See `read_standings`.
-        KerasPainError: A file cannot be read or written.
+    For the folds and what is raised see `read_standings`, for the rest
+    `keras_pain.reports.table.write_table`. `labels` are what readers call the
+    methods, their names by default; `costs` are by method, where known. Figures
+    go into `figures`, as far as there is something to draw. Returns all paths.
     """
     chosen = {"reference": reference, "metric": metric}
     classes = len(class_names)
-    table = read_standings(store, expected, num_classes=classes, **chosen)
-    labels = {method: labels.get(method, method) for method in table.methods}
-    costs = {method: costs.get(method, Cost()) for method in table.methods}
-    evaluation, protocol = table.place
+    standings = read_standings(store, expected, num_classes=classes, **chosen)
+    labels = {name: labels.get(name, name) for name in standings.methods}
+    costs = {method: costs.get(method, Cost()) for method in standings.methods}
+    evaluation, protocol = standings.place
     lines = [
         f"Corpus: {corpus}",
         f"{EVALUATIONS.get(evaluation, evaluation)}, protocol {protocol}.",
@@ -255,89 +222,85 @@ def write_leaderboard(
         *header,
     ]
     whole_title = title
-    if missing := [f"{m} {table.progress(m)} folds" for m in table.unfinished]:
+    if standings.unfinished:
         whole_title += " (INCOMPLETE)"
-        lines.append(f"INCOMPLETE, not in any test: {'; '.join(missing)}")
+        states = [f"{m} {standings.state(m)}" for m in standings.unfinished]
+        lines.append(f"INCOMPLETE, not in any test: {'; '.join(states)}")
     grids = [
-        _scores(table, labels, costs),
-        table.people and _spread(table, labels),
-        _times(table, labels, costs),
-        table.comparisons and _pairs(table, labels),
+        _scores(standings, labels, costs),
+        standings.people and _spread(standings, labels),
+        _times(standings, labels, costs),
+        standings.comparisons and _pairs(standings, labels),
     ]
     sheet = Sheet(
         "leaderboard",
         io.marked_title(whole_title, simulated),
         lines,
         list(filter(None, grids)),
-        remarks=_remarks(table, simulated),
+        remarks=_remarks(standings, simulated),
     )
     of_corpus = {"corpus": corpus, "simulated": simulated}
     rows = [
         dict.fromkeys(CSV_COLUMNS)
         | {k: io.rounded(v) if isinstance(v, float) else v for k, v in row}
-        | {"protocol": "/".join(table.place), **of_corpus}
-        for row in map(dict.items, _long_rows(table, costs))
+        | {"protocol": "/".join(standings.place), **of_corpus}
+        for row in map(dict.items, _long_rows(standings, costs))
     ]
-    ranking, friedman, distance = table.ranking, None, None
-    if ranking:
-        distance = io.rounded(ranking.critical_difference)
-        if ranking.p is not None:
-            statistic = io.rounded(ranking.friedman)
-            friedman = {"statistic": statistic, "p": ranking.p}
+    ranking, friedman = standings.ranking, None
+    if ranking and ranking.p is not None:
+        statistic = io.rounded(ranking.friedman)
+        friedman = {"statistic": statistic, "p": ranking.p}
     head = {
         "name": sheet.name,
         "title": sheet.title,
         **of_corpus,
-        "complete": not table.unfinished,
+        "complete": not standings.unfinished,
         "metric": metric,
-        "reference": table.reference,
+        "reference": standings.reference,
         "class_names": class_names,
         "header": header,
         "friedman": friedman,
-        "critical_difference": distance,
+        "critical_difference": ranking
+        and io.rounded(ranking.critical_difference),
         "remarks": sheet.remarks,
-        "fingerprint": table.scores.fingerprint,
-        "provenance": table.scores.environments,
+        "fingerprint": standings.scores.fingerprint,
+        "provenance": standings.scores.environments,
     }
-    texts = {
-        "md": sheet.markdown(),
-        "csv": io.csv_text(CSV_COLUMNS, rows),
-        "json": io.json_text(head, rows),
-    }
-    out_dir = pathlib.Path(out_dir)
-    paths = write_texts(out_dir, "leaderboard", texts, simulated)
-    options = {"labels": labels, "simulated": simulated}
-    return paths + _figures(table, title, out_dir / "figures", **options)
+    what = sheet.name, CSV_COLUMNS, rows, simulated, head
+    paths = sheet.write(out_dir, *what)
+    names = {method: paper_name(label) for method, label in labels.items()}
+    options = {"labels": names, "simulated": simulated}
+    return paths + _figures(standings, title, out_dir, **options)
 
 
-def _figures(table, title, folder, **options):
+def _figures(standings, title, out_dir, **options):
     """Both figures; those that cannot be drawn are removed."""
-    paths, scores = [], list(table.people.values())
+    folder, scores = pathlib.Path(out_dir, "figures"), standings.people.values()
     ranks, forest = folder / "critical_difference.png", folder / "forest.png"
     for path in (ranks, forest):
         path.unlink(missing_ok=True)
         io.marked(path, True).unlink(missing_ok=True)
-    if table.ranking:
-        found = table.ranking, table.comparisons
-        path = plot_critical_difference(*found, title, ranks, **options)
-        paths.append(path)
+    paths = []
+    if standings.ranking:
+        found = standings.ranking, standings.comparisons, title
+        paths.append(plot_critical_difference(*found, ranks, **options))
     if scores:
-        paths.append(plot_forest(scores, title, forest, **options))
+        paths.append(plot_forest([*scores], title, forest, **options))
     return paths
 
 
-def _remarks(table, simulated):
-    rows, ranking = table.scores.rows, table.ranking
+def _remarks(standings, simulated):
+    rows, ranking = standings.scores.rows, standings.ranking
     remarks = [
         simulated
         and "SIMULATED: measured on simulated recordings. It shows that the "
         "pipeline runs; the order of the methods says nothing about people.",
-        f"Order: pooled {METRIC_NAMES[table.metric]}; pooled metrics are means "
-        f"over {counted(rows.seeds.max(), 'seed')} (± standard deviation) of "
-        f"{counted(rows.folds.max(), 'fold')} each.",
+        f"Order: pooled {METRIC_NAMES[standings.metric]}; pooled metrics are "
+        f"means over {counted(rows.seeds.max(), 'seed')} (± standard "
+        f"deviation) of {counted(rows.folds.max(), 'fold')} each.",
     ]
-    if table.people:
-        remarks += _statistics_remarks(table)
+    if standings.people:
+        remarks += _statistics_remarks(standings)
     else:
         remarks.append("No method is finished: there is nothing to compare.")
     if ranking and ranking.p is not None:
@@ -352,15 +315,15 @@ def _remarks(table, simulated):
         "FLOPs are of one window: matrix products only, a multiply-add is two. "
         "Classical methods have neither parameters nor FLOPs in that sense."
     )
-    remarks += [*RULES.values(), *software_remarks(table.scores)]
+    remarks += [*RULES.values(), *software_remarks(standings.scores)]
     return list(dict.fromkeys(filter(None, remarks)))
 
 
-def _statistics_remarks(table):
+def _statistics_remarks(standings):
     """How the comparisons were made, and what they cannot show."""
-    scores = next(iter(table.people.values()))
-    metric = METRIC_NAMES[table.metric]
-    people, comparisons = len(scores.subjects), table.comparisons
+    scores = next(iter(standings.people.values()))
+    metric = METRIC_NAMES[standings.metric]
+    people, comparisons = len(scores.subjects), standings.comparisons
     classes = (scores.confusions[0].sum(axis=-1) > 0).sum(axis=-1)
     remarks = [
         f"Statistics are over people: each of the {people} counts once, with "
@@ -413,124 +376,100 @@ def _statistics_remarks(table):
 # --- Grids ---
 
 
-def _scores(table, labels, costs):
+def _scores(standings, labels, costs):
     """One row a method: scores, p-values, size."""
-    metric = METRIC_NAMES[table.metric]
-    shown = dict.fromkeys((table.metric, *_SHOWN))
+    metric = METRIC_NAMES[standings.metric]
+    shown = dict.fromkeys((standings.metric, *_SHOWN))
     rows = []
-    for place, (method, scores) in enumerate(table.people.items(), start=1):
-        found = [table.score(method, f"pooled_{name}") for name in shown]
-        rank = table.ranking and f"{table.ranking.ranks[method]:.2f}"
+    for place, (method, scores) in enumerate(standings.people.items(), start=1):
+        found = [standings.score(method, f"pooled_{name}") for name in shown]
+        rank = standings.ranking and f"{standings.ranking.ranks[method]:.2f}"
         row = [
             *(str(place), labels[method]),
             *(number(score, 3, "undefined") for score in found),
             *(_range(scores.mean, scores.interval), rank or NOTHING),
         ]
-        for other in (table.reference, MAJORITY):
-            pair = table.against(method, other)
+        for other in (standings.reference, MAJORITY):
+            pair = standings.against(method, other)
             tests = (pair.by_person, pair.pooled) if pair else ()
             row += [p_text(test.p_holm) for test in tests] or [NOTHING] * 2
         rows.append(row)
-    for method in table.unfinished:
-        progress = f"{table.progress(method)} folds"
+    for method in standings.unfinished:
         empty = [NOTHING] * (len(shown) + 5)
-        rows.append(["", labels[method], progress, *empty])
-    for row, method in zip(rows, table.methods, strict=True):
+        rows.append(["", labels[method], standings.state(method), *empty])
+    for row, method in zip(rows, standings.methods, strict=True):
         row += ["" if n is None else f"{n:,}" for n in costs[method][:2]]
+    best = labels.get(standings.reference, "the best")
     columns = [
-        "#",
-        "Method",
-        *(METRIC_NAMES[name] for name in shown),
-        f"{metric}, mean over people [{LEVEL:.0%}]",
-        "Average rank",
-        f"Holm p to {labels.get(table.reference, 'the best')}: by person",
-        "pooled",
-        "Holm p to majority: by person",
-        "pooled",
-        "Parameters",
-        "FLOPs",
+        *("#", "Method", *(METRIC_NAMES[name] for name in shown)),
+        *(f"{metric}, mean over people [{LEVEL:.0%}]", "Average rank"),
+        *(f"Holm p to {best}: by person", "pooled"),
+        *("Holm p to majority: by person", "pooled", "Parameters", "FLOPs"),
     ]
     title = "Pooled over the windows of all people, and over people"
     return Grid(title, columns, [rows])
 
 
-def _spread(table, labels):
+def _spread(standings, labels):
     """What varies over seeds, apart from what varies over people."""
     rows = []
-    for method, scores in table.people.items():
-        pooled = table.score(method, f"pooled_{table.metric}")
-        interval = table.pooled_intervals.get((method, table.metric))
+    for method, scores in standings.people.items():
+        pooled = standings.score(method, f"pooled_{standings.metric}")
+        interval = standings.pooled_intervals.get((method, standings.metric))
         mean = _range(scores.mean, scores.interval)
         spreads = map(_range, (scores.seed_sd, scores.subject_sd))
         row = [labels[method], _range(pooled["mean"], interval)]
         rows.append([*row, _range(float(pooled.sd)), mean, *spreads])
     columns = [
-        "Method",
-        f"Pooled {_INTERVAL}",
-        "sd over seeds",
-        f"Mean over people {_INTERVAL}",
-        "sd over seeds",
-        "sd over people",
+        *("Method", f"Pooled {_INTERVAL}", "sd over seeds"),
+        *(f"Mean over people {_INTERVAL}", "sd over seeds", "sd over people"),
     ]
-    title = f"{METRIC_NAMES[table.metric]}: spread over people and over seeds"
+    metric = METRIC_NAMES[standings.metric]
+    title = f"{metric}: spread over people and over seeds"
     return Grid(title, columns, [rows], left=1)
 
 
-def _times(table, labels, costs):
+def _times(standings, labels, costs):
     """Training and prediction times, which differ between equal runs."""
     rows = []
-    for method in table.methods:
-        seconds = number(table.score(method, "fit_seconds"), 1)
+    for method in standings.methods:
+        seconds = number(standings.score(method, "fit_seconds"), 1)
         latencies = ["" if n is None else f"{n:.3g}" for n in costs[method][2:]]
         rows.append([labels[method], seconds, *latencies])
-    columns = [
-        "Method",
-        "Training, seconds a fold",
-        "Latency, ms a window: one by one",
-        "512 at once",
-    ]
+    latencies = "Latency, ms a window: one by one", "512 at once"
+    columns = ["Method", "Training, seconds a fold", *latencies]
     text = (
         "Training: wall-clock seconds, pre-training included, the one-time "
         "tracing of networks left out, mean over folds. Latency: median "
         "wall-clock time of a prediction from scaled windows, after warm-up."
-        + hardware_remarks(table.scores, "Training on", "training times")
+        + hardware_remarks(standings.scores, "Training on", "training times")
     )
     return Grid("Times", columns, [rows], left=1, timing=True, remarks=(text,))
 
 
-def _pairs(table, labels):
+def _pairs(standings, labels):
     """One row a pair of methods."""
     groups = {}
-    for pair in table.comparisons:
+    for pair in standings.comparisons:
         d_z = pair.cohens_dz
         (person, *p_person), pooled = (
             (_range(d.value, d.interval, "+"), p_text(d.p), p_text(d.p_holm))
             for d in (pair.by_person, pair.pooled)
         )
-        effects = (
-            f"{pair.rank_biserial:+.2f}",
-            NOTHING if d_z is None else f"{d_z:+.2f}",
-        )
-        names = (labels[pair.first], labels[pair.second])
-        row = [*names, person, *effects, *p_person, *pooled]
-        groups.setdefault(pair.first, []).append(row)
-    first = table.comparisons[0]
+        row = [labels[pair.first], labels[pair.second], person]
+        row.append(f"{pair.rank_biserial:+.2f}")
+        row.append(NOTHING if d_z is None else f"{d_z:+.2f}")
+        groups.setdefault(pair.first, []).append([*row, *p_person, *pooled])
+    first = standings.comparisons[0]
     tests = f"Test of means over people: {first.by_person.test}."
     if first.pooled.test:
         tests += f" Test of pooled differences: {EXCHANGE}."
     columns = [
-        "First",
-        "Second",
-        f"Mean over people {_INTERVAL}",
-        "Rank-biserial",
-        "d_z",
-        "p",
-        "Holm p",
-        f"Pooled {_INTERVAL}",
-        "p",
-        "Holm p",
+        *("First", "Second", f"Mean over people {_INTERVAL}"),
+        *("Rank-biserial", "d_z", "p", "Holm p"),
+        *(f"Pooled {_INTERVAL}", "p", "Holm p"),
     ]
-    metric = METRIC_NAMES[table.metric]
+    metric = METRIC_NAMES[standings.metric]
     title = f"All pairs: {metric} of the first minus the second"
     return Grid(title, columns, list(groups.values()), remarks=(tests,))
 
@@ -538,21 +477,16 @@ def _pairs(table, labels):
 def _range(value, interval=None, sign=""):
     if pd.isna(value):
         return NOTHING
-    # Adding zero turns -0.0 into 0.0.
-    first, *ends = (
-        f"{round(v, 3) + 0.0:{sign}.3f}" for v in (value, *(interval or ()))
-    )
+    values = (value, *(interval or ()))
+    first, *ends = (f"{v:{sign}z.3f}" for v in values)
     return f"{first} [{', '.join(ends)}]" if ends else first
 
 
 # --- Long form ---
 
 
-def _long_rows(table, costs):
-    """What `CSV_COLUMNS` say of each number: of methods, then of pairs.
-
-    `n_folds` of unfinished methods is text such as `"12/30"`.
-    """
+def _long_rows(standings, costs):
+    """What `CSV_COLUMNS` say of each number: of methods, then of pairs."""
     rows = []
 
     def add(method, metric, value, interval=None, **more):
@@ -561,31 +495,31 @@ def _long_rows(table, costs):
         rows.append({**row, "low": low, "high": high, **more})
 
     def add_score(method, metric, interval=None):
-        score = table.score(method, metric)
+        score = standings.score(method, metric)
         counts = {"n_folds": int(score.folds), "n_seeds": int(score.seeds)}
         counts["sd_seeds"] = score.sd
         add(method, metric, score["mean"], interval, **counts)
 
-    for method in table.methods:
-        if scores := table.people.get(method):
+    for method in standings.methods:
+        if scores := standings.people.get(method):
             for metric in SCALAR_METRICS:
-                interval = table.pooled_intervals.get((method, metric))
+                interval = standings.pooled_intervals.get((method, metric))
                 add_score(method, f"pooled_{metric}", interval)
             people, seeds = len(scores.subjects), len(scores.seeds)
             counts = {"n_people": people, "n_seeds": seeds}
             sds = {"sd_seeds": scores.seed_sd, "sd_people": scores.subject_sd}
-            mean = (f"subject_mean_{table.metric}", scores.mean)
+            mean = (f"subject_mean_{standings.metric}", scores.mean)
             add(method, *mean, scores.interval, **counts, **sds)
-            if table.ranking:
-                rank = table.ranking.ranks[method]
+            if standings.ranking:
+                rank = standings.ranking.ranks[method]
                 add(method, "average_rank", rank, **counts)
             add_score(method, "fit_seconds")
         else:
-            progress = table.progress(method)
-            add(method, f"pooled_{table.metric}", None, n_folds=progress)
+            folds = standings.state(method).removesuffix(" folds")
+            add(method, f"pooled_{standings.metric}", None, n_folds=folds)
         for name, value in costs[method]._asdict().items():
             add(method, name, value)
-    for pair in table.comparisons:
+    for pair in standings.comparisons:
         both = {"against": pair.second, "n_people": pair.num_subjects}
         kinds = {"subject_mean": pair.by_person, "pooled": pair.pooled}
         for kind, found in kinds.items():

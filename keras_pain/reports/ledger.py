@@ -5,20 +5,24 @@ seeds. Predictions are reduced to one confusion matrix a seed, person and
 threshold; from there every change and its interval is arithmetic.
 """
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.defects import LEAKS
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
-from keras_pain.io import marked_title
-from keras_pain.reports.figures import save_figure
+from keras_pain.io import marked_title, rounded
+from keras_pain.reports.figures import (
+    BLUE,
+    ORANGE,
+    new_figure,
+    paper_name,
+    saved,
+)
 from keras_pain.reports.statistics import (
     METRIC_NAMES,
     confusions_by_subject,
@@ -26,36 +30,35 @@ from keras_pain.reports.statistics import (
     percentile_interval,
     scores_of,
 )
-from keras_pain.reports.table import Grid, Sheet, write_texts
+from keras_pain.reports.table import BY_DEFECT, DAGGER, Grid, Sheet
 
 METRICS = ("macro_f1", "mcc", "accuracy")
 DRAWS = 2000
 
-_THRESHOLDS = np.linspace(0.01, 0.99, 99)  # those of `best_threshold`
-_NONE, _ALL = "none", "all of these"
+_THRESHOLDS = np.linspace(0.01, 0.99, 99)
+_NONE = "none"
 _NAMES = tuple(defect.name for defect in LEAKS)
-_SCORING = tuple(defect.name for defect in LEAKS if defect.only_scoring)
+_SCORING = tuple(defect.name for defect in LEAKS if defect.distorts)
+# The released code prints one or the other, never both in one number.
+_ALL = {f"all, with {name}": (name,) for name in _SCORING}
 
 
 class Condition(NamedTuple):
     """Scored predictions of one method under one set of defects.
 
-    Args:
-        confusions: `(seeds, S, T, K, K)` a person and threshold.
-        thresholds: `(T,)`; the one with the best macro-F1 is taken.
-        precision: Whether the last class's precision stands for its F1.
+    Confusions are `(seeds, S, T, K, K)`, a person and threshold; the first
+    threshold is 0.5, of others each class takes its best. `precision` says
+    whether the last class's precision stands for its F1.
     """
 
     confusions: np.ndarray
-    thresholds: np.ndarray
     precision: bool
 
 
 class Change(NamedTuple):
-    """What a defect does to one score.
+    """The pooled score `with_defect`, mean over seeds, and its change.
 
-    The pooled score `with_defect`, mean over seeds; that minus the score
-    without it; and the ends of the paired 95 % interval of that change.
+    That is to the score without it, with its paired 95 % interval.
     """
 
     with_defect: float
@@ -69,19 +72,13 @@ def condition(
     defects: Sequence[str],
     subjects: Sequence[str],
 ) -> Condition:
-    """Reduces stored predictions of two classes to confusion matrices.
+    """Reduces all folds of every seed to confusion matrices.
 
-    Args:
-        seeds: For every seed, the predictions of all folds as the store holds
-            them.
-        defects: The defects that are on; only those of scoring matter here.
-        subjects: All people.
-
-    Raises:
-        ConfigurationError: There are not two classes.
+    Of the defects that are on only those of scoring matter here. Raises
+    ConfigurationError where there are not two classes.
     """
     tuned = "threshold_on_test" in defects
-    thresholds = _THRESHOLDS if tuned else np.array([0.5])
+    thresholds = np.append(0.5, _THRESHOLDS if tuned else [])
     confusions = []
     for folds in seeds:
         y_true, probabilities, subject = (
@@ -93,27 +90,26 @@ def condition(
         above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
         of_seed = [
             confusions_by_subject(y_true, y_pred, subject, subjects, 2)
-            for y_pred in above.astype(np.int64)
+            for y_pred in above
         ]
         confusions.append(np.stack(of_seed, axis=1))
-    precision = "precision_as_f1" in defects
-    return Condition(np.stack(confusions), thresholds, precision)
+    return Condition(np.stack(confusions), "precision_as_f1" in defects)
 
 
 def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Pooled `METRICS` of every seed, each `(draws, seeds)`.
 
-    `counts` `(draws, S)` says how often each person is in each draw. A
-    threshold that is tuned is tuned anew in every draw, as it would be on those
-    people.
+    `counts` `(draws, S)` says how often each person is in each draw. Tuned
+    thresholds are tuned anew in every draw, as they would be on those people.
+    Where a mean F1 of the released code (`fm`, `fm_best`) is asked for, it
+    stands as `macro_f1`.
     """
     summed = np.einsum("ds,estkl->detkl", counts, side.confusions)
-    macro_f1 = np.round(scores_of(summed)["macro_f1"], 12)
-    is_best = macro_f1 == macro_f1.max(axis=-1, keepdims=True)
-    # Of equals the nearest to 0.5.
-    off = np.where(is_best, np.abs(side.thresholds - 0.5), np.inf)
-    best = off.argmin(axis=-1)[..., None, None, None]
-    scores = scores_of(np.take_along_axis(summed, best, axis=2)[:, :, 0])
+    scores = scores_of(summed[:, :, 0])
+    if summed.shape[2] > 1:
+        best = np.nan_to_num(scores_of(summed)["f1"]).max(axis=2)
+        present = summed[:, :, 0].any(axis=-1)
+        scores["macro_f1"] = best.mean(axis=-1, where=present)
     if side.precision:
         first, last = np.moveaxis(scores["f1"], -1, 0)
         precision = scores["precision"][..., -1]
@@ -130,9 +126,7 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
 
     People and seeds are drawn with replacement, the same ones without (`base`)
     and with (`side`) the defects. Returns a change for each of `METRICS`.
-
-    Raises:
-        ConfigurationError: The two are of other seeds or people.
+    Raises ConfigurationError where the two are of other seeds or people.
     """
     num_seeds, people = shape = base.confusions.shape[:2]
     if side.confusions.shape[:2] != shape:
@@ -146,7 +140,7 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
     of_seeds = rng.multinomial(num_seeds, equal, size=DRAWS)
     once = np.ones((1, people), np.int64)
     before, after = (pooled_scores(one, once) for one in (base, side))
-    drawn, others = (pooled_scores(one, counts) for one in (side, base))
+    others, drawn = (pooled_scores(one, counts) for one in (base, side))
     changes = {}
     for name in METRICS:
         value = float(after[name].mean())
@@ -174,12 +168,10 @@ def ledger_protocols() -> tuple[Protocol, ...]:
 
 
 def ledger_report(run) -> list[pathlib.Path]:
-    """Writes `ledger.md`, `.csv`, `.json` and the figure; returns the paths.
+    """Writes `ledger.md`, `.tex`, `.csv`, `.json` and the figure.
 
-    `run` is the `FinishedRun` of an experiment under `ledger_protocols`.
-
-    Raises:
-        KerasPainError: Folds are missing; which, and what to do.
+    `run` is the `FinishedRun` of an experiment under `ledger_protocols`; raises
+    KerasPainError where folds are missing.
     """
     missing = [key for key in run.expected if not run.store.contains(key)]
     if missing:
@@ -205,14 +197,20 @@ def ledger_report(run) -> list[pathlib.Path]:
         "Intervals take the trained networks as given: where a defect needs "
         "networks of its own, part of a change is what any training anew "
         "would move, and one or two seeds hardly tell them apart.",
-        "threshold_on_test tunes the threshold in every draw, too: its "
+        "threshold_on_test (Fm best) and precision_as_f1 (Fm) change the mean "
+        "F1 only, which the released code prints one way or the other: all "
+        "defects together are therefore given with either.",
+        "threshold_on_test tunes the thresholds in every draw, too: its "
         "macro-F1 cannot fall, its interval cannot reach below zero, and "
         "with few people it is shifted upwards, since draws have fewer "
-        "different people to fit.",
+        "different people to fit. Tuned are 99 thresholds, 0.01 to 0.99.",
+        "no_mask_padding is of BANet, and zero by construction where windows "
+        "are whole, as those of EmoPain are here.",
         "With one epoch there is no epoch to choose: epoch_on_test is zero "
         "then by construction.",
         "epoch_on_test keeps the training people of leak_free: only who "
         "chooses the epoch changes.",
+        BY_DEFECT,
         f"The leaks of scoring, {' and '.join(_SCORING)}, are applied to the "
         "leak-free predictions.",
         *(f"{defect.name}: {defect.says}." for defect in LEAKS),
@@ -228,17 +226,14 @@ def ledger_report(run) -> list[pathlib.Path]:
                 numbers = found._asdict()
                 if name == _NONE:
                     numbers |= dict.fromkeys(["change", "low", "high"])
-                row |= {k: v and round(v, 6) for k, v in numbers.items()}
+                row |= {k: rounded(v) for k, v in numbers.items()}
+                row["by_defect_of_scoring"] = _by_defect(name, metric)
                 rows.append(row | {"corpus": corpus, "simulated": simulated})
-    document = {"title": title, "header": header, "rows": rows}
-    texts = {
-        "md": sheet.markdown(),
-        "csv": pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"),
-        "json": json.dumps(document, indent=1) + "\n",
-    }
-    paths = write_texts(run.results_dir, "ledger", texts, simulated)
-    path = run.results_dir / "figures" / "leaks.png"
-    return [*paths, _plot(ledger, run.table.title, path, simulated)]
+    head = {"title": title, "header": header}
+    what = "ledger", list(rows[0]), rows, simulated, head
+    paths = sheet.write(run.results_dir, *what)
+    place = run.table.title, run.results_dir / "figures" / "leaks.png"
+    return [*paths, plot_ledger(ledger, *place, simulated=simulated)]
 
 
 def _changes(run, method):
@@ -260,50 +255,54 @@ def _changes(run, method):
     for name in _NAMES:
         own = "leak_free" if name in _SCORING else f"leak_free+{name}"
         sides[name] = side(own, (name,))
-    sides[_ALL] = side("leak_free+all", _NAMES)
+    sides |= {k: side("leak_free+all", names) for k, names in _ALL.items()}
     return {name: change(base, one) for name, one in sides.items()}
+
+
+def _by_defect(name, metric):
+    """Whether it is a mean F1 of the released code that stands there."""
+    return metric == "macro_f1" and name in (*_SCORING, *_ALL)
 
 
 def _grid(method, changes):
     rows = []
     for name, by_metric in changes.items():
-        text = (
-            "{:.3f}" if name == _NONE else "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}])"
-        )
-        cells = (text.format(*found) for found in by_metric.values())
-        rows.append([name, *cells])
+        row, text = [name], "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}])"
+        if name == _NONE:
+            text = "{:.3f}"
+        for metric, found in by_metric.items():
+            mark = f" {DAGGER}" if _by_defect(name, metric) else ""
+            row.append(text.format(*found) + mark)
+        rows.append(row)
     title = f"{method}: pooled score (change against leak_free, 95 % interval)"
     columns = ["Defect that is on", *(METRIC_NAMES[name] for name in METRICS)]
     return Grid(title, columns, [rows], left=1)
 
 
-def _plot(ledger, title, path, simulated):
-    """One bar a leak: what it adds to a score, with its interval."""
-    size = (4.2 + 3.1 * len(METRICS), 1.6 + len(ledger) * 0.42 * 9)
-    figure = Figure(size, layout="constrained")
+@saved
+def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
+    """One bar a leak: what `change` returned, by method and defect."""
+    most = max(map(len, ledger.values()))
+    height = 0.6 + len(ledger) * (0.8 + 0.3 * most)
+    figure = new_figure(4.2 + 3.1 * len(METRICS), height)
     shared = {"squeeze": False, "sharey": True, "sharex": "col"}
     grid = figure.subplots(len(ledger), len(METRICS), **shared)
     for row, (method, changes) in zip(grid, ledger.items(), strict=True):
         names = [name for name in changes if name != _NONE]
+        colours = [ORANGE if name.startswith("all") else BLUE for name in names]
         for axes, metric in zip(row, METRICS, strict=True):
             of_names = [changes[name][metric] for name in names]
             _, values, low, high = np.transpose(of_names)
-            axes.barh(
-                np.arange(len(names)),
-                values,
-                # A percentile interval need not hold the value itself.
-                xerr=np.maximum([values - low, high - values], 0),
-                color=["#1f5a99"] * (len(names) - 1) + ["#8c2d19"],
-                error_kw={"ecolor": "#222222", "capsize": 2.5, "lw": 1},
-            )
+            # A percentile interval need not hold the value itself.
+            ends = np.maximum([values - low, high - values], 0)
+            style = {"ecolor": "#222222", "capsize": 2.5, "color": colours}
+            axes.barh(range(len(names)), values, xerr=ends, **style)
             axes.axvline(0, color="black", lw=0.8)
-            axes.grid(axis="x", alpha=0.3)
-            axes.set_axisbelow(True)
-            axes.tick_params(labelsize=9)
-            axes.set_title(f"{method}: {METRIC_NAMES[metric]}", fontsize=10)
+            axes.grid(axis="x")
+            axes.set_title(f"{paper_name(method)}: {METRIC_NAMES[metric]}")
         words = [name.replace("_", " ") for name in names]
         row[0].set_yticks(range(len(names)), words)
     grid[0, 0].invert_yaxis()  # of all: the axis is shared
     for axes in grid[-1]:
         axes.set_xlabel("change against leak-free")
-    return save_figure(figure, title, path, simulated)
+    return figure

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.experiments.metrics import SCALAR_METRICS, compute_metrics
 from keras_pain.experiments.store import FoldResult
 
@@ -55,17 +55,9 @@ def confusions_by_subject(
 ) -> np.ndarray:
     """`(S, K, K)` counts of windows, one matrix a person, rows true.
 
-    Args:
-        y_true: `(n,)` true classes in `[0, num_classes)`.
-        y_pred: `(n,)` predicted classes.
-        subject: `(n,)` person of each window.
-        subjects: The S people, sorted; each occurs in `subject`.
-        num_classes: Number of classes K.
-
-    Raises:
-        ConfigurationError: A window is of nobody in `subjects`, or somebody
-            there has no window.
-        ValueError: A class is out of range.
+    Of each of n windows there are a true and a predicted class and a person,
+    one of the S sorted `subjects`. Raises ConfigurationError where these are
+    not those of the windows, and ValueError where a class is out of range.
     """
     names, row = np.unique(subject, return_inverse=True)
     if odd := sorted({*names.tolist()} ^ {*subjects}):
@@ -87,12 +79,9 @@ def confusions_by_subject(
 def scores_of(confusions: np.ndarray) -> dict[str, np.ndarray]:
     """Scores of `(..., K, K)` confusion matrices, rows true, none all zero.
 
-    They are those of `keras_pain.experiments.metrics.compute_metrics`, with
-    NaN where it says None.
-
-    Returns:
-        `accuracy`, `balanced_accuracy`, `macro_f1` and `mcc`, each of shape
-        `(...)`; `precision`, `recall` and `f1`, each `(..., K)`.
+    They are those of `keras_pain.experiments.metrics.compute_metrics`, NaN
+    where it says None: `POOLED_METRICS`, each of shape `(...)`, and
+    `precision`, `recall` and `f1`, each `(..., K)`.
     """
     counts = np.asarray(confusions, dtype=np.float64)
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
@@ -144,8 +133,7 @@ def draw(
 ) -> np.ndarray:
     """`(num_draws, S)` times that each of S people is drawn; rows sum to S.
 
-    Raises:
-        ConfigurationError: There are fewer than two people.
+    Raises ConfigurationError below two people.
     """
     _check_people(num_subjects)
     chances = np.full(num_subjects, 1 / num_subjects)
@@ -153,40 +141,22 @@ def draw(
 
 
 def pooled_draws(
-    confusions: np.ndarray, counts: np.ndarray, metric: str = "macro_f1"
-) -> np.ndarray:
-    """`(draws,)` pooled scores, means over seeds; NaN where one lacks it.
+    confusions: np.ndarray, counts: np.ndarray
+) -> dict[str, np.ndarray]:
+    """By metric, `(draws,)` pooled means over seeds; NaN where one lacks it.
 
     A score depends on the windows only through the confusion matrix, so that a
     draw is a weighted sum of one matrix a person, and all draws together are
-    one matrix product. Methods scored with the same `counts` are paired.
-
-    Args:
-        confusions: `(seeds, S, K, K)` or `(S, K, K)`.
-        counts: `(draws, S)`, from `draw`; a row of ones is the score itself.
-        metric: A scalar that `scores_of` returns.
+    one matrix product. Of `confusions` `(seeds, S, K, K)` or `(S, K, K)`; of
+    `counts` `(draws, S)`, from `draw`, a row of ones is the score itself, and
+    methods scored with the same ones are paired.
     """
     confusions = np.asarray(confusions, dtype=np.float64)
     people, classes = confusions.shape[-3:-1]
     flat = confusions.reshape(-1, people, classes * classes)
     summed = (counts @ flat).reshape(len(flat), -1, classes, classes)
-    return scores_of(summed)[metric].mean(axis=0)
-
-
-def pooled_samples(
-    confusions: np.ndarray, metric: str = "macro_f1"
-) -> tuple[float, np.ndarray]:
-    """A pooled score, and `(DRAWS,)` bootstrap draws of it; see `pooled_draws`.
-
-    As many people give the same draws of people, so that methods can be
-    subtracted from each other.
-
-    Raises:
-        ConfigurationError: There are fewer than two people.
-    """
-    counts = _everyone_and_draws(np.shape(confusions)[-3])
-    values = pooled_draws(confusions, counts, metric)
-    return float(values[0]), values[1:]
+    scores = scores_of(summed)
+    return {name: scores[name].mean(axis=0) for name in POOLED_METRICS}
 
 
 def percentile_interval(samples: np.ndarray) -> Interval | None:
@@ -205,9 +175,6 @@ def mean_interval(values: np.ndarray) -> Interval:
 
     It is bias-corrected and accelerated (BCa), a percentile interval where
     that does not exist, and a point where all values are equal.
-
-    Raises:
-        ConfigurationError: There are fewer than two people.
     """
     _check_people(len(values))
     if not np.ptp(values):
@@ -228,15 +195,6 @@ def mean_interval(values: np.ndarray) -> Interval:
     return Interval(*map(float, ends))
 
 
-@functools.lru_cache(maxsize=4)
-def _everyone_and_draws(people):
-    """`(1 + DRAWS, people)` weights; the first row is everyone once."""
-    counts = draw(people, DRAWS, np.random.default_rng(0))
-    counts = np.concatenate([np.ones((1, people), counts.dtype), counts])
-    counts.flags.writeable = False
-    return counts
-
-
 def _check_people(number):
     if number < 2:
         raise ConfigurationError(
@@ -250,13 +208,9 @@ def _check_people(number):
 
 @dataclasses.dataclass(frozen=True)
 class SubjectScores:
-    """Scores of one method.
+    """Scores of one method by one of `SCALAR_METRICS`; all is sorted.
 
     Args:
-        method: Name of the method.
-        metric: One of `keras_pain.experiments.metrics.SCALAR_METRICS`.
-        subjects: The S people, sorted.
-        seeds: The seeds, sorted.
         values: `(seeds, S)`; NaN where a person does not define the metric.
         pooled: `(seeds,)`: the metric over the windows of all people; NaN
             where they do not define it.
@@ -291,6 +245,17 @@ class SubjectScores:
         """Of the mean over people."""
         return mean_interval(self.by_subject)
 
+    @functools.cached_property
+    def pooled_draws(self) -> dict[str, np.ndarray]:
+        """`(DRAWS,)` bootstrap draws of every pooled score.
+
+        As many people give the same draws of people, so that methods can be
+        subtracted from each other.
+        """
+        rng = np.random.default_rng(0)
+        counts = draw(self.confusions.shape[-3], DRAWS, rng)
+        return pooled_draws(self.confusions, counts)
+
     @property
     def subject_sd(self) -> float | None:
         """Spread over people of their means over seeds; None below two."""
@@ -307,19 +272,13 @@ def subject_scores(
     metric: str = "macro_f1",
     num_classes: int = 2,
 ) -> SubjectScores:
-    """Scores of every person, under one method, evaluation and protocol.
+    """Scores of every person, from all folds and seeds of one method.
 
     Windows are grouped by the stored `subject`, so that it does not matter
-    how people were put into folds. `results` are all folds and seeds.
-
-    Raises:
-        ConfigurationError: The metric is unknown, there is no fold, folds are
-            of several methods, or seeds lack people that others have.
+    how people were put into folds. Raises ConfigurationError where there is no
+    fold, of several methods, or where seeds lack people that others have.
     """
-    if metric not in SCALAR_METRICS:
-        raise ConfigurationError(
-            f"metric {metric!r} is not one of {', '.join(SCALAR_METRICS)}"
-        )
+    check_choice("metric", metric, SCALAR_METRICS)
     folds = list(results)
     places = {(f.key.evaluation, f.key.protocol, f.key.method) for f in folds}
     names = sorted(map("/".join, places))
@@ -378,12 +337,9 @@ def align(
 ) -> tuple[list[SubjectScores], tuple[str, ...]]:
     """Scores of several methods on the people who define all of them.
 
-    And the people left out, of all methods alike, since one of them leaves the
-    metric undefined there.
-
-    Raises:
-        ConfigurationError: Methods are of different metrics or people, or
-            fewer than two people are left.
+    And the people left out, of all alike, as one leaves the metric undefined.
+    Raises ConfigurationError where the metrics or people of methods differ, or
+    fewer than two people are left.
     """
     if not scores:
         raise ConfigurationError("no method to compare: no fold is finished")
@@ -438,12 +394,9 @@ def _sd(values):
 class Difference(NamedTuple):
     """One score of the first of two methods minus that of the second.
 
-    Args:
-        value: The difference; None where the score is undefined.
-        interval: Bootstrap interval of it, by people.
-        p: p-value of its test.
-        test: `PERMUTATION`, `WILCOXON` or `EXCHANGE`.
-        p_holm: `p` after Holm's correction; None for a single comparison.
+    None where the score is undefined; `p_holm` for a single comparison, too.
+    The interval is a bootstrap by people, `test` is `PERMUTATION`, `WILCOXON`
+    or `EXCHANGE`.
     """
 
     value: float | None = None
@@ -457,10 +410,6 @@ class Comparison(NamedTuple):
     """Two methods on the same people.
 
     Args:
-        first: Name of the first method.
-        second: Name of the second.
-        metric: What both are scored by.
-        num_subjects: People in the test.
         dropped: People who do not define the metric.
         by_person: Difference of the means over people, see `paired_test`.
         pooled: Difference of the metric pooled over the windows of all people,
@@ -482,25 +431,19 @@ class Comparison(NamedTuple):
 
 
 def compare(a: SubjectScores, b: SubjectScores) -> Comparison:
-    """Compares two methods on the people both were tested on.
-
-    Raises:
-        ConfigurationError: The methods are of different people or metrics, or
-            fewer than two people are left.
-    """
+    """Compares two methods on the people both were tested on; see `align`."""
     (first, second), dropped = align([a, b])
     each = np.round(first.by_subject - second.by_subject, _DIGITS)
     interval = mean_interval(each)
     by_person = Difference(float(each.mean()), interval, *paired_test(each))
     pooled = Difference()
     if a.metric in POOLED_METRICS:
-        (value, samples), (other, others) = (
-            pooled_samples(one.confusions, one.metric) for one in (a, b)
-        )
+        value = float(a.pooled.mean() - b.pooled.mean())
+        draws = a.pooled_draws[a.metric] - b.pooled_draws[a.metric]
         p = pooled_test(a.confusions, b.confusions, a.metric)
         pooled = Difference(
-            value - other if np.isfinite(value - other) else None,
-            percentile_interval(samples - others),
+            value if np.isfinite(value) else None,
+            percentile_interval(draws),
             p,
             None if p is None else EXCHANGE,
         )
@@ -561,14 +504,10 @@ def pooled_test(
     time (approximate randomisation: Noreen, Computer-Intensive Methods for
     Testing Hypotheses, 1989; for F1: Yeh, COLING 2000).
 
-    Args:
-        a, b: `(seeds, S, K, K)` confusion matrices of both methods on the same
-            people, one a person; numbers of seeds may differ.
-        metric: A name that `scores_of` returns.
-
-    Returns:
-        The two-sided p-value, exact up to 14 people (else of `DRAWS` random
-        exchanges); None where the score is undefined.
+    Of `(seeds, S, K, K)` confusion matrices of both methods on the same people
+    (numbers of seeds may differ) and one of `POOLED_METRICS`, the two-sided
+    p-value: exact up to 14 people, else of `DRAWS` random exchanges; None where
+    the score is undefined.
     """
     people = np.shape(a)[1]
     if people <= MOST_EXACT:
@@ -578,12 +517,10 @@ def pooled_test(
         # The exchange of nobody is one of them: Phipson and Smyth (2010).
         swap = np.concatenate([np.zeros((1, people), int), swap])
     seeds = np.lcm(len(a), len(b))  # of a deterministic method one will do
-    both = np.concatenate(
-        [np.tile(m, (seeds // len(m), 1, 1, 1)) for m in (a, b)], axis=1
-    )
+    both = np.hstack([np.tile(m, (seeds // len(m), 1, 1, 1)) for m in (a, b)])
     first, second = np.hstack([1 - swap, swap]), np.hstack([swap, 1 - swap])
-    null = pooled_draws(both, first, metric)
-    null = abs(null - pooled_draws(both, second, metric))
+    null = pooled_draws(both, first)[metric]
+    null = abs(null - pooled_draws(both, second)[metric])
     # Sums in another order differ in the last digits.
     extreme = null >= null[0] - _TOLERANCE
     return float(extreme.mean()) if np.isfinite(null).all() else None
@@ -604,7 +541,7 @@ def effect_sizes(differences: np.ndarray) -> tuple[float, float | None]:
     rank_biserial = float((np.sign(moved) * ranks).sum() / ranks.sum())
     if not np.ptp(differences):
         return rank_biserial, None
-    return rank_biserial, float(differences.mean() / differences.std(ddof=1))
+    return rank_biserial, float(differences.mean() / _sd(differences))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -628,7 +565,6 @@ class Ranking(NamedTuple):
 
     Args:
         ranks: By method, the best, which is lowest, first; equal scores share.
-        num_subjects: People ranked over.
         friedman, p: Friedman's statistic and its p-value; None below three
             methods.
         critical_difference: Nemenyi's: average ranks that differ by less are
@@ -645,9 +581,7 @@ class Ranking(NamedTuple):
 def rank_methods(scores: Sequence[SubjectScores]) -> Ranking:
     """Ranks at least two methods on every person and averages.
 
-    Raises:
-        ConfigurationError: There is a single method, the methods are of
-            different people, or fewer than two people are left.
+    Raises ConfigurationError for a single method, and as `align`.
     """
     scores, _ = align(scores)
     if len(scores) < 2:
@@ -687,10 +621,9 @@ def indistinct_runs(
 ) -> tuple[list[tuple[int, int]], int]:
     """Neighbours in a ranking, best first, among whom no pair differs.
 
-    Returns:
-        First and last position of each longest run of at least two methods;
-        and the number of pairs that do not differ but share no run, since a
-        method between them differs from one of them.
+    First and last position of each longest run of at least two methods; and the
+    number of pairs that do not differ but share no run, since a method between
+    them differs from one of them.
     """
     same = {
         frozenset((pair.first, pair.second))

@@ -3,7 +3,6 @@
 Both draw as `keras_pain.reports.figures` says.
 """
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -40,10 +39,8 @@ def plot_critical_difference(
     Nemenyi's verdict on two methods depends on the others in the pool. Its
     distance is drawn as a ruler only.
 
-    Args:
-        ranking: From `rank_methods`.
-        comparisons: All pairs, from `compare_all`.
-        labels: What readers call the methods; their names by default.
+    Of `rank_methods` and `compare_all`; `labels` are what readers call the
+    methods, their names by default.
     """
     ranks, count = list(ranking.ranks.values()), len(ranking.ranks)
     runs, unjoined = indistinct_runs(list(ranking.ranks), comparisons)
@@ -95,16 +92,11 @@ def plot_forest(
 ) -> Figure:
     """Mean over people with its interval, people and seeds behind it.
 
-    The mean of a baseline is drawn as a line through all rows.
-
-    Args:
-        scores: One row each, from top to bottom.
-        labels: What readers call the methods; their names by default.
-
-    Raises:
-        ConfigurationError: See `keras_pain.reports.statistics.align`.
+    The largest mean is at the top. That of a baseline is drawn as a line
+    through all rows. Raises ConfigurationError as `align` does.
     """
     scores, dropped = align(scores)
+    scores = sorted(scores, key=lambda score: (-score.mean, score.method))
     caption = _forest_caption(scores[0], dropped)
     figure, axis = _captioned(0.44 * len(scores) + 1.7, caption)
     names = [labels.get(score.method, score.method) for score in scores]
@@ -118,7 +110,7 @@ def plot_forest(
     axis.set_yticks(range(len(scores)), names)
     axis.set_ylim(len(scores) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", alpha=0.25)
+    axis.grid(axis="x")
     axis.spines[["top", "right", "left"]].set_visible(False)
     metric, people = METRIC_NAMES[scores[0].metric], len(scores[0].subjects)
     axis.set_xlabel(f"{metric}, mean over {people} people")
@@ -130,16 +122,14 @@ def plot_forest(
 def _forest_row(axis, row, score):
     people, seeds, interval = score.by_subject, score.by_seed, score.interval
     # Equal scores are common, so dots of neighbours in size lie apart.
-    lift = np.empty(len(people))
-    lift[np.argsort(people, kind="stable")] = np.resize(
-        [0.0, 0.12, -0.12, 0.06, -0.06], len(people)
-    )
+    lift, order = np.empty(len(people)), np.argsort(people, kind="stable")
+    lift[order] = np.resize([0.0, 0.12, -0.12, 0.06, -0.06], len(people))
 
     def draw(x, y, label, marker="", **style):
         label = None if row else label  # the legend has each once
         axis.plot(x, y, marker, label=label, **style)
 
-    style = {"color": _FAINT, "alpha": 0.45, "ms": 3.5, "mew": 0, "zorder": 2}
+    style = {"color": _FAINT, "alpha": 0.6, "ms": 4.5, "mew": 0, "zorder": 2}
     draw(people, row + lift, "a person", "o", **style)
     style = {"color": BLUE, "lw": 2.4, "zorder": 3}
     draw(interval, [row, row], f"{LEVEL:.0%} interval over people", **style)
@@ -155,12 +145,9 @@ def _forest_row(axis, row, score):
 
 def _captioned(height, caption):
     """A figure of this height and its caption, and one axis in it."""
-    lines = textwrap.wrap(caption, 150)
-    figure = new_figure(9.5, height + 0.19 * len(lines))
+    figure = new_figure(9.5, height + 0.19)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
-    # Constrained layout keeps this place free.
-    style = {"fontsize": 8, "x": 0.02, "ha": "left", "color": "#444444"}
-    figure.supxlabel("\n".join(lines), **style)
+    figure.supxlabel(caption, fontsize=8)
     return figure, figure.add_subplot()
 
 

@@ -21,26 +21,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from keras_pain.errors import BadFileError, ConfigurationError
+from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.experiments.defects import (
     TEST_BATCH,
+    distorted_metrics,
     score,
     scored_intensities,
 )
 from keras_pain.experiments.metrics import (
     CLASS_METRICS,
+    DEFECT_METRICS,
     REGRESSION_METRICS,
     REGRESSION_RULES,
     RULES,
     SCALAR_METRICS,
+    WEIGHTED_METRICS,
     average,
     pool,
 )
-from keras_pain.experiments.store import (
-    FoldKey,
-    ResultStore,
-    canonical_json,
-)
+from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 from keras_pain.io import (
     csv_text,
     json_text,
@@ -55,6 +54,11 @@ TRAIN_MEAN = "train_mean"
 # Values of this metric are text, as printed, e.g. "> 10 hours".
 TRAINING_TIME = "training_time"
 NOTHING = "–"
+DAGGER = "†"
+BY_DEFECT = (
+    f"{DAGGER} is made by a known defect of scoring: it is what the released "
+    "code prints there, and not the metric as it is defined."
+)
 EVALUATIONS = {
     "holdout": "Hold-out",
     "loso": "Leave one subject out",
@@ -63,7 +67,14 @@ EVALUATIONS = {
 _ROW = ["evaluation", "protocol", "method"]
 _PROTOCOLS = ("as_published", "leak_free")
 _PUBLISHED = ["method", "evaluation", "metric", "class", "value", "note"]
+_DIFFERENCE = "difference"
+_LONG = (
+    *("method", "protocol", "metric", "class", "ours", "ours_sd"),
+    *("by_defect_of_scoring", "paper", _DIFFERENCE, "n_folds", "n_seeds"),
+)
 _SECONDS, _RATIO = "fit_seconds", "fit_seconds_ratio"
+_PACKAGES = r"\usepackage{booktabs,graphicx,rotating} and [T1]{fontenc}"
+_ACROSS, _SIDEWAYS = 80, 120  # most characters of \small on a page
 _TIMES_BEGIN, _TIMES_END = "training times", "end of training times"
 _LATEX = str.maketrans(
     {
@@ -76,6 +87,8 @@ _LATEX = str.maketrans(
         '"': r"\textquotedbl{}",
         "±": r"$\pm$",
         "−": r"$-$",
+        "†": r"$^{\dagger}$",
+        "\n": " ",
         "×": r"$\times$",
         "–": "--",
         "—": "---",
@@ -89,14 +102,9 @@ _LATEX = str.maketrans(
 
 
 class RowSpec(NamedTuple):
-    """A row: a method under one evaluation.
+    """A method, by its name in the store, under one of `EVALUATIONS`.
 
-    Args:
-        label: What readers call it, e.g. `"ALANet"`.
-        method: Its name in the result store.
-        evaluation: `"holdout"`, `"loso"` or `"cv5"`.
-        literature: A row that the paper took from elsewhere: shown, never
-            run.
+    One of the `literature` the paper took from elsewhere: shown, never run.
     """
 
     label: str
@@ -106,13 +114,10 @@ class RowSpec(NamedTuple):
 
 
 class ColumnSpec(NamedTuple):
-    """A column: a metric of `keras_pain.experiments.metrics`.
+    """A column: its heading and a metric of `keras_pain.experiments.metrics`.
 
-    Args:
-        label: Its heading.
-        metric: One of `SCALAR_METRICS`, or of `CLASS_METRICS` with a class; or
-            of `REGRESSION_METRICS`, where intensities are predicted.
-        class_index: The class of a per-class metric.
+    Those of `CLASS_METRICS` have a class; where intensities are predicted,
+    there are `REGRESSION_METRICS` only.
     """
 
     label: str
@@ -125,16 +130,10 @@ class TableSpec:
     """A table: rows, columns, and where the paper's numbers are.
 
     Args:
-        name: Short name, e.g. `"alanet_table1"`.
-        title: Its title.
-        paper: The paper, as cited below the title.
-        rows: Rows; every evaluation among them has one of the method
-            `"majority"` (`"train_mean"` where intensities are predicted).
-        columns: Columns.
-        class_names: Name of every class; empty where intensities are
-            predicted.
-        published: CSV file with the paper's numbers (see `read_published`),
-            or None.
+        rows: Every evaluation among them has one of the method `"majority"`
+            (`"train_mean"` where intensities are predicted).
+        class_names: Of every class; empty where intensities are predicted.
+        published: CSV file for `read_published`, or None.
         notes: Lines below the table.
         reference: Method that training times are put in ratio to.
         samples: What the numbers are of: windows, clips or frames.
@@ -157,13 +156,10 @@ class TableSpec:
             raise ValueError(f"table {self.name} repeats a row: {pairs}")
         trivial, scalars = TRAIN_MEAN, REGRESSION_METRICS
         if self.class_names:
-            trivial, scalars = MAJORITY, SCALAR_METRICS
-        for evaluation in self.evaluations:
-            if (trivial, evaluation) not in pairs:
-                raise ValueError(
-                    f"table {self.name} has no {trivial!r} row for "
-                    f"{evaluation!r}"
-                )
+            trivial = MAJORITY
+            scalars = (*SCALAR_METRICS, *WEIGHTED_METRICS, *DEFECT_METRICS)
+        if lacking := {(trivial, e) for e in self.evaluations} - {*pairs}:
+            raise ValueError(f"table {self.name} lacks rows {lacking}")
         classes = range(len(self.class_names))
         allowed = [
             *itertools.product(scalars, [None]),
@@ -190,13 +186,8 @@ class TableSpec:
 class PublishedValue(NamedTuple):
     """One cell of a published table.
 
-    Args:
-        method: Name of the method, as in the result store.
-        evaluation: As in `RowSpec`, or `"complexity"`.
-        metric: `accuracy`, `f1`, `macro_f1`, ... or `training_time`.
-        class_index: Class of a per-class metric, else None.
-        text: The value as printed; "" where the paper leaves it unsaid.
-        note: What a reader has to know about it, or "".
+    `evaluation` may be `"complexity"` and `metric` `training_time`; `text` is
+    the value as printed, "" where it is unsaid, and `note` one on it, or "".
     """
 
     method: str
@@ -232,23 +223,25 @@ class Published(NamedTuple):
 
 
 def read_published(path) -> Published:
-    """Reads one of `reproduce/published/*.csv`.
+    """Reads one of `reproduce/published/*.csv`; raises BadFileError.
 
-    Its columns are method, evaluation, metric, class, value and note. An empty
-    value is one that the paper leaves unsaid. A row of the method `*` holds a
-    note on the whole table.
-
-    Raises:
-        BadFileError: The file is missing or not of this form.
+    An empty value is one that the paper leaves unsaid. A row of the method `*`
+    holds a note on the whole table.
     """
-    found, number = Published([], []), 1
+    found = Published([], [])
+    with reading(path, cure="restore it from the project's repository"):
+        text = pathlib.Path(path).read_text(encoding="utf-8-sig")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    head = f"the {len(_PUBLISHED)} columns {', '.join(_PUBLISHED)}"
+    cure = f"name {head}"
     try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-        columns, *rows = csv.reader(io.StringIO(text, newline=""))
-        if columns != _PUBLISHED:
-            raise ValueError(f"it names the columns {columns}")
-        for row in rows:
-            number += 1
+        if (columns := next(rows, [])) != _PUBLISHED:
+            raise ValueError(f"its columns are {columns}")
+        cure = "give class as an index or empty, value as a number or empty"
+        for row in filter(None, rows):  # not the blank lines
+            if len(row) != len(_PUBLISHED):
+                cure = f"fill {head}"
+                raise ValueError(f"it has {len(row)} columns")
             *place, index, text, note = map(str.strip, row)
             index = int(index) if index else None
             cell = PublishedValue(*place, index, text, note)
@@ -256,17 +249,13 @@ def read_published(path) -> Published:
             if cell.method == "*":
                 found.notes.append((cell.evaluation, note))
             elif found.get(*cell[:4]):
-                raise ValueError("it repeats an earlier one")
+                cure = "keep one of the two"
+                raise ValueError("it repeats an earlier cell")
             else:
                 found.values.append(cell)
-    except (OSError, ValueError, TypeError) as error:
-        problem = (
-            f"line {number} is not a published value of the "
-            f"{len(_PUBLISHED)} columns {', '.join(_PUBLISHED)} ({error})"
-        )
-        if isinstance(error, OSError):
-            problem = f"cannot be read ({error.strerror})"
-        cure = "restore it from the project's repository"
+    except (ValueError, csv.Error) as error:
+        line = max(rows.line_num, 1)
+        problem = f"line {line} is not a published value ({error})"
         raise BadFileError(path, problem, cure) from error
     return found
 
@@ -286,10 +275,11 @@ class Scores(NamedTuple):
             behind it (when averaged, those that define it, the fewest of any
             seed) and `seeds`.
         rows: By row: folds `found` and `wanted`, `folds` of one seed, `seeds`,
-            `jobs` (most folds that ran at once) and `hardware`.
+            `jobs` (most folds that ran at once), `hardware`, and `distorted`,
+            the metrics that its defects score otherwise than defined.
         confusions: By row: `(K, K)` pooled counts, mean over seeds.
         environments: What `environment()` said in all folds.
-        fingerprint: Fingerprint of the data behind all folds, or "".
+        fingerprint: Of the data behind all folds, or "".
     """
 
     cells: pd.DataFrame
@@ -323,14 +313,9 @@ def read_scores(
 ) -> Scores:
     """Reads all expected folds and computes every metric.
 
-    Rows are in order of appearance. Where `expected`, the folds that make the
-    table complete, maps them to their configurations, folds of another one are
-    refused. `num_classes` is 0 where intensities are predicted.
-
-    Raises:
-        ConfigurationError: A fold is of another configuration, or folds come
-            from different data.
-        KerasPainError: A fold cannot be read.
+    Rows are in order of appearance, `num_classes` is 0 where intensities are
+    predicted. Raises ConfigurationError where a fold is of another
+    configuration than `expected` maps it to, or of other data.
     """
 
     def read(key):
@@ -340,8 +325,9 @@ def read_scores(
         return store.read(key) if done else None
 
     keys = list(dict.fromkeys(expected))
-    folds = pd.DataFrame(keys)
-    folds["read"] = list(map(read, keys))
+    names = [field.name for field in dataclasses.fields(FoldKey)]
+    folds = pd.DataFrame(keys, columns=names)
+    folds["read"] = pd.Series(list(map(read, keys)), dtype=object)
     found = list(folds.read.dropna())
     if len(fingerprints := set(_entries(found, "dataset", "fingerprint"))) > 1:
         raise ConfigurationError(
@@ -355,14 +341,12 @@ def read_scores(
         wanted=("read", "size"),
         folds=("fold", "nunique"),
         seeds=("seed", "nunique"),
-        jobs=(
-            "read",
-            lambda of: max(_entries(of, "timings", "jobs"), default=1),
-        ),
+        jobs=("read", lambda f: max(_entries(f, "timings", "jobs"), default=1)),
         hardware=(
             "read",
-            lambda of: set(_entries(of, "environment", "hardware")),
+            lambda f: set(_entries(f, "environment", "hardware")),
         ),
+        distorted=("read", lambda f: distorted_metrics(_defects(f))),
     )
     cells, confusions = [], {}
     for row, of_row in of_rows.read:
@@ -377,15 +361,12 @@ def read_scores(
             confusions[row] = np.mean(counts, axis=0)
     names = [*_ROW, "metric", "class"]
     cells = pd.DataFrame(cells, columns=[*names, "value", "folds"])
-    cells = (
-        cells.astype({"value": float})
-        .groupby(names)
-        .agg(
-            mean=("value", "mean"),
-            sd=("value", "std"),
-            folds=("folds", "min"),
-            seeds=("value", "count"),
-        )
+    cells = cells.astype({"value": float}).groupby(names)
+    cells = cells.agg(
+        mean=("value", "mean"),
+        sd=("value", "std"),
+        folds=("folds", "min"),
+        seeds=("value", "count"),
     )
     said = [fold.result.get("environment") for fold in found]
     said = {canonical_json(one): one for one in said if one}
@@ -394,20 +375,23 @@ def read_scores(
     return Scores(cells, rows, confusions, environments, data)
 
 
+def _defects(folds):
+    """Those that are on, of one row."""
+    first = next((fold.config for fold in folds if fold is not None), {})
+    return first.get("defects", ())
+
+
 def _entries(folds, part, name):
     """What folds say in a part of their result or configuration."""
-    parts = [
-        (fold.result.get(part) or fold.config.get(part) or {})
-        for fold in folds
-        if fold is not None
-    ]
+    folds = [fold for fold in folds if fold is not None]
+    parts = [f.result.get(part) or f.config.get(part) or {} for f in folds]
     return [found[name] for found in parts if found.get(name) is not None]
 
 
 def _seed_metrics(folds, num_classes):
     predictions = [fold.predictions for fold in folds]
     # Some known defects are of the scoring, not of the training.
-    defects = folds[0].config.get("defects", ())
+    defects = _defects(folds)
     batch = folds[0].config.get("test_batch", TEST_BATCH)
     scored = functools.partial(score, defects=defects, batch_size=batch)
     kind = "probabilities" if num_classes else "y_pred"
@@ -452,6 +436,13 @@ def software_remarks(scores: Scores) -> list[str]:
     remarks = []
     if scores.fingerprint:
         remarks.append(f"Fingerprint of the data: {scores.fingerprint}.")
+    sources = {e.get("sources_sha256", "") for e in scores.environments}
+    if len(sources) > 1:
+        names = ", ".join(s[:12] or "unknown" for s in sorted(sources))
+        remarks.append(
+            f"The folds come from {len(sources)} states of the package's "
+            f"sources ({names})."
+        )
     for environment in scores.environments:
         versions = environment.get("versions") or {}
         software = [f"{n} {v}" for n, v in sorted(versions.items()) if v]
@@ -497,15 +488,10 @@ def number(cell: pd.Series | None, digits: int, unknown: str = NOTHING) -> str:
 class Grid(NamedTuple):
     """One grid of a sheet.
 
-    Args:
-        title: What it shows.
-        columns: Headings.
-        groups: Rows that belong together, e.g. those of one method; each has
-            one text a column.
-        left: How many of the first columns hold words, not numbers.
-        remarks: Lines below the grid.
-        timing: Whether it holds training times, which differ between equal
-            runs: they stand between two marker lines.
+    Groups are of rows that belong together, e.g. of one method; a row has a
+    text for each of the headings `columns`, of which the `left` first ones hold
+    words. Training times (`timing`), which differ between equal runs, stand
+    between two marker lines.
     """
 
     title: str
@@ -520,14 +506,9 @@ class Grid(NamedTuple):
 class Sheet:
     """A whole report; the same sheet gives the same bytes.
 
-    Args:
-        name: Short name, for labels.
-        title: Its title.
-        lines: What to know before reading.
-        grids: The grids.
-        footnotes: Their texts; `[1]` at the end of a cell or of a grid's
-            title is the first one, see `marked`.
-        remarks: What to know after reading.
+    Of a short name, for labels; a title; lines to know before reading; grids;
+    footnotes, `[1]` at the end of a cell or of a grid's title being the first
+    one, see `marked`; and remarks after all.
     """
 
     name: str
@@ -547,15 +528,16 @@ class Sheet:
 
     def markdown(self) -> str:
         """Markdown that also reads well in a terminal."""
-        parts = [f"# {self.title}", _bullets(self.lines)]
+        parts = [f"# {_plain(self.title)}", _bullets(self.lines)]
         for grid in self.grids:
-            texts = [f"## {grid.title}", _aligned(grid), *grid.remarks]
+            texts = [f"## {_plain(grid.title)}", _aligned(grid)]
+            texts += map(_plain, grid.remarks)
             if grid.timing:
                 begin, end = _TIMES_BEGIN, _TIMES_END
                 texts = [f"<!-- {begin} -->", *texts, f"<!-- {end} -->"]
             parts += texts
         if self.footnotes:
-            numbered = enumerate(self.footnotes, start=1)
+            numbered = enumerate(map(_plain, self.footnotes), start=1)
             parts.append("## Notes on the paper's numbers")
             parts.append("\n".join(f"{n}. {text}" for n, text in numbered))
         if self.remarks:
@@ -565,24 +547,28 @@ class Sheet:
     def latex(self) -> str:
         """One escaped `table` environment a grid, notes after the last."""
         label = re.sub(r"[^A-Za-z0-9-]+", "-", self.name)
-        lines = [r"% needs \usepackage{booktabs} and \usepackage[T1]{fontenc}"]
+        lines = [f"% needs {_PACKAGES}"]
         for number, grid in enumerate(self.grids, start=1):
             title = escape_latex(f"{self.title}. ") + _tex(grid.title, ".")
             numbers = "r" * (len(grid.columns) - grid.left)
+            width = len(_aligned(grid).partition("\n")[0])
+            kind = "table" if width <= _ACROSS else "sidewaystable"
+            fit = (r"\resizebox{\linewidth}{!}{", "}")
+            begin, end = fit if width > _SIDEWAYS else ("", "")
             table = [
-                r"\begin{table}[htbp]",
-                r"\centering\small\setlength{\tabcolsep}{4pt}",
+                rf"\begin{{{kind}}}[htbp]",
+                r"\centering\small\setlength{\tabcolsep}{3pt}",
                 rf"\caption{{{title}}}",
                 rf"\label{{tab:{label}-{number}}}",
-                rf"\begin{{tabular}}{{{'l' * grid.left}{numbers}}}",
+                rf"{begin}\begin{{tabular}}{{{'l' * grid.left}{numbers}}}",
                 r"\toprule",
                 _tex_row(grid.columns),
             ]
             for group in grid.groups:
                 table += [r"\midrule", *map(_tex_row, group)]
-            table += [r"\bottomrule", r"\end{tabular}"]
+            table += [r"\bottomrule", rf"\end{{tabular}}{end}"]
             table += [rf"\par {escape_latex(text)}" for text in grid.remarks]
-            table.append(r"\end{table}")
+            table.append(rf"\end{{{kind}}}")
             if grid.timing:
                 table = [f"% {_TIMES_BEGIN}", *table, f"% {_TIMES_END}"]
             lines += table
@@ -595,9 +581,38 @@ class Sheet:
         lines += [rf"{note}\par" for note in notes]
         return "\n".join(lines) + "\n}\n"
 
+    def write(self, out_dir, stem, columns, rows, simulated, head=None):
+        """Writes it as `stem.md` and `.tex`, and rows as `.csv`; returns paths.
+
+        With a `head` they are in `.json`, too; for names see `write_marked`.
+        """
+        texts = {
+            "md": self.markdown(),
+            "tex": self.latex(),
+            "csv": csv_text(columns, rows),
+        }
+        if head is not None:
+            texts["json"] = json_text(head, rows)
+        out_dir = pathlib.Path(out_dir)
+        return [
+            write_marked(out_dir / f"{stem}.{kind}", text.encode(), simulated)
+            for kind, text in texts.items()
+        ]
+
+
+def _plain(text, commands=r"(?!)"):
+    """Text on one line in which nothing is HTML, a link or of `commands`."""
+    text = re.sub(commands, r"\\\g<0>", " ".join(text.split()))
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
+    return text.replace("](", r"]\(")
+
+
+def _markdown_cell(text):
+    return _plain(text, r"[\\|`*]|(?<![^\W_])_|_(?![^\W_])")
+
 
 def _bullets(lines):
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {_plain(line)}" for line in lines)
 
 
 def _aligned(grid):
@@ -605,7 +620,7 @@ def _aligned(grid):
     rows = [grid.columns, *itertools.chain(*grid.groups)]
     columns = []
     for index, column in enumerate(zip(*rows, strict=True)):
-        cells = [c.replace("|", r"\|").replace("\n", " ") for c in column]
+        cells = list(map(_markdown_cell, column))
         width = max(map(len, cells))
         fill, rule = str.ljust, "-" * width
         if index >= grid.left:
@@ -628,19 +643,10 @@ def _tex_row(row):
 
 
 def escape_latex(text: str) -> str:
-    """Text in which no character is a LaTeX command."""
-    return text.translate(_LATEX)
-
-
-def write_texts(
-    out_dir, stem: str, texts: Mapping[str, str], simulated: bool
-) -> list[pathlib.Path]:
-    """Writes `stem.suffix` for each suffix and text, see `write_marked`."""
-    out_dir = pathlib.Path(out_dir)
-    return [
-        write_marked(out_dir / f"{stem}.{suffix}", text.encode(), simulated)
-        for suffix, text in texts.items()
-    ]
+    """Text in which no character is a LaTeX command, and a minus is one."""
+    text = re.sub(r"(?<![\w.)-])-(?=\.?\d)", "−", text).translate(_LATEX)
+    # What T1 does not have would stop LaTeX; it has Europe's letters.
+    return re.sub(r"[^\x00-\x7f\u00c0-\u017f]", "?", text)
 
 
 # --- The table ---
@@ -659,23 +665,9 @@ def write_table(
 ) -> list[pathlib.Path]:
     """Writes `table.md`, `.tex`, `.csv` and `.json`; returns their paths.
 
-    The same folds give the same bytes. Of a simulated corpus the files are
-    called `table_SIMULATED.*`; those of the other kind are removed, so that
-    old and new never lie side by side.
-
-    Args:
-        spec: The table.
-        store, expected: See `read_scores`.
-        out_dir: Folder for the files.
-        corpus: Name of the corpus.
-        simulated: Whether the corpus is simulated.
-        header: Lines to print above the table.
-        subject_lists: Files with the subjects of every fold, relative to
-            `out_dir`.
-
-    Raises:
-        ConfigurationError: A fold is of another configuration or other data.
-        KerasPainError: A file cannot be read or written.
+    The same folds give the same bytes; for these and what is raised see
+    `read_scores`. `header` are lines above the table, `subject_lists` files
+    with the subjects of every fold, relative to `out_dir`.
     """
     scores = read_scores(store, expected, len(spec.class_names))
     missing = [
@@ -692,7 +684,8 @@ def write_table(
     remarks = _remarks(spec, scores, simulated, subject_lists)
     sheet = Sheet(spec.name, title, lines, remarks=remarks)
     of_corpus = {"corpus": corpus, "simulated": simulated}
-    rows = [row | of_corpus for row in _Table(spec, scores, sheet).fill()]
+    table = _Table(spec, scores, sheet, simulated)
+    rows = [row | of_corpus for row in table.fill()]
     head = {
         "name": spec.name,
         "title": title,
@@ -706,13 +699,8 @@ def write_table(
         "fingerprint": scores.fingerprint,
         "provenance": scores.environments,
     }
-    texts = {
-        "md": sheet.markdown(),
-        "tex": sheet.latex(),
-        "csv": csv_text(list(rows[0]), rows),
-        "json": json_text(head, rows),
-    }
-    return write_texts(out_dir, "table", texts, simulated)
+    columns = [*table.columns, *of_corpus]
+    return sheet.write(out_dir, "table", columns, rows, simulated, head)
 
 
 def _remarks(spec, scores, simulated, subject_lists):
@@ -720,9 +708,11 @@ def _remarks(spec, scores, simulated, subject_lists):
     rules = RULES if spec.class_names else REGRESSION_RULES
     remarks = [
         *spec.notes,
+        set.union(set(), *scores.rows.distorted) and BY_DEFECT,
         simulated
         and "SIMULATED: ours is measured on simulated recordings. It shows "
-        "that the pipeline runs; the differences say nothing about the paper.",
+        "that the pipeline runs and says nothing about the paper's numbers, so "
+        "there are no differences to them.",
         f"Ours: mean ± standard deviation over {seeds} seeds."
         if seeds > 1
         else "Ours is from one seed.",
@@ -740,8 +730,10 @@ def _remarks(spec, scores, simulated, subject_lists):
 class _Table:
     """Lays out the numbers of a table: as grids, and in long form."""
 
-    def __init__(self, spec, scores, sheet):
+    def __init__(self, spec, scores, sheet, simulated):
         self.spec, self.scores, self.sheet = spec, scores, sheet
+        self.simulated = simulated  # then nothing is compared with the paper
+        self.columns = [c for c in _LONG if not simulated or c != _DIFFERENCE]
         self.rows = all_rows(spec, scores)
         self.published = Published([], [])
         if spec.published:
@@ -749,22 +741,20 @@ class _Table:
 
     def fill(self):
         """Fills the sheet; returns the long form, see `long`."""
-        grids, rows = self.sheet.grids, list(self.rows.values())
         columns = ("Method", "", *(c.label for c in self.spec.columns))
-        evaluations = {
-            name: [row for row in rows if row.evaluation == name]
-            for name in dict.fromkeys(row.evaluation for row in rows)
-        }
+        evaluations = {}
+        for row in self.rows.values():
+            evaluations.setdefault(row.evaluation, []).append(row)
         for evaluation, of in evaluations.items():
             notes = [t for e, t in self.published.notes if e == evaluation]
             for kind, words in self.kinds(evaluation).items():
                 title = f"{EVALUATIONS.get(evaluation, evaluation)}, {words}"
                 title = self.sheet.marked(title, *notes)
                 lines = [self.method_lines(row, kind) for row in of]
-                grids.append(Grid(title, columns, lines))
+                self.sheet.grids.append(Grid(title, columns, lines))
         for evaluation, of in evaluations.items():
             self.add_times(evaluation, of)
-        return [cell for row in rows for cell in self.long(row)]
+        return [cell for row in self.rows.values() for cell in self.long(row)]
 
     def kinds(self, evaluation):
         """How folds are put together, in words."""
@@ -794,17 +784,14 @@ class _Table:
             ]
             ours = [state] if state else [self.ours(c, kind) for c, *_ in cells]
             lines.append([f"ours, {protocol}", *ours])
-            # Adding zero turns -0.0 into 0.0.
-            texts = [
-                "" if pd.isna(value) else f"{round(value, 3) + 0.0:+.3f}"
-                for *_, value in cells
-            ]
+            texts = ["" if pd.isna(d) else f"{d:+z.3f}" for *_, d in cells]
             differences.append([f"difference, {protocol}", *texts])
         if not lines and not row.literature:
             lines.append(["ours", "not run"])
         if any(paper and (paper.text or paper.note) for paper in papers):
             lines.append(["paper", *map(self.paper_text, papers)])
-        lines += [line for line in differences if any(line[1:])]
+        if not self.simulated:
+            lines += [line for line in differences if any(line[1:])]
         for first, line in enumerate(lines):
             line[:] = [cell or NOTHING for cell in line]
             line += [NOTHING] * (len(columns) + 1 - len(line))
@@ -814,7 +801,7 @@ class _Table:
     def add_times(self, evaluation, rows):
         """The grid of training times, where we or the paper have one."""
         columns = ["Method", "", "Seconds a fold", "Paper"]
-        if reference := self.rows.get((evaluation, self.spec.reference)):
+        if reference := self.reference(evaluation):
             columns.insert(3, f"Ratio to {reference.label}")
         groups, known = [], False
         for row in (row for row in rows if not row.literature):
@@ -839,13 +826,18 @@ class _Table:
             what = ("Hardware", "these times", evaluation)
             text = (
                 "Wall-clock seconds of training, pre-training included, the "
-                "one-time tracing of networks left out, mean over folds; "
-                "ratios are within this run."
+                "one-time tracing of networks left out, mean over folds."
+                + " Ratios are within this run." * bool(reference)
                 + hardware_remarks(self.scores, *what)
             )
             title = f"{EVALUATIONS.get(evaluation, evaluation)}, training time"
             grid = Grid(title, columns, groups, remarks=[text], timing=True)
             self.sheet.grids.append(grid)
+
+    def reference(self, evaluation):
+        """The row that times are put in ratio to; None of simulated data."""
+        if not self.simulated:
+            return self.rows.get((evaluation, self.spec.reference))
 
     def long(self, row):
         """The long form of a row: one dict a number, None for the unknown."""
@@ -855,7 +847,7 @@ class _Table:
             for column in self.spec.columns
         ]
         names.append((_SECONDS, TRAINING_TIME, None))
-        if (row.evaluation, self.spec.reference) in self.rows:
+        if self.reference(row.evaluation):
             names.append((_RATIO, "", None))
         classes = {None: "", **dict(enumerate(self.spec.class_names))}
         for protocol, state in self.protocols(row):
@@ -867,18 +859,17 @@ class _Table:
                 if found is not None:
                     mean, sd = found["mean"], found.sd
                     folds, seeds = int(found.folds), int(found.seeds)
-                yield {
-                    "method": row.method,
-                    "protocol": f"{row.evaluation}/{protocol}",
-                    "metric": name,
-                    "class": classes[index],
-                    "ours": rounded(mean),
-                    "ours_sd": rounded(sd),
-                    "paper": (paper and paper.text) or None,
-                    "difference": rounded(difference),
-                    "n_folds": None if folds == "" else folds,
-                    "n_seeds": seeds,
-                }
+                place = (row.evaluation, protocol, row.method)
+                values = (
+                    *(row.method, f"{row.evaluation}/{protocol}", name),
+                    *(classes[index], rounded(mean), rounded(sd)),
+                    metric in self.scores.rows.distorted.get(place, ()),
+                    (paper and paper.text) or None,
+                    rounded(difference),
+                    *(None if folds == "" else folds, seeds),
+                )
+                cell = dict(zip(_LONG, values, strict=True))
+                yield {name: cell[name] for name in self.columns}
 
     def cell(self, row, protocol, name, metric="", index=None):
         """Ours, the paper's and the difference; None is unknown.
@@ -898,10 +889,15 @@ class _Table:
         return ours, paper, ours["mean"] - paper.value if known else None
 
     def ours(self, cell, kind):
+        if cell is None:  # of a defect that this protocol does not have
+            return NOTHING
         text = number(cell, 3, "undefined")
         wanted = self.scores.rows.folds[cell.name[:3]]
-        if kind == "fold_mean" and 0 < cell.folds < wanted:
+        if kind == "fold_mean" and cell.folds < wanted and cell.seeds:
             text += f" ({cell.folds:.0f}/{wanted})"
+        metric = cell.name[3].removeprefix(f"{kind}_")
+        if metric in self.scores.rows.distorted[cell.name[:3]]:
+            text += f" {DAGGER}"
         return text
 
     def paper(self, row, metric, index=None):

@@ -8,12 +8,13 @@ the flags are parsed, so that `--help` is quick.
 import dataclasses
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import app, logging
 from absl.flags import FLAGS
 
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import ConfigurationError, exit_code
 from keras_pain.experiments.provenance import start_tensorflow
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import (
@@ -34,12 +35,17 @@ _ALL = "all"
 
 
 def main(
-    *experiments: Experiment, choose_corpus: bool = False, several: bool = False
+    *experiments: Experiment,
+    choose_corpus: bool = False,
+    several: bool = False,
+    choose: Callable[[Options], Sequence[Experiment]] | None = None,
 ) -> None:
     """Runs experiments with the flags of the command line.
 
     With `choose_corpus` the flag `--corpus` says of which corpus; the default
     is that of the first, or with `several` all of them, one after another.
+    `choose` says which of them a run with these options is of; each has its
+    own folder in `--results_dir`, so that another one can be added later.
 
     Problems that the user can cure end it with one line and exit code 1; an
     interrupt says what was kept.
@@ -49,40 +55,37 @@ def main(
     if choose_corpus:
         define_corpus([_ALL, *corpora] if several else corpora)
 
+    def run_chosen(arguments):
+        if len(arguments) > 1:
+            what = f"unexpected argument {arguments[1]!r}"
+            raise ConfigurationError(f"{what}; see --help")
+        options = options_of_flags()
+        chosen = choose(options) if choose else experiments
+        if choose_corpus and FLAGS.corpus != _ALL:
+            chosen = [e for e in chosen if e.corpus == FLAGS.corpus]
+        elif choose_corpus and options.manual_dir:
+            raise ConfigurationError(
+                "--manual_dir is the folder of one corpus: say which with "
+                f"--corpus={'|'.join(corpora)}"
+            )
+        check_used(options, set().union(*(e.flags for e in chosen)))
+        shared = len(chosen if choose_corpus else experiments) > 1
+        for experiment in chosen:
+            own = options
+            if options.results_dir and shared:
+                # Several tables do not share a results folder.
+                folder = Path(options.results_dir, experiment.table.name)
+                own = dataclasses.replace(options, results_dir=str(folder))
+            reproduce(experiment, own)
+
     def run(arguments):
         # TensorFlow and TFDS report through absl what only they care about.
         logging.set_verbosity(logging.ERROR)
         try:
-            if len(arguments) > 1:
-                raise ConfigurationError(
-                    f"unexpected argument {arguments[1]!r}; see --help"
-                )
-            options = options_of_flags()
-            chosen = experiments
-            if choose_corpus and FLAGS.corpus != _ALL:
-                chosen = [e for e in chosen if e.corpus == FLAGS.corpus]
-            elif choose_corpus and options.manual_dir:
-                raise ConfigurationError(
-                    "--manual_dir is the folder of one corpus: say which "
-                    f"with --corpus={'|'.join(corpora)}"
-                )
-            check_used(options, set().union(*(e.flags for e in chosen)))
-            for experiment in chosen:
-                own = options
-                if options.results_dir and len(chosen) > 1:
-                    # Several tables do not share a results folder.
-                    folder = Path(options.results_dir, experiment.table.name)
-                    own = dataclasses.replace(options, results_dir=str(folder))
-                reproduce(experiment, own)
-        except KerasPainError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+            sys.exit(exit_code(lambda: run_chosen(arguments), "error"))
         except KeyboardInterrupt:
-            print(
-                "interrupted: finished folds are kept, the same command goes "
-                "on from there",
-                file=sys.stderr,
-            )
+            text = "interrupted: finished folds are kept, the same command goes"
+            print(f"{text} on from there", file=sys.stderr)
             sys.exit(130)
 
     app.run(run, flags_parser=parse_flags)

@@ -11,13 +11,7 @@ from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.experiments.runner import task_samples
 from keras_pain.explain.attention import face_attention
 from keras_pain.explain.figures import AttendedFace, plot_attended_faces
-from keras_pain.reports.figures import (
-    RelativeLoss,
-    plot_levels,
-    plot_relative_losses,
-    scored_runs,
-    write_levels,
-)
+from keras_pain.reports import figures
 from keras_pain.reproduction.run import (
     FinishedRun,
     stored_network,
@@ -35,23 +29,17 @@ _NAMES = {
 def aacsfnet_report(run: FinishedRun) -> list[Path]:
     """Writes the table and its figures, then all that is AACSFNet's own.
 
-    Returns:
-        Paths of all files, the table's Markdown first.
+    Returns paths of all files, the table's Markdown first.
     """
-    paths = table_report(run)
-    figures = run.results_dir / "figures"
-    simulated = run.prepared.simulated
-    runs = scored_runs(run.table, run.store, run.expected)
-    paths += write_levels(runs, run.results_dir, simulated=simulated)
+    paths, folder = table_report(run), run.results_dir / "figures"
+    mark = {"simulated": run.prepared.simulated}
+    runs = figures.scored_runs(run.table, run.store, run.expected)
+    paths += figures.write_levels(runs, run.results_dir, **mark)
+    title = f"{run.table.title}: errors by level, correlation by person"
     paths += [
-        plot_levels(
-            runs,
-            f"{run.table.title}: errors by level, correlation by person",
-            figures / "levels.png",
-            simulated=simulated,
-        ),
-        compare_trainings(run, figures / "corrected_against_as_coded.png"),
-        draw_attention(run, figures / f"attention_{METHOD}.png"),
+        figures.plot_levels(runs, title, folder / "levels.png", **mark),
+        compare_trainings(run, folder / "corrected_against_as_coded.png"),
+        draw_attention(run, folder / f"attention_{METHOD}.png"),
     ]
     return [path for path in paths if path is not None]
 
@@ -60,11 +48,9 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     """The corrected network's training beside that of the released code.
 
     Both are of the people whom both protocols have tested, one training each.
-    Each protocol has other samples choose the epoch, so that losses are put in
-    ratio to those of the mean of the training samples.
-
-    Returns:
-        The path written, None where no person is finished in both.
+    Each protocol validates on other samples (as coded on the tested, which
+    choose nothing), so that losses are put in ratio to those of the mean of the
+    training samples. Returns None where no person is finished in both.
     """
     tasks: dict[str, dict] = {name: {} for name in _NAMES}
     for task in run.tasks:
@@ -74,31 +60,31 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     if not both:
         return None
     chosen = [found[fold] for found in tasks.values() for fold in both]
-    return plot_relative_losses(
+    what = f"{METHOD}, a training for each of {len(both)} people left out"
+    return figures.plot_relative_losses(
         [_relative(run, task) for task in chosen],
-        f"{run.table.title}: {METHOD}, a training for each of {len(both)} "
-        "people left out",
+        f"{run.table.title}: {what}",
         path,
         simulated=run.prepared.simulated,
     )
 
 
-def _relative(run, task) -> RelativeLoss:
+def _relative(run, task) -> figures.RelativeLoss:
     samples = task_samples(task, run.samples)
     train = _real(samples, task.fold.train).y.astype(np.float64)
-    chooses = _real(samples, task.fold.validation).y.astype(np.float64)
+    held = _real(samples, task.fold.validation).y.astype(np.float64)
     method = task.config["method"]
     feed = balanced_feed(train, method["options"]["balance"])
     shares = next(iter(feed.values()), np.ones(len(train)))
     mean = np.average(train, weights=shares)
     history = run.store.read(task.key).result["history"]
-    return RelativeLoss(
+    return figures.RelativeLoss(
         f"{_NAMES[task.key.protocol]}, learning rate "
         f"{method['recipe']['learning_rate']:g}",
         [epoch["loss"] for epoch in history],
         [epoch["val_loss"] for epoch in history],
         float(np.average((train - mean) ** 2, weights=shares)),
-        float(np.mean((chooses - mean) ** 2)),
+        float(np.mean((held - mean) ** 2)),
     )
 
 
@@ -106,10 +92,7 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
     """Where the corrected AACSFNet looks on three faces of rising intensity.
 
     They are of the finished fold of `leak_free` whose tested person shows the
-    most levels.
-
-    Returns:
-        The path written, None where there is no such fold with its network.
+    most levels. Returns None where there is no such fold with its network.
     """
 
     def levels(found):

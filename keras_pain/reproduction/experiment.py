@@ -32,7 +32,7 @@ from keras_pain.io import write_folder
 from keras_pain.reports.table import TableSpec
 from keras_pain.reproduction.flags import Options
 
-_SMOKE_PEOPLE = 2  # of each split and group
+_SMOKE_PEOPLE = 2  # of each group, and split where it counts
 _SMOKE_WINDOWS = 20  # of each subject and class
 
 
@@ -88,11 +88,7 @@ class Experiment:
         return {"challenge_columns"}
 
     def check_method(self, name: str) -> None:
-        """Refuses the methods of the suite that cannot see the samples.
-
-        Raises:
-            ConfigurationError: It is one of them.
-        """
+        """Raises ConfigurationError at methods that cannot see the samples."""
         from keras_pain.experiments.baselines import CLASSICAL
         from keras_pain.experiments.method_registry import check_samples
 
@@ -110,16 +106,14 @@ class Experiment:
             manual_dir = Path(options.manual_dir)
         layout, configs = self.layout_and_configs(options, manual_dir)
         data_dir, fingerprint = options.data_dir, None
-        if data_dir is None:
+        if data_dir is None or options.manual_dir is None:
             files = get_corpus(self.corpus).find_files(manual_dir, layout)
             fingerprint = identify(manual_dir, files)
-            data_dir = Path("data", "tfds", fingerprint[:12])
+            # Tables simulate one corpus in several sizes, for one --data_dir.
+            data_dir = Path(data_dir or "data/tfds", fingerprint[:12])
         if self.preparing:
             console.print(f"{self.corpus}: {self.preparing}")
-        given = {
-            "challenge_columns": options.challenge_columns,
-            "landmarks": options.landmarks,
-        }
+        names = ("challenge_columns", "landmarks")
         prepared, *further = [
             prepare_dataset(
                 self.corpus,
@@ -128,7 +122,7 @@ class Experiment:
                 layout=config,
                 on_bad_file=options.on_bad_file,
                 fingerprint=fingerprint,
-                given=given,
+                given={name: getattr(options, name) for name in names},
             )
             for config in configs
         ]
@@ -143,8 +137,7 @@ class Experiment:
     ) -> tuple[str, list[str | None]]:
         """Layout of the raw files, and the dataset's configs that are read.
 
-        Raises:
-            ConfigurationError: The table cannot be filled from this layout.
+        Raises ConfigurationError where this layout cannot fill the table.
         """
         corpus = get_corpus(self.corpus)
         layout = options.layout
@@ -162,7 +155,8 @@ class Experiment:
     def load(self, prepared: PreparedDataset, smoke: bool) -> list[Mapping]:
         """The recordings that take part."""
         recordings = load_recordings(prepared.path)
-        return chosen_recordings(recordings, self.where, smoke)
+        by_split = "holdout" in self.table.evaluations
+        return chosen_recordings(recordings, self.where, smoke, by_split)
 
     def settings_for(self, options: Options) -> dict:
         """How samples are cut in a run with these flags."""
@@ -190,11 +184,8 @@ class Experiment:
 
     def describe(self, options: Options) -> list[str]:
         """Lines about the samples, for the table's header."""
-        settings = described(self.settings_for(options))
-        return [
-            f"Windows: {settings}; augmentation of training windows: "
-            f"{self.augmentation}."
-        ]
+        cut, copies = described(self.settings_for(options)), self.augmentation
+        return [f"Windows: {cut}; augmentation of training windows: {copies}."]
 
     def remarks(self, loaded, settings: Mapping) -> list[str]:
         """Lines for the end of the header."""
@@ -213,10 +204,7 @@ def described(settings: Mapping) -> str:
 def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
     """Folder of a simulated corpus, which is written once.
 
-    `arguments` are of its simulator.
-
-    Raises:
-        ConfigurationError: There is none.
+    `arguments` are of its simulator; raises ConfigurationError without one.
     """
     from keras_pain.simulate import simulate, simulator_of
 
@@ -246,24 +234,22 @@ def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
 
 
 def chosen_recordings(
-    recordings: Sequence[Mapping], where: Mapping, smoke: bool
+    recordings: Sequence[Mapping], where: Mapping, smoke: bool, by_split=True
 ) -> list[Mapping]:
     """Recordings that take part: those `where` says, of few people for smoke.
 
-    Raises:
-        ConfigurationError: None is left.
+    These are of every group, and with `by_split` of every owners' split. Raises
+    ConfigurationError where none is left.
     """
-    chosen = [
-        recording
-        for recording in recordings
-        if all(recording[key] in values for key, values in where.items())
-    ]
+    chosen = list(recordings)
+    for name, known in where.items():
+        chosen = [r for r in chosen if r[name] in known]
     if not chosen:
         raise ConfigurationError(
             f"none of {len(recordings)} recordings has {dict(where)}: check "
             "the folder given with --manual_dir"
         )
-    return _few_people(chosen) if smoke else chosen
+    return _few_people(chosen, by_split) if smoke else chosen
 
 
 def chosen_windows(
@@ -275,27 +261,23 @@ def chosen_windows(
         return windows
     chosen = []
     for subject in dict.fromkeys(windows.subject.tolist()):
+        of_subject = windows.subject == subject
         for label in range(windows.num_classes):
-            of_both = (windows.subject == subject) & (windows.y == label)
-            index = np.flatnonzero(of_both)
+            index = np.flatnonzero(of_subject & (windows.y == label))
             step = max(len(index) // _SMOKE_WINDOWS, 1)
             chosen.append(index[::step][:_SMOKE_WINDOWS])
     return windows.take(np.sort(np.concatenate(chosen)))
 
 
-def _few_people(recordings):
-    """Recordings of a few people of each split and group, four at least.
+def _few_people(recordings, by_split):
+    """Recordings of a few people of each stratum, four at least.
 
     Leaving one out and setting one aside must leave two to train on.
     """
     people: dict[tuple, dict] = {}  # in the order in which they come
     for r in recordings:
-        of_stratum = people.setdefault((r["split"], r.get("group")), {})
-        of_stratum[r["subject_id"]] = None
+        stratum = (by_split and r["split"], r.get("group"))
+        people.setdefault(stratum, {})[r["subject_id"]] = None
     wanted = max(_SMOKE_PEOPLE, -(-4 // len(people)))
-    few = {k: list(v)[:wanted] for k, v in people.items()}
-    return [
-        r
-        for r in recordings
-        if r["subject_id"] in few[r["split"], r.get("group")]
-    ]
+    few = {name for of in people.values() for name in list(of)[:wanted]}
+    return [r for r in recordings if r["subject_id"] in few]

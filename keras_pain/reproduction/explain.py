@@ -1,19 +1,24 @@
 """Maps and their sanity checks from the finished folds of a results folder."""
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from rich import progress
 from rich.console import Console
-from rich.progress import Progress
 
+from keras_pain import load_model
+from keras_pain.data import clips
+from keras_pain.data.feed import frame_numbers
 from keras_pain.data.prepare import load_recordings
 from keras_pain.data.windows import arranged
-from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.errors import ConfigurationError, KerasPainError, reading
 from keras_pain.experiments.defects import apply_defects
 from keras_pain.experiments.folds import FoldData, prepare_fold
+from keras_pain.experiments.pemf import PemfOptions, pemf_method
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, ResultStore
@@ -21,21 +26,20 @@ from keras_pain.explain.run import (
     MODEL_FILE,
     Explained,
     ExplainOptions,
+    FaceFold,
     FinishedFold,
     explain_fold,
 )
 from keras_pain.models.registry import MODELS
 from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
+from keras_pain.reproduction.pemf import SHUFFLED
 from keras_pain.reproduction.run import RUN_FILE
 
 
 def explain(results_dir, options: ExplainOptions) -> list[Explained]:
-    """Draws the maps of a results folder's networks, and checks them.
+    """Draws the maps of each network of a results folder, and checks them.
 
-    Returns an entry for each network.
-
-    Raises:
-        KerasPainError: A folder, a fold, a network or the data are missing.
+    Raises KerasPainError where a folder, fold, network or the data are missing.
     """
     keys = choose_folds(results_dir, options)
     if options.check_epochs is not None and options.check_epochs < 1:
@@ -47,17 +51,21 @@ def explain(results_dir, options: ExplainOptions) -> list[Explained]:
     tf.get_logger().setLevel("ERROR")
     out = Path(options.out or Path(results_dir) / "explanations")
     explained = []
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not sys.stderr.isatty()) as progress:
+    with progress.Progress(
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    ) as bars:
         for key in keys:
-            task = progress.add_task(f"{key.method}: reading data", total=None)
+            bar = bars.add_task(f"{key.method}: reading data", total=None)
 
-            def show(text, done, total, task=task):
-                of_task = {"completed": done, "total": total}
-                progress.update(task, description=text, **of_task)
+            def show(text, done, total, bar=bar):
+                bars.update(bar, description=text, completed=done, total=total)
 
-            fold = rebuild_fold(results_dir, key)
-            folder = out / key.method
+            fold, folder = rebuild_fold(results_dir, key), out / key.method
             explained.append(explain_fold(fold, folder, options, show))
     return explained
 
@@ -65,8 +73,7 @@ def explain(results_dir, options: ExplainOptions) -> list[Explained]:
 def finished_folds(results_dir) -> list[FoldKey]:
     """Keys of the finished folds of a results folder.
 
-    Raises:
-        ConfigurationError: There is no such folder, or no finished fold in it.
+    Raises ConfigurationError where there is no such folder or no fold in it.
     """
     problem = "there is no such folder"
     if Path(results_dir).is_dir():
@@ -82,28 +89,26 @@ def finished_folds(results_dir) -> list[FoldKey]:
 def choose_folds(results_dir, options: ExplainOptions) -> list[FoldKey]:
     """The fold of each network that is explained.
 
-    Raises:
-        ConfigurationError: There is none, or one that was asked for is not
-            finished or has no network.
+    Raises ConfigurationError where there is none, or one that was asked for is
+    not finished or has no network.
     """
     keys = finished_folds(results_dir)
     store = ResultStore(results_dir)
     wanted = (options.protocol, options.seed)
-    chosen = [
-        key
-        for key in keys
-        if (key.protocol, key.seed) == wanted
-        and options.fold in (None, key.fold)
-    ]
-    networks = {}
-    for key in chosen:
+    chosen, networks = set(), {}
+    for key in keys:
+        if (key.protocol, key.seed) != wanted:
+            continue
+        if options.fold not in (None, key.fold):
+            continue
+        chosen.add(key.method)
         if (store.path(key) / MODEL_FILE).is_file():
             networks.setdefault(key.method, []).append(key)
     names = list(dict.fromkeys(options.methods or networks))
     for name in names or ["a network"]:
         if name in networks:
             continue
-        if name in {key.method for key in chosen}:
+        if name in chosen:
             raise ConfigurationError(
                 f"{results_dir}: {name} has no network ({MODEL_FILE}), so "
                 f"there is no map to draw; networks: {_listed(networks)}"
@@ -116,53 +121,47 @@ def choose_folds(results_dir, options: ExplainOptions) -> list[FoldKey]:
             f"{_listed(f'{key.protocol} seed {key.seed}' for key in keys)}"
         )
 
-    def has_every_class(key):
-        found = store.read(key).predictions
-        classes = found["probabilities"].shape[1]
-        return len(np.unique(found["y_true"])) == classes
+    def variety(key):
+        return len(np.unique(store.read(key).predictions["y_true"]))
 
-    return [
-        next(filter(has_every_class, networks[name]), networks[name][0])
-        for name in names
-    ]
+    return [max(networks[name], key=variety) for name in names]
 
 
-def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold:
+def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
     """Cuts, splits and scales the data of a finished fold as its run did.
 
-    Raises:
-        KerasPainError: The fold, the note on its data, or the data are not
-            there, or the data were built anew from other files.
+    Raises KerasPainError where the fold, the note on its data, or the data are
+    not there, or the data were built anew from other files.
     """
     result = ResultStore(results_dir).read(key)
-    path, again = Path(results_dir) / RUN_FILE, "run the reproduce script again"
-    try:
-        note = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise KerasPainError(
-            f"{path}: is missing, so it is not known where the data are; "
-            f"{again} (finished folds are kept)"
-        ) from None
-    except ValueError as error:
-        raise KerasPainError(
-            f"{path}: cannot be read ({error}); {again}"
-        ) from error
+    path = Path(results_dir) / RUN_FILE
+    again = "run the reproduce script again (finished folds are kept)"
+    with reading(path, "does not say where the data are", again):
+        note = json.loads(path.read_text(encoding="utf-8"))
+        place, simulated = Path(note["dataset"]), note["simulated"]
+        fingerprint = note["fingerprint"]
+        further = [Path(part) for part in note.get("further", ())]
     dataset = result.config["dataset"]
-    if dataset["fingerprint"] != note["fingerprint"]:
+    if dataset["fingerprint"] != fingerprint:
         raise KerasPainError(
             f"{results_dir}: fold {key.fold} was run on other data than "
             f"{RUN_FILE} names; run the script again"
         )
-    smoke = dataset.get("smoke", False)
-    recordings = chosen_recordings(
-        load_recordings(note["dataset"], with_joints=True),
-        dataset.get("where", {}),
-        smoke,
-    )
+    if "cut" not in dataset["windows"]:
+        frames = clips.open_frames(place)
+        for part in further:
+            frames = clips.LandmarkedFrames(frames, clips.read_landmarks(part))
+        return _face_fold(key, result, frames, simulated)
+    smoke, where = dataset.get("smoke", False), dataset.get("where", {})
+    fold = Fold(**result.config["subjects"])
+    recordings = load_recordings(place, with_joints=True)
+    recordings = chosen_recordings(recordings, where, smoke=False)
+    if smoke:
+        people = {*fold.train, *fold.validation, *fold.test}
+        recordings = [r for r in recordings if r["subject_id"] in people]
     windows = chosen_windows(recordings, dataset["windows"], smoke)
     defects = result.config.get("defects", ())
     windows = apply_defects(defects, "samples", windows, key.seed)
-    fold = Fold(**result.config["subjects"])
     data = prepare_fold(
         windows,
         fold,
@@ -179,8 +178,58 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold:
         FoldData(**{k: arranged(v, order) for k, v in vars(data).items()}),
         raw_test=arranged(windows.of_subjects(fold.test), order),
         recordings={r["recording"]: r for r in recordings},
-        simulated=note["simulated"],
+        simulated=simulated,
     )
+
+
+def _face_fold(key, result, frames, simulated) -> FaceFold:
+    """Its test samples are told by the names that the fold stored."""
+    settings = {**result.config["dataset"]["windows"]}
+    settings.pop(SHUFFLED, None)
+    samples, found = clips.cut_clips(frames, **settings), result.predictions
+    places = {name: place for place, name in enumerate(samples.window_id)}
+    try:
+        chosen = [places[name] for name in found["window_id"].tolist()]
+    except KeyError as error:
+        raise KerasPainError(
+            f"{frames.path}: lacks {error}, which fold {key.fold} was tested "
+            "on; run the reproduce script again"
+        ) from None
+    test = dataclasses.replace(samples.take(chosen), y=found["y_true"])
+    model = load_model(result.path / MODEL_FILE)
+    method = result.config["method"]
+    if "network" in method:  # it sees features of frames
+        network = method["network"]
+        options = PemfOptions(
+            backbone=network["backbone"],
+            backbone_weights=network["weights"],
+            normalise_twice=network["normalise_twice"],
+            relative=method["relative"],
+        )
+    elif "landmarks" in method:
+        options = PemfOptions(normalise=method["normalise"])
+    else:
+        return FaceFold(key, result, test, model, pictures_of, simulated)
+    # Its last layer is the network, and those before scale what it sees.
+    _, *scales, model = model.layers
+    method = pemf_method(key.method, options)
+
+    def sequences(samples):
+        x = method.sequences(samples)
+        for layer in scales:
+            x = np.asarray(layer(x))
+        return x
+
+    return FaceFold(key, result, test, model, sequences, simulated)
+
+
+def pictures_of(samples: clips.ClipSet) -> np.ndarray:
+    """What networks see of clips or frames: float32, RGB from 0 to 255."""
+    numbers = frame_numbers(samples, np.arange(len(samples)), "uniform")
+    frames = samples.frames, numbers.ravel(), samples.size
+    pictures = np.concatenate(list(clips.decoded_frames(*frames)))
+    pictures = pictures.astype(np.float32)
+    return pictures.reshape(len(samples), *samples.input_shape)
 
 
 def _listed(names) -> str:

@@ -93,8 +93,7 @@ class FaceExperiment(Experiment):
         from keras_pain.experiments.baselines import CONSTANTS
         from keras_pain.experiments.method_registry import check_samples
 
-        noun = f"{self.noun} of faces"
-        check_samples(name, [self.noun], CONSTANTS, noun)
+        check_samples(name, [self.noun], CONSTANTS, f"{self.noun} of faces")
 
     def check_files(self, options):
         """Raises ConfigurationError where a file or a GPU is not there."""
@@ -160,8 +159,8 @@ class FaceExperiment(Experiment):
         """Which clips take part: a file that was refused may have none."""
         names = [clip.name for clip in loaded.clips]
         names = [name for name in names if not name.startswith(GENERATED)]
-        names = "\n".join(names).encode()
-        return {"clips": hashlib.sha256(names).hexdigest()[:16]}
+        digest = hashlib.sha256("\n".join(names).encode())
+        return {"clips": digest.hexdigest()[:16]}
 
     def clip_options(self, options: Options):
         """How networks are trained in a run: its `ClipOptions`."""
@@ -199,18 +198,15 @@ class FaceExperiment(Experiment):
             line += f", zero and more than zero balanced by {chosen.balance}"
         for rate in sorted(set(chosen.learning_rates.values())):
             names = [k for k, v in chosen.learning_rates.items() if v == rate]
-            line += (
-                f", learning rate {rate:g} for {', '.join(names)} where the "
-                "protocol brings no other"
-            )
+            line += f", learning rate {rate:g} for {', '.join(names)}"
+            line += " where the protocol brings no other"
         arguments = dict(chosen.arguments)
         weights = weights_named(arguments.pop("resnet_weights", None))
         if arguments:
             sizes = described(arguments)
             line += f"; smaller networks ({sizes}, but for what is as coded)"
-        left_out = len(settings.get("without", ()))
+        left_out, jitter = len(settings.get("without", ())), chosen.jitter
         people = f" {left_out} people left out." if left_out else ""
-        jitter = chosen.jitter
         clips = self.settings.get("level") == "clip"
         drawn = f", frames drawn {jitter.sampling}" if clips else ""
         lines = [
@@ -255,11 +251,12 @@ def backbone_weights(options: Options) -> str | None:
 
 def weights_named(weights: str | None) -> str:
     """What a header calls them."""
-    return {
-        None: "RANDOM weights, so that its rows say nothing about a trained "
-        "one",
-        "imagenet": "ImageNet weights",
-    }.get(weights, "the weights of the given file")
+    if weights is None:
+        return (
+            "RANDOM weights, so that its rows say nothing about a trained one"
+        )
+    known = {"imagenet": "ImageNet weights"}
+    return known.get(weights, "the weights of the given file")
 
 
 def subjects_of_clips(clips: ClipSet) -> list[Subject]:
@@ -271,10 +268,7 @@ def subjects_of_clips(clips: ClipSet) -> list[Subject]:
     if not clips.num_classes:
         cuts = np.quantile(labels, np.arange(1, _STRATA) / _STRATA)
         labels = np.searchsorted(cuts, labels)
-    return [
-        Subject(name, str(label))
-        for name, label in zip(ids.tolist(), labels, strict=True)
-    ]
+    return list(map(Subject, ids.tolist(), map(str, labels)))
 
 
 def few_clips(clips: ClipSet, most_people: int | None) -> ClipSet:

@@ -7,9 +7,9 @@ import dataclasses
 import sys
 from collections.abc import Collection, Sequence
 
-from absl import app, flags
+from absl import flags
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, expanded
 from keras_pain.experiments.methods import BALANCES
 
 
@@ -61,7 +61,8 @@ class Options:
         define=flags.DEFINE_list,
     )
     seeds: Sequence[int] | None = _flag(
-        "Random seeds, e.g. 0,1,2. Default: those of the script.",
+        "Random seeds of training, e.g. 0,1,2; folds are the same for all. "
+        "Default: those of the script.",
         define=flags.DEFINE_list,
     )
     folds: str = _flag(
@@ -75,6 +76,10 @@ class Options:
         "Folds trained at once, in processes of their own. More than 1 makes "
         "training times incomparable.",
         default=1,
+    )
+    deterministic: bool = _switch(
+        "Operations that give the same bytes in every run on the same machine; "
+        "slower, without XLA, and part of a fold's configuration."
     )
     smoke: bool = _switch(
         "A run of a few people and one epoch, to see that it works."
@@ -167,37 +172,40 @@ def _show_in_help(name: str) -> None:
 
 
 def parse_flags(arguments: list[str]) -> list[str]:
-    """Parses flags as absl does, but to ask for help is no failure."""
+    """As absl does, but help is no failure, and an error takes one line."""
     try:
         return flags.FLAGS(arguments)
     except SystemExit:  # after help is printed; absl's exit code is 1
         sys.exit(0)
-    except flags.Error:
-        return app.parse_flags_with_usage(arguments)  # says so and exits
+    except flags.Error as error:
+        problem = " ".join(str(error).split())
+        sys.exit(f"error: {problem}; see --help")
 
 
 def options_of_flags() -> Options:
     """The flags' values, once they are parsed.
 
-    Raises:
-        ConfigurationError: `--seeds` or `--folds` cannot be read.
+    Raises ConfigurationError where `--seeds`, `--folds` or `--methods` cannot
+    be read.
     """
     values = {name: flags.FLAGS[name].value for name in _FIELDS}
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name] = expanded(value)
     if values["seeds"] is not None:
         values["seeds"] = _parse_seeds(values["seeds"])
     parse_folds(values["folds"])
+    if values["methods"] is not None and not all(values["methods"] or [""]):
+        raise ConfigurationError(
+            "--methods: names no method, or an empty one between two commas"
+        )
     return Options(**values)
 
 
 def check_used(options: Options, used: Collection[str]) -> None:
     """Refuses flags that would change nothing.
 
-    Args:
-        options: The flags.
-        used: Names of the special ones that the script looks at.
-
-    Raises:
-        ConfigurationError: Another one is set.
+    Raises ConfigurationError where a special one is set that is not `used`.
     """
     for name in SPECIAL:
         if name not in used and getattr(options, name) != _FIELDS[name].default:
@@ -227,9 +235,11 @@ def parse_folds(text: str) -> slice | None:
         return None
     try:
         begin, colon, end = text.partition(":")
-        if not colon:
-            return slice(int(begin), int(begin) + 1)
-        return slice(int(begin or 0), int(end) if end else None)
+        if colon:
+            return slice(int(begin or 0), int(end) if end else None)
+        if begin.startswith("-"):
+            raise ValueError
+        return slice(int(begin), int(begin) + 1)
     except ValueError:
         raise ConfigurationError(
             f"--folds: {text!r} is neither all, nor a number, nor a:b"

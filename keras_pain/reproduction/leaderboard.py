@@ -20,25 +20,17 @@ _BATCHES = (1, 512)
 
 
 def movement_methods(channels: int) -> tuple[str, ...]:
-    """Every registered method for windows of movement with so many channels.
+    """Methods for windows of movement with 26 (no sEMG) or 30 channels.
 
-    Without sEMG these are 26, else 30. Trivial and classical methods come
-    first.
+    Trivial and classical ones come first.
     """
-    networks = (
-        entry.name
-        for entry in MODELS.values()
-        if PROTECTIVE in entry.task and entry.min_channels <= channels
-    )
+    known = [e for e in MODELS.values() if PROTECTIVE in e.task]
+    networks = [e.name for e in known if e.min_channels <= channels]
     return (*CLASSICAL, *networks)
 
 
 def leaderboard_report(run: FinishedRun) -> list[Path]:
-    """Writes the leaderboard of a finished run, with measured costs.
-
-    Returns:
-        Paths of the files, the Markdown first.
-    """
+    """Writes a finished run's leaderboard, with measured costs, `.md` first."""
     given = run.expected.items()
     expected = {k: v for k, v in given if k.protocol == LEAK_FREE.name}
     firsts: dict[str, Task] = {}
@@ -65,12 +57,14 @@ def _cost(run, task) -> Cost:
     """Size and speed of a method, measured on one of its folds."""
     windows = task_samples(task, run.samples)
     data = prepare_fold(windows, task.fold, 0, "none")
+    # Full batches take a recurrent network seconds a call.
+    batches = _BATCHES[:1] if task.config["dataset"]["smoke"] else _BATCHES
     model = stored_network(run.store, task.key)
     if model is not None:
         entry = MODELS.get(task.key.method)
         order = entry.channel_order if entry else "canonical"
         latency = measure_latency(
-            keras_predictor(model), arranged(data.test, order), _BATCHES
+            keras_predictor(model), arranged(data.test, order), batches
         )
         return Cost(model.count_params(), count_flops(model), *latency.values())
     if task.key.method not in CLASSICAL:
@@ -79,5 +73,5 @@ def _cost(run, task) -> Cost:
     method = resolve_method(task.method, **task.options)
     train = data.augmented if method.augment else data.train
     method.fit(train, data.validation, 0)
-    latency = measure_latency(method.predict_proba, data.test, _BATCHES)
+    latency = measure_latency(method.predict_proba, data.test, batches)
     return Cost(None, None, *latency.values())

@@ -19,7 +19,7 @@ from keras_pain.reproduction.faces import (
 )
 from keras_pain.reproduction.flags import Options
 
-_SHUFFLED = "shuffled"
+SHUFFLED = "shuffled"
 _SHUFFLE_SEED = 0
 
 
@@ -34,16 +34,12 @@ class PemfExperiment(FaceExperiment):
 
     @property
     def flags(self):
-        names = (
-            "batch_size num_frames size backbone backbone_weights landmarks "
-            "shuffle_labels"
-        )
-        return set(names.split())
+        names = "batch_size num_frames size backbone backbone_weights landmarks"
+        return {*names.split(), "shuffle_labels"}
 
     def check_method(self, name):
-        baselines = ["majority", "stratified"]
-        noun = "clips with and without pain"
-        check_samples(name, [FEATURES, LANDMARKS], baselines, noun)
+        rest = ["majority", "stratified"], "clips with and without pain"
+        check_samples(name, [FEATURES, LANDMARKS], *rest)
 
     def layout_and_configs(self, options, manual_dir):
         layout, configs = super().layout_and_configs(options, manual_dir)
@@ -62,14 +58,14 @@ class PemfExperiment(FaceExperiment):
     def settings_for(self, options):
         settings = super().settings_for(options)
         if options.shuffle_labels:
-            settings[_SHUFFLED] = True
+            settings[SHUFFLED] = True
         return settings
 
     def cut(self, loaded, settings, smoke):
         """Labelled clips; with `shuffled`, of labels dealt at random."""
-        known = {k: v for k, v in settings.items() if k != _SHUFFLED}
+        known = {k: v for k, v in settings.items() if k != SHUFFLED}
         clips = super().cut(loaded, known, smoke)
-        if settings.get(_SHUFFLED):
+        if settings.get(SHUFFLED):
             y = np.random.default_rng(_SHUFFLE_SEED).permutation(clips.y)
             clips = dataclasses.replace(clips, y=y)
         return clips
@@ -95,17 +91,19 @@ class PemfExperiment(FaceExperiment):
         return PemfOptions(**values)
 
     def describe(self, options):
-        settings = self.settings_for(options)
-        chosen = self.pemf_options(options)
-        weights = weights_named(chosen.backbone_weights)
+        settings, chosen = (
+            self.settings_for(options),
+            self.pemf_options(options),
+        )
+        weights, side = weights_named(chosen.backbone_weights), settings["size"]
         trained = "frozen"
         if FINE_TUNED in (options.methods or ()):
             trained = f"trained in {FINE_TUNED}, else frozen"
         lines = [
             f"Clips: {settings['num_frames']} frames, as config "
-            f"{self.config_for(options)} has them, of {settings['size']} x "
-            f"{settings['size']} pixels, and 68 landmarks in each; no pain is "
-            "the neutral clip, pain any of the other three.",
+            f"{self.config_for(options)} has them, of {side} x {side} pixels, "
+            "and 68 landmarks in each; no pain is the neutral clip, pain any "
+            "of the other three.",
             f"Backbone: {chosen.backbone}, {trained}, with {weights}.",
         ]
         if options.landmarks:

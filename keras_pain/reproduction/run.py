@@ -9,20 +9,13 @@ import keras
 import numpy as np
 from rich.console import Console
 
+from keras_pain import load_model
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError
-from keras_pain.experiments import runner
+from keras_pain.experiments import method_registry, runner
 from keras_pain.experiments.baselines import CONSTANTS
 from keras_pain.experiments.defects import resolve_defects, settings_with
-from keras_pain.experiments.folds import (
-    Samples,
-    class_counts,
-    prepare_fold,
-)
-from keras_pain.experiments.method_registry import (
-    registered_methods,
-    resolve_method,
-)
+from keras_pain.experiments.folds import Samples, class_counts, prepare_fold
 from keras_pain.experiments.methods import GENERATED_TOO, plain_name
 from keras_pain.experiments.protocols import (
     LEAK_FREE,
@@ -85,13 +78,12 @@ class FinishedRun:
 def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     """Prepares the data, runs what the store lacks, writes table and figures.
 
-    Returns:
-        Paths of all files written, the table's first.
-
-    Raises:
-        KerasPainError: Data, flags or an existing results folder do not fit.
+    Returns paths of all files written, the table's first. Raises KerasPainError
+    where data, flags or an existing results folder do not fit.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    # Paths are shown as they are: brackets in them are no markup.
+    plain = {"highlight": False, "soft_wrap": True, "markup": False}
+    console = Console(stderr=True, **plain)
     name = experiment.table.name + ("_smoke" if options.smoke else "")
     results_dir = Path(options.results_dir or Path("results", name))
     # What the user may have mistyped is looked at before the long work.
@@ -153,8 +145,10 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         epochs=epochs,
         extra=experiment.method_arguments(options, loaded),
         num_folds=_SMOKE_FOLDS if options.smoke else None,
+        deterministic=options.deterministic,
     )
-    store = ResultStore(results_dir)
+    results_dir.mkdir(parents=True, exist_ok=True)  # fails before long work
+    store = ResultStore(results_dir, prepared.simulated)
     console.print(
         f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}, "
         f"{len(tasks)} folds to {results_dir}"
@@ -169,7 +163,9 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         f"Epochs: {epochs}, instead of the recipes'."
         if epochs
         else "Epochs: those of the recipes.",
-        f"Seeds: {', '.join(map(str, seeds))}.",
+        *(["Deterministic operations, without XLA."] * options.deterministic),
+        f"Seeds: {', '.join(map(str, seeds))}, of training: folds are the same "
+        "for every seed.",
         *map(_protocol_line, protocols),
     ]
     split_by_owners = all(map(has_owners_split, subjects.values()))
@@ -178,12 +174,9 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             "This release has no train / validation split: the test subjects "
             "of the hold-out are drawn by us (seed 0), not the challenge's."
         )
-    refused = {
-        file["path"]
-        for part in (prepared, *prepared.further)
-        for file in part.report
-        if file["refused"]
-    }
+    parts = (prepared, *prepared.further)
+    files = [file for part in parts for file in part.report]
+    refused = {file["path"] for file in files if file["refused"]}
     if refused:
         header.append(f"Raw files refused and left out: {len(refused)}.")
     finished = FinishedRun(
@@ -199,31 +192,32 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     )
     console.print("drawing figures")
     paths = (experiment.report or table_report)(finished)
-    # Figures and lists of an earlier call with other rows go.
-    kept = {path.resolve() for path in (*paths, *lists)}
-    for pattern in ("figures/*.png", "subjects_*.json"):
-        for path in results_dir.glob(pattern):
-            if path.resolve() not in kept:
-                path.unlink()
-    print(paths[0].read_text())
+    # Figures of an earlier call with other rows go; lists of subjects stay,
+    # they are of folds that stay as well.
+    kept = {path.resolve() for path in paths}
+    for path in results_dir.glob("figures/*.png"):
+        if path.resolve() not in kept:
+            path.unlink()
+    print(paths[0].read_text(encoding="utf-8"))
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
     return [*paths, *lists]
 
 
 def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:
-    """Who was in which part of every fold, and where the data are.
+    """Writes who was in which part of every fold, and where the data are.
 
-    One file a protocol, whose paths are returned, and one for those who look
-    at a fold later.
+    One file a protocol, whose paths are returned, and one about the data.
     """
     notes: dict[str, dict] = {}
     for task in tasks:
         name = f"subjects_{task.key.evaluation}_{task.key.protocol}.json"
         people = dataclasses.asdict(task.outer_fold)
+        people["simulated"] = prepared.simulated
         notes.setdefault(name, {})[task.fold.name] = people
     lists = tuple(results_dir / name for name in notes)
     notes[RUN_FILE] = {
         "dataset": str(prepared.path.resolve()),
+        "further": [str(part.path.resolve()) for part in prepared.further],
         "corpus": prepared.corpus,
         "layout": prepared.config,
         "fingerprint": prepared.fingerprint,
@@ -236,13 +230,10 @@ def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:
 
 
 def table_report(run: FinishedRun) -> list[Path]:
-    """Writes the table and the figures beside it.
+    """Writes the table and the figures beside it; Markdown comes first.
 
     Of the experiment's `attention` methods one window of the first fold is
     among these.
-
-    Returns:
-        Paths of all files, the table's Markdown first.
     """
     folder, simulated = run.results_dir / "figures", run.prepared.simulated
     paths = write_table(
@@ -271,7 +262,7 @@ def table_report(run: FinishedRun) -> list[Path]:
 def stored_network(store: ResultStore, key: FoldKey) -> keras.Model | None:
     """The network that a finished fold stored, or None."""
     path = store.path(key) / "model.keras"
-    return keras.models.load_model(path) if path.exists() else None
+    return load_model(path) if path.exists() else None
 
 
 def _draw_attention(run, key, model, folder) -> Path:
@@ -281,15 +272,16 @@ def _draw_attention(run, key, model, folder) -> Path:
     test = prepare_fold(windows, fold, 0, "none").test
     last = result.predictions["probabilities"][:, -1]
     index = int(np.where(test.y == test.num_classes - 1, last, -1).argmax())
-    maps = attention_maps(model, test.x[index : index + 1])
+    maps = attention_maps(model, test.x[[index]])
     return plot_attention(
         windows.of_subjects(fold.test).x[index],
         int(test.length[index]),
         maps["temporal_attention"][0],
         maps.get("bodily_attention", [None])[0],
         windows.channel_names,
-        f"{key.method}: attention on {test.window_id[index]} "
-        f"({test.class_names[test.y[index]]}, p = {last[index]:.2f})",
+        f"{figures.paper_name(key.method)}: attention on "
+        f"{test.window_id[index]} ({test.class_names[test.y[index]]}, "
+        f"p = {last[index]:.2f})",
         folder / f"attention_{key.method}.png",
         simulated=run.prepared.simulated,
     )
@@ -302,12 +294,12 @@ def _table(experiment, options) -> TableSpec:
     user's own are added to all rows, unless some of the suite are named too.
     """
     table = experiment.table
-    methods = options.methods
-    if options.smoke and not methods:
-        methods = experiment.smoke_methods
+    usual = options.smoke and experiment.smoke_methods
+    methods = options.methods or usual
     if methods:
         if experiment.join_methods and all(":" in name for name in methods):
-            methods = [*(row.method for row in table.methods), *methods]
+            usual = usual or [row.method for row in table.methods]
+            methods = [*usual, *methods]
         labels = {row.method: row.label for row in table.rows}
         rows = []
         for evaluation in table.evaluations:
@@ -318,8 +310,14 @@ def _table(experiment, options) -> TableSpec:
                 for method in dict.fromkeys([*trivial, *methods])
             ]
         table = dataclasses.replace(table, rows=tuple(rows))
+    names = {}
     for row in table.methods:
-        resolve_method(row.method)
+        name = method_registry.resolve_method(row.method).name
+        if names.setdefault(name, row.method) != row.method:
+            raise ConfigurationError(
+                f"--methods: {names[name]} and {row.method} are both called "
+                f"{name!r}; give one of them another name"
+            )
         experiment.check_method(row.method)
         if row.method.endswith(GENERATED_TOO):
             raise ConfigurationError(
@@ -334,24 +332,23 @@ def _table(experiment, options) -> TableSpec:
 
 def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
     """The table with a row of generated pictures behind each network's."""
-    known, rows = registered_methods(), []
+    known, rows = method_registry.registered_methods(), []
     for row in table.rows:
         rows.append(row)
         more = row.method + GENERATED_TOO
         if more in known:
-            label_of_more = f"{row.label} + {label}"
-            rows.append(RowSpec(label_of_more, more, row.evaluation))
+            of_both = f"{row.label} + {label}"
+            rows.append(RowSpec(of_both, more, row.evaluation))
     return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
 
 
 def _named_rows(table):
     """The table with the names of methods that were given as a path."""
-    rows = []
-    for row in table.rows:
+    rows = list(table.rows)
+    for index, row in enumerate(rows):
         if ":" in row.method:
-            name = resolve_method(row.method).name
-            row = row._replace(method=name, label=name)
-        rows.append(row)
+            name = method_registry.resolve_method(row.method).name
+            rows[index] = row._replace(method=name, label=name)
     return dataclasses.replace(table, rows=tuple(rows))
 
 
@@ -370,9 +367,8 @@ def _counted(samples, noun) -> str:
     """Samples of each class, for each protocol that has its own."""
     protocols: dict[str, list[str]] = {}
     for protocol, chosen in samples.items():
-        made = getattr(chosen, "generated", None)
-        if made is not None:
-            chosen = chosen.take(~made)
+        if hasattr(chosen, "generated"):
+            chosen = chosen.take(~chosen.generated)
         y, counts = chosen.y, map(str, class_counts(chosen))
         if chosen.class_names:
             named = zip(counts, chosen.class_names, strict=True)
@@ -389,9 +385,15 @@ def _counted(samples, noun) -> str:
 
 
 def _protocol_line(protocol) -> str:
-    line = f"Protocol {protocol.name}: {_BASES[protocol.base]}"
-    defects = resolve_defects(protocol.defects)
-    if not defects:
-        return f"{line}. No known defect is on."
-    on = "; ".join(f"{d.name} ({d.says})" for d in defects)
-    return f"{line}. Known defects that are on: {on}."
+    known, assumed = [], []
+    for defect in resolve_defects(protocol.defects):
+        of = assumed if defect.name in protocol.assumed else known
+        of.append(f"{defect.name} ({defect.says})")
+    words = [f"Protocol {protocol.name}: {_BASES[protocol.base]}."]
+    if not protocol.defects:
+        words.append("No known defect is on.")
+    if known:
+        words.append(f"Known defects that are on: {'; '.join(known)}.")
+    if assumed:
+        words.append(f"Assumed, not known: {'; '.join(assumed)}.")
+    return " ".join([*words, *protocol.notes])

@@ -1,26 +1,29 @@
 """Which of the 68 points are neighbours.
 
 STGCN-LSTM (Ridouan et al., arXiv 2501.06787) works on a hand-drawn
-triangulation of the face. In its released code the graph has two faults: three
-edges are misspelt, and 1 is subtracted from indices that already count from
-0, so that every edge joins the wrong points and point 0 becomes 67. There are:
+triangulation of the face. There are:
 
 `"corrected"`: a triangulation of our own with the released one's outer ring
     (jaw, brows without their inner ends) and number of edges, 174: the
     Delaunay triangulation of `points.front_face` inside that ring, less the
     edges from 29 to the wings of the nose. It is planar and symmetric but for
     one of the two diagonals between the brows, of which only one can be there.
-`"as_coded"`: the same with the released code's misspellings and shift.
+`"as_released"`: that of the released code (MIT License, Copyright (c) 2022 Md
+    Fokhrul Islam, see NOTICE), whose 174 edges are in `stgcn_edges.csv`. It
+    takes 1 from points that count from 0 already, so that every edge joins
+    the wrong points and point 0 becomes 67. Three edges look misspelt
+    (inferred: the graph is not planar, with them replaced it is).
 """
 
 import functools
+import pathlib
 
 import numpy as np
 
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.signals.landmarks import MIRROR, NUM_POINTS
 
-GRAPHS = ("corrected", "as_coded")
+GRAPHS = ("corrected", "as_released")
 
 Edge = tuple[int, int]
 
@@ -41,8 +44,7 @@ _RIGHT_HALF = """
 BROW_DIAGONAL = (21, 23)
 """The only edge without a mirrored one."""
 
-# What it should be, and what the released code has.
-_MISSPELT = {(13, 35): (12, 35), (31, 49): (30, 49), (59, 60): (40, 59)}
+_RELEASED = pathlib.Path(__file__).with_name("stgcn_edges.csv")
 
 
 @functools.cache
@@ -51,10 +53,12 @@ def edges(graph: str = "corrected") -> frozenset[Edge]:
 
     Raises ConfigurationError where the graph is unknown.
     """
-    if graph not in GRAPHS:
-        raise ConfigurationError(
-            f"graph must be one of {', '.join(GRAPHS)}, not {graph!r}"
-        )
+    check_choice("graph", graph, GRAPHS)
+    if graph == "as_released":
+        written = np.loadtxt(_RELEASED, int, delimiter=",", skiprows=2)
+        # A negative index counts from the end: point 0 turns into 67.
+        pairs = (written - 1) % NUM_POINTS
+        return frozenset(_edge(a, b) for a, b in pairs.tolist())
     right = set()
     for item in _RIGHT_HALF.split():
         if item.endswith(":"):
@@ -62,15 +66,7 @@ def edges(graph: str = "corrected") -> frozenset[Edge]:
         else:
             right.add((point, int(item)))
     left = {_edge(MIRROR[a], MIRROR[b]) for a, b in right}
-    corrected = right | left | {BROW_DIAGONAL}
-    if graph == "corrected":
-        return frozenset(corrected)
-    written = (corrected - set(_MISSPELT)) | set(_MISSPELT.values())
-    # A negative index counts from the end: point 0 turns into 67.
-    count = NUM_POINTS
-    return frozenset(
-        _edge((a - 1) % count, (b - 1) % count) for a, b in written
-    )
+    return frozenset(right | left | {BROW_DIAGONAL})
 
 
 def _edge(a, b):

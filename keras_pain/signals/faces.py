@@ -8,7 +8,6 @@ fractions of a pixel.
 """
 
 import itertools
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,11 +36,9 @@ class FaceDetector:
     without an error, that there is no face. A smaller `max_side` has the
     effect that one would expect of it.
 
-    Args:
-        max_side: Pictures are reduced until their longer side has at most
-            this many pixels. The smallest face that is found measures 20 of
-            them, a tenth of the picture at the default.
-        batch_size: Pictures that go through the networks at once.
+    Pictures are reduced until their longer side has at most `max_side` pixels;
+    the smallest face that is found measures 20 of them, a tenth of the picture
+    at the default. `batch_size` pictures go through the networks at once.
     """
 
     def __init__(self, max_side: int = 200, batch_size: int = 32):
@@ -87,9 +84,8 @@ class FaceDetector:
 
     def _detect(self, frames, fewer):
         found = []
-        for (height, width, _), group in itertools.groupby(
-            frames, lambda frame: frame.shape
-        ):
+        shapes = itertools.groupby(frames, lambda frame: frame.shape)
+        for (height, width, _), group in shapes:
             while batch := list(itertools.islice(group, self.batch_size)):
                 scale = PYRAMID_STEP ** self._steps(batch[0], fewer)
                 if scale < 1:
@@ -158,8 +154,7 @@ def choose_track(detections: Sequence[np.ndarray]) -> FaceTrack:
         taken = np.isfinite(boxes[frames, 0]).any()
         side = np.median(squares(np.array(places))[:, 2])
         first = first or side
-        similar = max(first, side) <= _RATIO * min(first, side)
-        if not taken and similar:
+        if not taken and max(first, side) <= _RATIO * min(first, side):
             boxes[frames] = places
         elif len(frames) >= _OTHER_SHARE * len(detections):
             others += 1
@@ -192,16 +187,9 @@ def fill_and_smooth(
     A running median of 5 frames and a Gaussian of 1 frame then take away the
     trembling of the detector, but not across jumps by half a face.
 
-    Args:
-        boxes: `(T, 4)` x0, y0, x1, y1, NaN where there is none.
-        fallback: `(T, 4)` boxes of another origin, NaN where there are none.
-
-    Returns:
-        `(T, 4)` float32 square boxes, and `(T,)` uint8 where they are from:
-        `DETECTED`, `INTERPOLATED` or `FALLBACK`.
-
-    Raises:
-        ValueError: There is no box at all.
+    Of boxes and fallback, `(T, 4)` x0, y0, x1, y1, NaN where there is none:
+    `(T, 4)` float32 square boxes, and `(T,)` uint8 where they are from,
+    `DETECTED`, `INTERPOLATED` or `FALLBACK`. ValueError where there is no box.
     """
     from scipy.ndimage import gaussian_filter1d, median_filter
 
@@ -218,10 +206,8 @@ def fill_and_smooth(
     at = np.flatnonzero(source != INTERPOLATED)
     if not len(at):
         raise ValueError("no box in any frame")
-    filled = np.stack(
-        [np.interp(np.arange(len(known)), at, row[at]) for row in known.T],
-        axis=1,
-    )
+    time = np.arange(len(known))
+    filled = np.stack([np.interp(time, at, row[at]) for row in known.T], axis=1)
     steps = np.hypot(*np.diff(filled[:, :2], axis=0).T)
     jumps = np.flatnonzero(steps > 0.5 * filled[1:, 2])
     smooth = []
@@ -297,15 +283,9 @@ def crop_faces(
     are repeated. Large faces are reduced by area, small ones enlarged
     linearly.
 
-    Args:
-        frames: T pictures `(H, W, 3)` uint8.
-        boxes: `(T, 4)` x0, y0, x1, y1 in pixels; of a box that is no square,
-            the longer side counts.
-        size: Pixels a side of what is returned.
-        margin: What is added on each of the four sides, in sides of the box.
-
-    Returns:
-        `(T, size, size, 3)` uint8.
+    Of T pictures `(H, W, 3)` uint8 and `(T, 4)` boxes x0, y0, x1, y1 in pixels,
+    of which the longer side counts: `(T, size, size, 3)` uint8. The margin, in
+    sides of the box, is added on each of its four sides.
     """
     faces = np.empty((len(frames), size, size, 3), np.uint8)
     places = _crop_places(boxes, margin)
@@ -361,7 +341,10 @@ class NoFaceError(KerasPainError):
 
     def __init__(self, looked: int):
         self.problem = f"no face was found in any of {looked} frames"
-        super().__init__(
+        super().__init__(looked)  # what it is made of again in another process
+
+    def __str__(self) -> str:
+        return (
             f"{self.problem}; leave the clip out, or see whether its pictures "
             "are upright and lit, and the face a tenth of them or more"
         )
@@ -428,44 +411,33 @@ def face_clip(
         detector: Finds faces in single pictures.
         fallback: `(T, 4)` boxes to use in frames in which the detector sees no
             face; rows of NaN where there are none.
-        size: Pixels a side of the crops.
-        margin: What is added on each side, in sides of the face.
+        size, margin: See `crop_faces`.
         every: Look for faces in every so many frames and in the last one;
             those between count as interpolated.
 
-    Returns:
-        The face.
-
-    Raises:
-        NoFaceError: No face in any frame, and no fallback.
-        ConfigurationError: A frame is no RGB picture of bytes.
+    Raises NoFaceError where there is no face in any frame and no fallback,
+    ConfigurationError where a frame is no RGB picture of bytes.
     """
     count = len(frames)
-    looked = _looked_at(count, every)
+    looked = looked_at(count, every)
     seen = detector.detect([frames[index] for index in looked])
-    track = _track_of_some(count, looked, seen)
+    track = track_of_some(count, looked, seen)
     spare = np.full((count, 4), np.nan, np.float32)
     if fallback is not None:  # for frames that were looked at in vain
         spare[looked] = fallback[looked]
     if not (track.found | np.isfinite(spare).all(axis=1)).any():
         raise NoFaceError(len(looked))
     boxes, source = fill_and_smooth(track.boxes, spare)
-    return FaceClip(
-        faces=crop_faces(frames, boxes, size, margin),
-        boxes=boxes,
-        found=track.found,
-        source=source,
-        others=track.others,
-        looked=len(looked),
-    )
+    faces, found = crop_faces(frames, boxes, size, margin), track.found
+    return FaceClip(faces, boxes, found, source, track.others, len(looked))
 
 
-def _looked_at(count, every):
+def looked_at(count, every):
     """Numbers of the frames in which faces are looked for."""
     return sorted({*range(0, count, every), count - 1} - {-1})
 
 
-def _track_of_some(count, looked, seen):
+def track_of_some(count, looked, seen):
     """The track of a clip from what was seen in the frames looked at."""
     detections = [np.empty((0, 5), np.float32)] * count
     for index, boxes in zip(looked, seen, strict=True):
@@ -487,75 +459,3 @@ def landmark_boxes(landmarks: np.ndarray) -> np.ndarray:
     boxes = np.concatenate([low, high], axis=1)
     boxes[~known.any(axis=1)] = np.nan
     return boxes.astype(np.float32)
-
-
-class Comparison(NamedTuple):
-    """Two ways of finding the face of one clip of T frames."""
-
-    seconds: np.ndarray  # (repeats,) a frame, by `FaceDetector`
-    reference_seconds: np.ndarray  # (repeats,), by a call for each frame
-    ratio: np.ndarray  # (repeats,), how many times as fast
-    found: np.ndarray  # (n,) bool, face seen in the frames looked at
-    reference_found: np.ndarray  # (T,) bool, by a call for each frame
-    # Distances of the edge that is furthest off, in percent of the side: of
-    # the detectors' own boxes, made square, in frames in which both saw the
-    # face; and (T,) of the smoothed squares that are cut out
-    raw: np.ndarray
-    cut: np.ndarray
-
-
-def compare(
-    frames: Sequence[np.ndarray],
-    detector: FaceDetector,
-    mtcnn,
-    *,
-    repeats: int = 1,
-    every: int = 1,
-) -> Comparison:
-    """Finds the face of a clip of one person in both ways, in turns.
-
-    Args:
-        frames: T pictures `(H, W, 3)` uint8, RGB.
-        detector: Ours, which looks at `every` so many frames.
-        mtcnn: A `mtcnn.MTCNN`, which looks at each by itself.
-        repeats: Measurements of each; the machine's speed may drift, so that
-            only the ratio within a repeat says something.
-        every: See `detector`.
-    """
-    looked = _looked_at(len(frames), every)
-    chosen = [frames[index] for index in looked]
-
-    def full_size():
-        found = [
-            mtcnn.detect_faces(frame, box_format="xyxy", output_type="numpy")
-            for frame in frames
-        ]
-        return [boxes[:, 1:6].astype(np.float32) for boxes in found]
-
-    # Networks are loaded and warm before the first measurement.
-    detector.detect(chosen)
-    mtcnn.detect_faces(frames[0])
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        ours = detector.detect(chosen)
-        middle = time.perf_counter()
-        theirs = full_size()
-        times.append((middle - start, time.perf_counter() - middle))
-    seconds, reference_seconds = np.array(times).T / len(frames)
-    mine = _track_of_some(len(frames), looked, ours)
-    reference = choose_track(theirs)
-    both = mine.found & reference.found
-
-    def apart(a, b):
-        return 100 * np.abs(a - b).max(axis=1) / squares(b)[:, 2]
-
-    return Comparison(
-        seconds,
-        reference_seconds,
-        reference_seconds / seconds,
-        mine.found[looked],
-        reference.found,
-        apart(*(as_boxes(squares(t.boxes[both])) for t in (mine, reference))),
-        apart(*(fill_and_smooth(t.boxes)[0] for t in (mine, reference))),
-    )

@@ -45,28 +45,17 @@ ANGLE_TRIPLETS = tuple(tuple(row[1:]) for row in _ROWS)
 def joint_angles(
     joints: np.ndarray, joint_names: tuple[str, ...] = JOINTS_26
 ) -> np.ndarray:
-    """Thirteen included angles from joint positions.
+    """Thirteen included angles, `(T, 13)` float64 degrees in [0, 180].
 
-    Args:
-        joints: `(T, J, 3)` positions, any length unit.
-        joint_names: Names of the J joints; must hold every joint of
-            `ANGLE_TRIPLETS`.
-
-    Returns:
-        `(T, 13)` float64 degrees in [0, 180]. An angle whose end point lies on
-        its vertex is undefined and comes back as NaN.
-
-    Raises:
-        ValueError: A joint is missing, or the shape is not `(T, J, 3)`.
+    An angle whose end point lies on its vertex is undefined: NaN. The joints
+    are `(T, J, 3)` positions in any unit, of J names that hold all those of
+    `ANGLE_TRIPLETS`; anything else raises ValueError.
     """
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (len(joint_names), 3):
         raise ValueError(
             f"joints must be (T, {len(joint_names)}, 3), got {joints.shape}"
         )
-    missing = set(np.ravel(ANGLE_TRIPLETS).tolist()) - set(joint_names)
-    if missing:
-        raise ValueError(f"joints are missing: {sorted(missing)}")
     triplets = np.vectorize(joint_names.index)(ANGLE_TRIPLETS)
     first, vertex, second = joints[:, triplets.T].swapaxes(0, 1)
     first, second = first - vertex, second - vertex

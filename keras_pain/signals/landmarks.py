@@ -7,6 +7,7 @@ Sources are CSV files, a TFLite face mesh, and dlib; any can stand for another.
 
 import csv
 import io
+import itertools
 import os
 import pathlib
 import re
@@ -16,7 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+    reading,
+)
+from keras_pain.io import read_text
 
 NUM_POINTS = 68
 
@@ -96,8 +103,15 @@ MESH_TO_68 = tuple(
 )
 
 
-_PAIR = re.compile(r"\s*[(\[]\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*[)\]]\s*")
+# A pair as text, its numbers perhaps as NumPy 2 prints them, none as `1_0`.
+_NUMBER = r"\s*(?:(?:np|numpy)\.\w+\()?([^\s,()_]+)\)?\s*"
+_PAIR = re.compile(rf"[(\[]{_NUMBER},{_NUMBER}[)\]]")
+# A column's name; a pair, whatever its form, has two numbers.
+_NAME = re.compile(r"[^\d()\[\]]*\d*[^\d()\[\]]*")
+_XY = tuple((f"x_{i}", f"y_{i}") for i in range(NUM_POINTS))
+_FRAME = re.compile(r"^(?!-)\D*(\d+)(?:\.0*|\D*)$")  # 7.0, frame_07.jpg
 _CSV_CURE = "write one row a frame with 68 cells such as (312, 205)"
+FARTHEST = 100_000  # pixels; no picture is as large
 
 
 def read_csv(
@@ -105,60 +119,93 @@ def read_csv(
 ) -> np.ndarray:
     """Reads one clip in the form of the released STGCN-LSTM code.
 
-    One row a frame, 68 cells, each a pair as text: `"(312, 205)"`. A first
-    row without pairs is a header, a first column without them an index; both
-    are passed over.
+    One row a frame, 68 cells, each a pair as text: `"(312, 205)"`. A first row
+    of names that all differ, one a column, or a comment (#) is a header; the
+    first of 69 columns is an index, if it holds no pairs. OpenFace is read by
+    its columns `x_0` to `y_67`; frames of `success` 0 or False have none.
 
-    Args:
-        path: The file.
-        num_frames: Frames that it must have; None for any number.
-
-    Returns:
-        `(T, 68, 2)` float32, x and y in pixels.
-
-    Raises:
-        BadFileError: It cannot be read, or has another number of points or of
-            frames, or a cell that is no pair of finite numbers.
+    Returns `(T, 68, 2)` float32, x and y in pixels; NaN in frames without.
+    Raises BadFileError where the file cannot be read, or has another number of
+    points or of frames (than `num_frames`, if given), frames out of order, or a
+    cell that is no pair of numbers (rule `bad_file`), or points that are in no
+    picture or were scaled to 0 to 1 (`landmark_range`).
     """
     path = pathlib.Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadFileError(
-            path, f"cannot be read as text ({reason})", _CSV_CURE
-        ) from error
-    first = 1
-    if rows and not any(_PAIR.fullmatch(cell) for cell in rows[0]):
-        rows, first = rows[1:], 2
+    with reading(path, "cannot be read as text", _CSV_CURE):
+        text = read_text(path)
+        mark = next((mark for mark in ";\t" if mark in text), ",")
+        lines = filter(str.strip, text.splitlines())
+        cells = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+        rows = [[cell.strip() for cell in row] for row in cells]
+        if all(row[-1] == "" for row in rows[1:]):  # a mark ends each row
+            rows = [row if row[-1] else row[:-1] for row in rows]
+        return _points_of(path, rows, num_frames)
+
+
+def _points_of(path, rows, num_frames):
+    def bad(problem, cure=_CSV_CURE, rule="bad_file"):
+        return BadFileError(path, problem, cure, rule)
+
+    names, lost, order = rows[0] if rows else [], [], []
+    width = max(map(len, rows[1:]), default=len(names))
+    # R gives an index no name, and some headers end in a mark.
+    fits = abs(len(names) - width) < 2 or "".join(names).startswith("#")
+    fits = fits and len(set(names)) == len(names)
+    if not (fits and all(map(_NAME.fullmatch, names))):
+        names = []
+    first = 1 + bool(names)
+    rows = rows[first - 1 :]
     if not rows:
-        raise BadFileError(path, "has no frames", _CSV_CURE)
-    if all(not _PAIR.fullmatch(row[0]) and len(row) > 1 for row in rows):
-        rows = [row[1:] for row in rows]
+        raise bad("has no frames")
+    if "x_0" in names:  # of OpenFace
+        if lacking := sorted(set(sum(_XY, ())) - set(names)):
+            raise bad(f"has no column {lacking[0]}")
+        table = [dict(zip(names, row, strict=False)) for row in rows]
+        order = [_FRAME.sub(r"\1", row.get("frame", "")) for row in table]
+        zero = re.compile(r"0+(\.0*)?|false", re.IGNORECASE).fullmatch
+        lost = [bool(zero(row.get("success", ""))) for row in table]
+        rows = [
+            ["(0, 0)"] * NUM_POINTS  # whatever stands there
+            if gone
+            else [f"({row.get(x)}, {row.get(y)})" for x, y in _XY]
+            for row, gone in zip(table, lost, strict=True)
+        ]
+    elif width == NUM_POINTS + 1 and not any(
+        _PAIR.fullmatch(row[0]) for row in rows
+    ):
+        order, rows = [row[0] for row in rows], [row[1:] for row in rows]
+        if len(set(order)) == 1:  # it numbers the clip, not its frames
+            order = []
+    if all(map(str.isdecimal, order)):
+        for before, after in itertools.pairwise(map(int, order)):
+            if after != before + 1:
+                problem = f"has frame {after} behind frame {before}"
+                raise bad(problem, "write each frame of one face, in order")
     points = []
     for line, row in enumerate(rows, first):
         if len(row) != NUM_POINTS:
-            problem = f"row {line} has {len(row)} points instead of 68"
-            raise BadFileError(path, problem, _CSV_CURE)
+            raise bad(f"row {line} has {len(row)} points instead of 68")
         for column, cell in enumerate(row):
             match = _PAIR.fullmatch(cell)
             try:
-                points += float(match[1]), float(match[2])
+                pair = float(match[1]), float(match[2])
             except (TypeError, ValueError):
-                points += np.nan, np.nan
-            if not np.isfinite(points[-2:]).all():
-                problem = f"{cell[:40]!r} is no pair of numbers"
-                raise BadFileError(
-                    path, f"row {line}, point {column}: {problem}", _CSV_CURE
-                )
+                pair = np.nan, np.nan
+            place = f"row {line}, point {column}: {cell[:40]!r}"
+            if not np.isfinite(pair).all():
+                raise bad(f"{place} is no pair of numbers")
+            if max(map(abs, pair)) > FARTHEST:
+                problem = f"{place} lies more than {FARTHEST:,} pixels away"
+                raise bad(problem, rule="landmark_range")
+            points += pair
     if num_frames is not None and len(rows) != num_frames:
-        raise BadFileError(
-            path,
-            f"has {len(rows)} frames instead of {num_frames}",
-            "give every clip the same number of frames",
-        )
-    return np.reshape(points, (-1, NUM_POINTS, 2)).astype(np.float32)
+        problem = f"has {len(rows)} frames instead of {num_frames}"
+        raise bad(problem, "give every clip the same number of frames")
+    points = np.reshape(points, (-1, NUM_POINTS, 2)).astype(np.float32)
+    if 0 < np.abs(points).max() <= 1.5:  # pixels; no face is as small
+        raise bad("is scaled to 0 to 1", "give pixels", "landmark_range")
+    points[np.flatnonzero(lost)] = np.nan
+    return points
 
 
 def csv_text(points: np.ndarray) -> str:
@@ -189,26 +236,16 @@ def _mesh(path):
     import cv2
     import tensorflow as tf
 
-    try:
-        with warnings.catch_warnings():
-            # tf.lite's successor is a package of its own.
-            warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite")
-            run = tf.lite.Interpreter(os.fspath(path))
+    cannot = reading(path, "TensorFlow Lite cannot run it", _MESH_CURE)
+    with cannot, warnings.catch_warnings():
+        # tf.lite's successor is a package of its own.
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite")
+        run = tf.lite.Interpreter(os.fspath(path))
         run.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        problem = str(error).splitlines()[0][:120]
-        raise BadFileError(
-            path, f"TensorFlow Lite cannot run it ({problem})", _MESH_CURE
-        ) from error
     picture, *more = run.get_input_details()
-    shape, *given = (
-        tuple(tensor["shape"].tolist())
-        for tensor in (picture, *run.get_output_details())
-    )
-    outputs = {
-        int(np.prod(tensor["shape"])): tensor["index"]
-        for tensor in run.get_output_details()
-    }
+    tensors = picture, *run.get_output_details()
+    shape, *given = (tuple(tensor["shape"].tolist()) for tensor in tensors)
+    outputs = {np.prod(t["shape"]).item(): t["index"] for t in tensors[1:]}
     if (
         more
         or len(shape) != 4
@@ -258,12 +295,8 @@ def _dlib(path):
         ) from error
     if not path.is_file():
         raise BadFileError(path, "is no file", _DLIB_CURE)
-    try:
+    with reading(path, "dlib cannot read it", f"{_DLIB_CURE}, unpacked"):
         predictor = dlib.shape_predictor(os.fspath(path))
-    except RuntimeError as error:
-        raise BadFileError(
-            path, "dlib cannot read it", f"{_DLIB_CURE}, unpacked"
-        ) from error
 
     def fit(frame, box):
         face = dlib.rectangle(*(round(float(v)) for v in box))
@@ -304,14 +337,10 @@ class LandmarkSource:
     shape_predictor_68_face_landmarks.dat, was trained on iBUG 300-W, whose
     terms exclude commercial use.
 
-    Args:
-        text: `csv:FOLDER` with one file a clip, `<name>.csv`; `tflite:FILE`,
-            a face mesh of 468 points; or `dlib:FILE`.
-
-    Raises:
-        ConfigurationError: No such kind of source, no path, no such face mesh,
-            or dlib is not installed.
-        BadFileError: The path does not hold what that kind needs.
+    The text is `csv:FOLDER` with one file a clip, `<name>.csv`; `tflite:FILE`,
+    a face mesh of 468 points; or `dlib:FILE`. Raises ConfigurationError where
+    there is no such source, no path, no such face mesh, or no dlib, and
+    BadFileError where the path does not hold what the source needs.
     """
 
     def __init__(self, text: str | os.PathLike):
@@ -322,8 +351,8 @@ class LandmarkSource:
                 f"landmarks come from {known}, not from {os.fspath(text)!r}"
             )
         self._what, opened = _SOURCES[kind]
-        self._path = pathlib.Path(path)
-        self._fit = opened(self._path)
+        self.kind, self.path = kind, pathlib.Path(path)
+        self._fit = opened(self.path)
 
     def clip(
         self,
@@ -331,22 +360,15 @@ class LandmarkSource:
         boxes: np.ndarray | None = None,
         name: str = "",
     ) -> np.ndarray:
-        """The landmarks of one clip.
+        """The landmarks of one clip of T frames, uint8 `(H, W, 3)` RGB.
 
-        Args:
-            frames: `T` pictures, uint8 `(H, W, 3)` RGB.
-            boxes: `(T, 4)` faces as x0, y0, x1, y1 in pixels, a NaN row where
-                there is none; not used by files.
-            name: The clip's name; only used by files, and in messages.
-
-        Returns:
-            `(T, 68, 2)` float32, x and y in pixels; NaN in frames without.
-
-        Raises:
-            KerasPainError: Something the source needs is missing or wrong.
+        Boxes are `(T, 4)` faces as x0, y0, x1, y1 in pixels, a NaN row where
+        there is none; files do not use them, but the clip's name. Returned are
+        `(T, 68, 2)` float32, x and y in pixels; NaN in frames without. Raises
+        KerasPainError where something the source needs is missing or wrong.
         """
         if self._fit is None:
-            return read_csv(self._path / f"{name}.csv", len(frames))
+            return read_csv(self.path / f"{name}.csv", len(frames))
         shape = None if boxes is None else np.shape(boxes)
         if shape != (len(frames), 4):
             raise ConfigurationError(

@@ -31,22 +31,15 @@ def simulate(
 ) -> list[pathlib.Path]:
     """Writes a simulated corpus: same options, same bytes.
 
-    Args:
-        corpus: Name of the corpus.
-        out: Folder to write into.
-        **options: Of the corpus' simulator. All have `layout` (one of the
-            corpus, or `"all"`), `scale` (`"small"` or `"full"`), `seed` (of
-            everything random, from 0), `subjects` (number of people) and
-            `progress` (whether to show a bar); those that draw pictures `jobs`
-            (number of processes, else one for each core).
+    The options are those of the corpus' simulator. All have `layout` (one of
+    the corpus, or `"all"`), `scale` (`"small"` or `"full"`), `seed` (of
+    everything random, from 0), `subjects` (number of people) and `progress`
+    (whether to show a bar); those that draw pictures `jobs` (number of
+    processes, else one for each core).
 
-    Returns:
-        Paths of the recordings' files, sorted.
-
-    Raises:
-        ConfigurationError: The corpus has no simulator, an option does not fit
-            it, or the folder holds other files.
-        KerasPainError: A file could not be written.
+    Returns the sorted paths of the recordings' files. Raises ConfigurationError
+    where the corpus has no simulator, an option does not fit it, or the folder
+    `out` holds other files; KerasPainError where a file cannot be written.
     """
     simulator = simulator_of(corpus)
     taken = inspect.signature(simulator.simulate).parameters

@@ -134,16 +134,14 @@ def motion_of(
     onset = rng.uniform(0.1, 0.3)
     apex = onset + rng.uniform(0.1, 0.2)
     release = apex + rng.uniform(0.2, 0.4)
-    curve = expressions.intensity_curve(
-        frames, shown, onset, apex, release, release + 0.2
-    )
+    course = onset, apex, release, release + 0.2
+    curve = expressions.intensity_curve(frames, shown, *course)
     units = expressions.pain_units(person.seed, curve)
     # Blinks: a quarter of a second, about one in three seconds.
     starts = np.cumsum(rng.exponential(3, size=6)) - rng.uniform(0, 2)
     since = time - starts[:, None]
     closure = np.minimum(since / 0.08, (0.25 - since) / 0.1)
-    closure = np.clip(closure, 0, 1).max(axis=0)
-    units[43] = np.maximum(units[43], closure)
+    units[43] = np.maximum(units[43], closure.clip(0, 1).max(axis=0))
     # In one clip of seven, in pain or not.
     times = 0.1, 0.25, 0.4
     expressions.add_smile(units[12], rng, (0.5, 2), 1 / 7, 0.6, *times)

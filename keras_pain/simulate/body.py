@@ -94,16 +94,10 @@ class Body:
     toe_out: float  # degrees by which the feet point outwards
 
     def place(self, pose: np.ndarray) -> np.ndarray:
-        """Joint positions of a sequence of poses.
+        """Joints, `(T, 26, 3)` in cm as `JOINTS_26`, of `(T, len(DOFS))` poses.
 
         The feet carry the body: the lowest point of the lower foot is on the
         floor, and the foot that carries does not slide.
-
-        Args:
-            pose: `(T, len(DOFS))`.
-
-        Returns:
-            `(T, 26, 3)` positions in cm, in the order of `JOINTS_26`.
         """
         size, wide, leg = self.stature, self.breadth, -0.245 * self.leg
         # Upper arm and forearm, cm.
@@ -160,13 +154,10 @@ class Body:
         size, out = self.stature, SIDES[side]
         names = "upper_arm lower_arm wrist fingertip upper_leg lower_leg"
         chain = [_JOINT[f"{side}_{name}"] for name in names.split()]
-        shoulder, elbow, wrist, tip, hip, knee = (
-            joints[rows, j] for j in chain
-        )
-        heading, pelvis, thigh = (
-            frames[name][rows] for name in ("heading", "pelvis", "thigh")
-        )
-
+        parts = (joints[rows, joint] for joint in chain)
+        shoulder, elbow, wrist, tip, hip, knee = parts
+        names = ("heading", "pelvis", "thigh")
+        heading, pelvis, thigh = (frames[name][rows] for name in names)
         on_thigh = hip + 0.5 * (knee - hip)
         on_thigh += thigh @ (size * np.array([0.01 * out, 0, 0.045]))
         on_back = pelvis @ (size * np.array([0.06 * out, 0.05, -0.085]))
@@ -226,9 +217,7 @@ def _two_bones(root, wrist, goal, pole, bones, weight):
     margin = np.maximum(0.98 * length, free + 0.002 * length) - soft
     excess = np.maximum(distance - soft, 0) / margin
     distance = np.minimum(distance, soft) + margin * (1 - np.exp(-excess))
-    distance = np.clip(
-        distance, 1.02 * abs(first - second) + 1, 0.9999 * length
-    )
+    distance = distance.clip(1.02 * abs(first - second) + 1, 0.9999 * length)
     along = (first**2 - second**2 + distance**2) / (2 * distance)
     height = np.sqrt(np.maximum(first**2 - along**2, 0))
     side = _unit(pole - np.sum(pole * axis, axis=-1, keepdims=True) * axis)

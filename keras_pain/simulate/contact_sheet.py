@@ -22,13 +22,9 @@ def write_corpus_sheet(name: str, out: str | os.PathLike) -> pathlib.Path:
     """Writes the contact sheet of a simulated corpus beside it.
 
     Of each person, eight at most, the recording with the highest label, of ten
-    at most, is shown at times spread evenly over it.
-
-    The corpus was simulated into `out`; returned is
-    `out/contact_sheet_<name>_SIMULATED.png`.
-
-    Raises:
-        KerasPainError: No recording can be read, or the sheet not be written.
+    at most, is shown at times spread evenly over it. The corpus was simulated
+    into `out`; returned is `out/contact_sheet_<name>_SIMULATED.png`. Raises
+    KerasPainError where no recording can be read, or the sheet not be written.
     """
     corpus = get_corpus(name)
     chosen = {}
@@ -40,19 +36,16 @@ def write_corpus_sheet(name: str, out: str | os.PathLike) -> pathlib.Path:
     rows = {}
     for subject, files in list(chosen.items())[:_PEOPLE]:
         picks = np.linspace(0, len(files) - 1, min(len(files), _MOST))
-        recordings = [corpus.read_file(files[int(i)])[0] for i in picks]
-        labels = [
-            next(iter(r.labels.items()), ("", np.nan)) for r in recordings
-        ]
+        clips = [corpus.read_file(files[int(i)])[0] for i in picks]
+        labels = [next(iter(c.labels.items()), ("", np.nan)) for c in clips]
         best = int(np.argmax(np.nan_to_num([v for _, v in labels], nan=-1.0)))
-        frames = recordings[best].frames()
+        frames = clips[best].frames()
         picks = np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int)
         label, value = labels[best]
         title = f"{subject} {label} {value:g}"
         rows[title] = [_thumbnail(frames[i]) for i in picks]
     title = f"SIMULATED {name}: the strongest recording of each, over its time"
-    sheet = _table(rows, title)
-    _, data = cv2.imencode(".png", sheet[..., ::-1])
+    _, data = cv2.imencode(".png", _table(rows, title)[..., ::-1])
     path = pathlib.Path(out, f"contact_sheet_{name}_SIMULATED.png")
     return write_file(path, data.tobytes(), CURE)
 
@@ -71,15 +64,16 @@ def _table(rows, title):
     font = ImageFont.load_default(size=12)
     left = 12 + max(int(font.getlength(text)) for text in rows)
     top = 2 * _LINE + 8
-    size = (left + _COLUMNS * width, top + len(rows) * height)
+    large = ImageFont.load_default(size=15)
+    room = 12 + int(large.getlength(title))  # of narrow pictures the wider
+    size = (max(left + _COLUMNS * width, room), top + len(rows) * height)
     image = Image.new("RGB", size, (_PAPER,) * 3)
     draw = ImageDraw.Draw(image)
-    draw.text((6, 4), title, _INK, font=ImageFont.load_default(size=15))
+    draw.text((6, 4), title, _INK, font=large)
     for c, share in enumerate(np.linspace(0, 1, _COLUMNS)):
         middle = left + c * width + (width - _GAP) / 2
-        draw.text(
-            (middle, top - 4), f"{share:.0%}", _INK, font=font, anchor="ms"
-        )
+        at = (middle, top - 4)
+        draw.text(at, f"{share:.0%}", _INK, font=font, anchor="ms")
     for r, (text, pictures) in enumerate(rows.items()):
         y = top + r * height
         draw.text((6, y + _HEIGHT / 2), text, _INK, font=font, anchor="lm")

@@ -161,8 +161,7 @@ def _write(task):
     person, difficulty, scale, seed, files = task
     clean = simulate_recording(person, difficulty, scale, seed)
     for path, variable, layout, quirks in files:
-        recording = with_quirks(clean, quirks, seed)
-        table = table_of(recording, layout, quirks)
+        table = table_of(with_quirks(clean, quirks, seed), layout, quirks)
         with whole_file(path, folder.CURE) as temporary:
             _write_mat(temporary, variable, table, "matlab_7_3" in quirks)
 
@@ -171,8 +170,7 @@ def simulate_recording(
     person: Person, difficulty: str, scale: str, seed: int
 ) -> SimulatedRecording:
     """Simulates a recording, the same whatever layout it is written in."""
-    rng = default_rng([seed, 4, person.number, ord(difficulty)])
-    streams = rng.spawn(4)
+    streams = default_rng([seed, 4, person.number, ord(difficulty)]).spawn(4)
     mover = move_through_exercises(person, difficulty, scale, streams[0])
     pose = np.concatenate(mover.blocks)
     strengths = np.zeros((mover.frames, len(facts.BEHAVIOURS)))

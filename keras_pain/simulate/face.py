@@ -347,15 +347,10 @@ def thin_plate_map(
     linear. `scipy.interpolate.RBFInterpolator` gives the same numbers; its
     set-up and float64 evaluation take longer than all else that a frame needs.
 
-    Args:
-        here: `(P, 2)` x, y of the points in the picture to be drawn, `there`
-            those in the picture to be warped.
-        size: Height and width of the picture to be drawn.
-        stiffness: Ridge that lets points that lie close together give way, in
-            units of the spline's kernel at unit distance.
-
-    Returns:
-        `(*size, 2)` float32.
+    Points are `(P, 2)` x, y, `here` in the picture to be drawn, of some height
+    and width, `there` in the one to be warped. The stiffness is a ridge that
+    lets points that lie close together give way, in units of the spline's
+    kernel at unit distance. Returns `(*size, 2)` float32.
     """
     scale = float(max(size))
     here, there = here / scale, there / scale
@@ -368,8 +363,7 @@ def thin_plate_map(
     nodes = nodes / np.float32(scale)
     # einsum, as many-threaded matrix products of this size wait more than work.
     kernel = _kernel(nodes, here.astype(np.float32))
-    weights = solution[:count].astype(np.float32)
-    values = np.einsum("np,pc->nc", kernel, weights)
+    values = np.einsum("np,pc->nc", kernel, solution[:count].astype(np.float32))
     values += solution[count] + nodes @ solution[count + 1 :]
     values = (values * scale).astype(np.float32).reshape(*shape, 2)
     dense = cv2.resize(values, None, fx=step, fy=step)

@@ -149,8 +149,7 @@ def _portrait():
     holes = _filled(shape, _ORBITS, *_BROWS) > 0.01
     rgb = _fill_smoothly(_blurred(rgb, 0.7).astype(np.float32), holes)
     # A little inside of the outline, where no background shines through.
-    face = cv2.erode(_filled(shape, _FACE), np.ones((5, 5)))
-    face = _blurred(face, 1.2)
+    face = _blurred(cv2.erode(_filled(shape, _FACE), np.ones((5, 5))), 1.2)
     mean = rgb[face > 0.99].mean(axis=0)
     return types.SimpleNamespace(
         skin=rgb / mean,
@@ -252,9 +251,8 @@ def background(identity, size: tuple[int, int]) -> np.ndarray:
     relief = 0.25 * (across - across.mean())
     if identity.background_kind == 1:
         patches = rng.uniform(-1, 1, (5, 7)).astype(np.float32)
-        relief += 0.35 * cv2.resize(
-            patches, size[::-1], interpolation=cv2.INTER_CUBIC
-        )
+        how = cv2.INTER_CUBIC
+        relief += 0.35 * cv2.resize(patches, size[::-1], interpolation=how)
     elif identity.background_kind == 2:
         period, phase = rng.uniform((0.12, 0), (0.3, tau))
         relief += 0.12 * np.sin(tau * across / period + phase)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from keras_pain.corpora.base import SIMULATED_NOTE
-from keras_pain.errors import ConfigurationError
-from keras_pain.io import unwritable, write_file
+from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.io import remove_leftovers, unwritable, write_file
 
 # The highest seed of people: below it their own seeds are drawn.
 MOST_SEED = 2**31 - 1
@@ -36,10 +36,7 @@ def check_arguments(
     ConfigurationError where it is unknown or, by argument, a value is below the
     lowest or, if there is one, above the highest.
     """
-    if layout not in ("all", *layouts):
-        raise ConfigurationError(
-            f"layout {layout!r} is unknown; use all, {', '.join(layouts)}"
-        )
+    check_choice("layout", layout, ("all", *layouts))
     for name, (value, low, *high) in ranges.items():
         if value < low or high and value > high[0]:
             most = f"to {high[0]}" if high else "or more"
@@ -135,6 +132,10 @@ def write_all(
                 console=Console(stderr=True),
                 disable=not (progress and sys.stderr.isatty()),
             )
-            return list(done)
+            results = list(done)
+        # Workers of a run that was killed may have written for a while.
+        for folder, _, _ in os.walk(base):
+            remove_leftovers(pathlib.Path(folder))
+        return results
     except OSError as error:
         raise unwritable(base, error, CURE) from error

@@ -103,8 +103,7 @@ def move_through_exercises(
             if name != block[-1] and rng.random() < _PAUSE_WITHIN:
                 _fidget(mover, rng.uniform(1.0, 3.0))
         _fidget(mover, pause * rng.uniform(0.5, 1.5))
-    left = (frames - mover.frames) / FRAME_RATE
-    _fidget(mover, max(left, 1.0))
+    _fidget(mover, max((frames - mover.frames) / FRAME_RATE, 1.0))
     return mover
 
 
@@ -407,11 +406,9 @@ def smooth_steps(track: np.ndarray, seconds: float) -> np.ndarray:
     """Two passes of a moving average over a `(T,)` or `(T, K)` track."""
     width = max(1, round(seconds * FRAME_RATE) | 1)
     half = width // 2
+    edges = [(half + 1, half)] + [(0, 0)] * (track.ndim - 1)
     for _ in range(2):
-        padded = np.pad(
-            track, [(half + 1, half)] + [(0, 0)] * (track.ndim - 1), "edge"
-        )
-        total = np.cumsum(padded, axis=0)
+        total = np.cumsum(np.pad(track, edges, "edge"), axis=0)
         track = (total[width:] - total[:-width]) / width
     return track
 

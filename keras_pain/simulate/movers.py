@@ -24,13 +24,8 @@ import numpy as np
 from numpy.random import default_rng
 from scipy.special import ndtri
 
-from keras_pain.corpora.emopain.layout import (
-    ACTIVITIES,
-    BEHAVIOURS,
-    FRAME_RATE,
-    LAYOUTS,
-)
-from keras_pain.errors import ConfigurationError
+from keras_pain.corpora.emopain import layout as facts
+from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.simulate import rows_of
 from keras_pain.simulate.body import DOF, DOFS, SIDES, Body, columns_of
 
@@ -58,7 +53,7 @@ _SEVERITY_OF_SPLIT = {"train": 1.0, "validation": 0.6, "test": 0.8}
 # A short recording needs more of it for a model to learn from.
 _SMALL_GAIN = {"train": 1.15, "validation": 1.25}
 
-_HABITS = BEHAVIOURS[:-1]  # all but "other"
+_HABITS = facts.BEHAVIOURS[:-1]  # all but "other"
 # How readily an activity provokes each of them; from what the literature
 # reports as hard for people with low-back pain: bending and rising most,
 # keeping still least.
@@ -116,10 +111,7 @@ def draw_people(
     so many `subjects`, in turn from the splits' patients and healthy people.
     ConfigurationError where the scale is unknown, or subjects too few or many.
     """
-    if scale not in SCALES:
-        raise ConfigurationError(
-            f"scale {scale!r} is unknown; use one of {', '.join(SCALES)}"
-        )
+    check_choice("scale", scale, SCALES)
     people, ranks = [], []
     for stratum, row in enumerate(rows_of(SCALES[scale])):
         drawn = _stratum(row, scale, seed, len(people))
@@ -143,7 +135,7 @@ def draw_people(
 
 def ids_of(people: list[Person], layout: str, seed: int) -> dict[int, str]:
     """Ids of everybody in one release, as `"P4711"`, by the person's number."""
-    rng = default_rng([seed, 3, LAYOUTS.index(layout)])
+    rng = default_rng([seed, 3, facts.LAYOUTS.index(layout)])
     ids = rng.choice(np.arange(1000, 10_000), len(people), replace=False)
     letter = {"patient": "P", "healthy": "C"}
     return {
@@ -314,14 +306,14 @@ class Mover:
         """Notes the activity, and the behaviours that pervaded all of it."""
         self.mark("guarding_stiffness", self.first)
         self.mark("limping", self.first)
-        kind = ACTIVITIES.index(self._activity)
+        kind = facts.ACTIVITIES.index(self._activity)
         self.activities.append((self.first, self.frames, kind, self.column))
 
     def mark(self, behaviour: str, first: int) -> None:
         """Notes a behaviour from frame `first` to now, if it is shown."""
         strength = self.strengths[behaviour]
         if strength:
-            number = BEHAVIOURS.index(behaviour)
+            number = facts.BEHAVIOURS.index(behaviour)
             self.episodes.append((number, first, self.frames, strength))
 
     @property
@@ -352,11 +344,11 @@ class Mover:
 
     def hold(self, seconds: float) -> None:
         """Stays in the pose reached so far."""
-        self.add(self.repeated(round(seconds * FRAME_RATE)))
+        self.add(self.repeated(round(seconds * facts.FRAME_RATE)))
 
     def left(self, seconds: float) -> float:
         """What is left of so many seconds since the activity began."""
-        return seconds - (self.frames - self.first) / FRAME_RATE
+        return seconds - (self.frames - self.first) / facts.FRAME_RATE
 
     def rest(self, seconds: float) -> None:
         """Stays until the activity has lasted so long, or a short while."""
@@ -375,7 +367,7 @@ class Mover:
         by which it ends early. The course is the share of the distance as a
         function of the share of time, of and to `(T,)`.
         """
-        frames = max(2, round(seconds * FRAME_RATE))
+        frames = max(2, round(seconds * facts.FRAME_RATE))
         time = np.arange(1, frames + 1) / frames
         block = self.repeated(frames)
         for name, target in targets.items():
@@ -445,7 +437,7 @@ class Mover:
         twist = 6.0 * SIDES[side]
         self.go(0.8, {f"{side}_on_back": 1.0, "thorax_twist": twist})
         frames = round((1.5 + 3.5 * strength * rng.uniform(0.6, 1.3)) * 60)
-        time = np.arange(frames) / FRAME_RATE
+        time = np.arange(frames) / facts.FRAME_RATE
         envelope = np.clip(np.minimum(time, time[::-1]) / 0.4, 0, 1)
         rate = rng.uniform(1.0, 1.9)
         block = self.repeated(frames)

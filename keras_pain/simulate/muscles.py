@@ -56,16 +56,14 @@ def envelopes(
     jerk = strength_of("jerky_motion", strengths, 0.3)
     lean = of("pelvis_pitch") + 0.6 * of("lumbar_flex")
     straightening = np.clip(-rate(lean), 0, 80) / 80
-    extending = sum(
-        np.clip(-rate(of(f"{side}_knee")), 0, 120) / 240 for side in SIDES
-    )
+    knees = (-rate(of(f"{side}_knee")) for side in SIDES)
+    extending = sum(np.clip(knee, 0, 120) / 240 for knee in knees)
     load = np.clip(np.sin(np.deg2rad(np.clip(lean, 0, 110))), 0, 1)
     load = weight * (load + 0.18 * sum(map(raised, SIDES)))
     # Only a bend that goes down relaxes: leaning with a straight back does
     # not, which is why guarding keeps the muscles at work.
-    share = (of("lumbar_flex") - person.carriage["lumbar_flex"]) / (
-        _FULL_LUMBAR_FLEXION * person.reach
-    )
+    full = _FULL_LUMBAR_FLEXION * person.reach
+    share = (of("lumbar_flex") - person.carriage["lumbar_flex"]) / full
     deep = 1 / (1 + np.exp(-np.clip((share - _SILENT_FROM) / 0.055, -30, 30)))
     silence = 1 - person.relaxation * smooth_steps(deep, 0.2)
     # Bursts of the lower back at the loading of each leg.
@@ -96,6 +94,5 @@ def envelopes(
     ripple = 0.2 * smooth_noise(rng, len(pose), 4, 0.5, 4.0)
     drift = 0.1 * smooth_noise(rng, len(pose), 4, 0.01, 0.05)
     floor = _FLOOR * (1 + 0.3 * smooth_noise(rng, len(pose), 4, 0.5, 6.0))
-    return np.maximum(
-        smooth_steps(channels, 0.12) * np.exp(ripple + drift) + floor, 4e-4
-    )
+    channels = smooth_steps(channels, 0.12) * np.exp(ripple + drift) + floor
+    return np.maximum(channels, 4e-4)

@@ -148,9 +148,8 @@ def motion_of(
     apex = onset + rng.uniform(*bounds[2:4])
     release = apex + rng.uniform(*bounds[4:])
     peak = rng.uniform(lowest, highest)
-    curve = expressions.intensity_curve(
-        frames, peak, onset, apex, release, release + fall
-    )
+    times = onset, apex, release, release + fall
+    curve = expressions.intensity_curve(frames, peak, *times)
     units = expressions.pain_units(person_seed, curve)
     # Nobody's face is quite still, and some look friendly at rest.
     units[12] = units[12] + rng.uniform(0, 0.8)
@@ -163,12 +162,8 @@ def motion_of(
         units[43][first : first + 2] = 1.0
     sway = rng.normal(0, 1, 3) * (1 + curve.max())
     course = np.sin(np.linspace(0, np.pi * rng.uniform(0.3, 1.2), frames))
-    return expressions.FaceMotion(
-        units=units,
-        shift=0.01 * np.outer(course, sway[:2]),
-        roll=1.5 * course * sway[2],
-        blinked=blinked,
-    )
+    shift, roll = 0.01 * np.outer(course, sway[:2]), 1.5 * course * sway[2]
+    return expressions.FaceMotion(units, shift, roll, blinked)
 
 
 def _write(clip):

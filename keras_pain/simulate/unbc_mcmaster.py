@@ -193,9 +193,8 @@ def motion_of(
     onset = rng.uniform(0.15, 0.4)
     apex = onset + rng.uniform(0.08, 0.12)
     release = apex + 0.05 + 0.15 * pain
-    curve = expressions.intensity_curve(
-        frames, pain, onset, apex, release, release + 0.12
-    )
+    course = onset, apex, release, release + 0.12
+    curve = expressions.intensity_curve(frames, pain, *course)
     units = expressions.pain_units(person.seed, curve)
     # In one sequence of six, in pain or not.
     times = 0.08, 0.16, 0.25
@@ -232,9 +231,8 @@ def _write(sequence):
     rng = default_rng([person.seed, *name.encode(), 9])
     noise_seeds = iter(lambda: int(rng.integers(2**31)), None)
     pictures = draw_frames(person.seed, size, motion, noise_seeds)
-    for path, value in zip(
-        paths["scales"], motion.scales.values(), strict=True
-    ):
+    reports = motion.scales.values()
+    for path, value in zip(paths["scales"], reports, strict=True):
         _write_rows(path, [(value,)])
     for index, (picture, points) in enumerate(pictures):
         if index >= frames - dark:

@@ -25,8 +25,10 @@ NETWORKS = {
     "stacked_lstm": {"input_shape": (12, 30), "units": 2, "num_layers": 1},
     "bi_lstm": {"input_shape": (12, 30), "units": 2, "num_layers": 1},
     "banet": {"input_shape": (12, 30), "units": 3, "num_layers": 1},
+    "banet_bodily": {"input_shape": (12, 30), "units": 3, "num_layers": 1},
     "alanet": {"input_shape": (12, 30), "units": 3},
     "alanet_parts": {"input_shape": (12, 30), "units": 2},
+    "alanet_parts_autoencoder": {"input_shape": (12, 30), "units": 2},
     "lsfan": {"input_shape": (16, 30), "filters": (1, 1, 1, 2)},
     "l3d_full": {"input_shape": (4, 16, 16, 3), "widths": (2,) * 8},
     "resnet18_lstm": {
@@ -91,7 +93,7 @@ def configs() -> dict:
     from keras_pain.experiments import method_registry as methods
 
     found = {
-        name: methods.method_config(methods.resolve_method(name), name)
+        name: methods.resolve_method(name).config()
         for name in methods.registered_methods()
     }
     return json.loads(json.dumps(found, default=list))

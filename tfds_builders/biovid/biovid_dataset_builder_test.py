@@ -9,7 +9,7 @@ class BiovidTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = biovid_dataset_builder.Builder
     # The reader takes local paths, not tf.io.gfile's.
     MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
-    SPLITS = {"full": 10}
+    SPLITS = {"train": 10}
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import tensorflow_datasets as tfds
 
 from keras_pain.corpora import emopain
 from keras_pain.corpora.recording import NUM_BEHAVIOURS
-from keras_pain.errors import KerasPainError
 from keras_pain.signals.kinematics import JOINTS_22, JOINTS_26
 from tfds_builders.corpus_builder import (
+    AbsentError,
     CorpusBuilder,
     CorpusConfig,
     labels,
@@ -110,7 +110,7 @@ class Builder(CorpusBuilder):
         found = emopain.find_layouts(root)
         if found and layout not in found:
             choices = " or ".join(f"--config={name}" for name in found)
-            raise KerasPainError(
+            raise AbsentError(
                 f"{root}: holds the layout {', '.join(found)}, not {layout}; "
                 f"build with {choices}"
             )

@@ -14,7 +14,7 @@ class _EmopainTest(tfds.testing.DatasetBuilderTestCase):
 
 class FameTest(_EmopainTest):
     BUILDER_CONFIG_NAMES_TO_TEST = ["fame"]
-    SPLITS = {"full": len(FAME)}
+    SPLITS = {"train": len(FAME)}
 
 
 class CoordinatesTest(_EmopainTest):

@@ -9,8 +9,8 @@ import tensorflow_datasets as tfds
 from keras_pain.corpora import manifest
 from keras_pain.corpora.base import RawFile
 from keras_pain.corpora.pemf import layout as facts
-from keras_pain.errors import ConfigurationError
 from tfds_builders.clip_maker import ClipSettings
+from tfds_builders.corpus_builder import AbsentError
 from tfds_builders.face_builder import FaceBuilder, FaceConfig
 
 LANDMARKS_VARIABLE = "KERAS_PAIN_LANDMARKS"
@@ -40,9 +40,9 @@ class Builder(FaceBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    The database accompanies the article on the homepage, which says where it
-    is (OSF project 3hgca). Unpack its archives, with names and folders
-    unchanged, into the manual directory:
+    The database is openly on OSF (https://osf.io/3hgca), and no agreement is
+    signed; its licence is said there. Unpack its archives, with names and
+    folders unchanged, into the manual directory:
 
       PEMF_Database.xlsx
       Pictures/Modified/S001/Neutral/Colour frames/*.jpg
@@ -93,7 +93,7 @@ class Builder(FaceBuilder):
         folder = super().find_raw_files(root)[0].root / facts.LANDMARKS
         if folder.is_dir():
             return f"csv:{folder}"
-        raise ConfigurationError(
+        raise AbsentError(
             f"{pathlib.Path(root)}: PEMF has no landmarks of its own; set "
             f"{LANDMARKS_VARIABLE} to csv:FOLDER, tflite:FILE or dlib:FILE, "
             f"or put a CSV file for each clip into {folder.name}/ there"

@@ -9,7 +9,7 @@ class PemfTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = pemf_dataset_builder.Builder
     # The reader takes local paths, not tf.io.gfile's.
     MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
-    SPLITS = {"full": 4}
+    SPLITS = {"train": 4}
 
 
 if __name__ == "__main__":

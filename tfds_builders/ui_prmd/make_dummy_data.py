@@ -79,7 +79,7 @@ def write(path: pathlib.Path, values: np.ndarray) -> None:
 def main(out: pathlib.Path) -> None:
     """Writes five episodes of two people; one of them has a single frame."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / SIMULATED_NOTE).write_text(NOTE)
+    (out / SIMULATED_NOTE).write_text(NOTE, "utf-8")
     correct, incorrect = (out / folder for folder in layout.FOLDERS.values())
     write(correct / "m05_s01_e01_positions.txt.gz", markers(300))
     lost = markers(320)

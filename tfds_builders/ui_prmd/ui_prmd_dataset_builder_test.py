@@ -9,7 +9,7 @@ class UiPrmdTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = ui_prmd_dataset_builder.Builder
     # The reader takes local paths, not tf.io.gfile's.
     MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
-    SPLITS = {"full": 4}  # the fifth episode has a single frame
+    SPLITS = {"train": 4}  # the fifth episode has a single frame
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ class UnbcMcmasterTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = unbc_mcmaster_dataset_builder.Builder
     # The reader takes local paths, not tf.io.gfile's.
     MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
-    SPLITS = {"full": 2}
+    SPLITS = {"train": 2}
 
 
 if __name__ == "__main__":

@@ -7,34 +7,16 @@ of a clip is the one in its name.
 import collections
 import csv
 
+from keras_pain.corpora import base as raw
 from keras_pain.corpora import media
-from keras_pain.corpora.base import (
-    Findings,
-    RawFile,
-    StrPath,
-    child,
-    files_below,
-    find_base,
-    group_by_name,
-    is_leaving,
-    report_with_first,
-)
-from keras_pain.corpora.biovid.layout import (
-    CLASSES,
-    CLIP_NAME,
-    FOLDER,
-    FRAME_RATE,
-    LAYOUTS,
-    NUM_FRAMES,
-    SAMPLES,
-    SAMPLES_COLUMNS,
-    SUBJECTS,
-    TOLERATED_FRAMES,
-    VIDEO_FOLDER,
-)
+from keras_pain.corpora.base import Findings, RawFile, StrPath
+from keras_pain.corpora.biovid import layout as facts
+from keras_pain.corpora.biovid.layout import LAYOUTS
 from keras_pain.corpora.recording import VideoRecording
+from keras_pain.errors import BadFileError, reading
+from keras_pain.io import read_text
 
-_PLACES = ((), (FOLDER,), LAYOUTS, ("biovid",), ("biovid", FOLDER))
+_PLACES = ((), (facts.FOLDER,), LAYOUTS, ("biovid",), ("biovid", facts.FOLDER))
 _NOTHING = (
     "no BioVid clips video/<subject>/<subject>-<class>-<number>.mp4 here (it "
     "holds {}); give the folder PartA with --manual_dir"
@@ -43,7 +25,7 @@ _NOTHING = (
 
 def detect_layout(root: StrPath) -> str:
     """`"part_a"`, the only layout; raises as `find_files` does."""
-    find_base(root, _PLACES, _has_clips, _NOTHING)
+    raw.find_base(root, _PLACES, _has_clips, _NOTHING)
     return LAYOUTS[0]
 
 
@@ -56,20 +38,20 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
     `root` is the folder `PartA`, its parent, or that one's parent if it is
     called `biovid`. Raises KerasPainError where there are no clips.
     """
-    base = find_base(root, _PLACES, _has_clips, _NOTHING)
-    video = child(base, VIDEO_FOLDER)
+    base = raw.find_base(root, _PLACES, _has_clips, _NOTHING)
+    video = raw.child(base, facts.VIDEO_FOLDER)
     found, strays = [], []
-    for path in files_below(video):
-        if path.suffix.lower() == ".mp4" and not is_leaving(path, video):
+    for path in raw.files_below(video):
+        if path.suffix.lower() == ".mp4" and not raw.is_leaving(path, video):
             found.append(_raw_file(path, base, video))
         else:
             strays.append(path.name)
     # The shallowest of one name is the one where the owners put it.
-    clips = group_by_name(found, lambda f: (len(f.path.parts), f.relative))
+    clips = raw.group_by_name(found, lambda f: (len(f.path.parts), f.relative))
     clips.sort(key=lambda same: _order(same[0]))
     files = [same[0] for same in clips]
     about_all = Findings()
-    samples = _read_samples(child(base, *SAMPLES), about_all)
+    samples = _read_samples(raw.child(base, *facts.SAMPLES), about_all)
     about_all.listed(
         "stray_files", strays, "{n} files are no clips: {}; skipped"
     )
@@ -88,41 +70,35 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
             sorted(other.relative for other in others),
             f"is there {len(others) + 1} times, also as {{}}; this one is read",
         )
-    report_with_first(files, about_all)
+    raw.report_with_first(files, about_all)
     return files
 
 
 def _has_clips(base):
-    video = child(base, VIDEO_FOLDER)
+    video = raw.child(base, facts.VIDEO_FOLDER)
     return video is not None and any(
-        path.suffix.lower() == ".mp4" and CLIP_NAME.fullmatch(path.stem)
-        for path in files_below(video)
+        path.suffix.lower() == ".mp4" and facts.CLIP_NAME.fullmatch(path.stem)
+        for path in raw.files_below(video)
     )
 
 
 def _raw_file(path, base, video):
     file = RawFile(path, LAYOUTS[0], path.stem, base, info={"level": None})
-    match = CLIP_NAME.fullmatch(path.stem)
+    match = facts.CLIP_NAME.fullmatch(path.stem)
     if match is None:
-        file.refusal = (
-            "unknown_name",
-            "its name is not <subject>-<class>-<number>.mp4",
-            "give it the name its owners gave it, or move it out of here",
-        )
+        problem = "its name is not <subject>-<class>-<number>.mp4"
+        file.refusal = "unknown_name", problem, raw.RENAME
         return file
     subject, label = match["subject"].lower(), match["class"].upper()
     file.name = f"{subject}-{label}-{match['number']}"
     file.subject_id, file.group = subject, "healthy"
-    if label in CLASSES:
-        file.info["level"] = CLASSES.index(label)
+    if label in facts.CLASSES:
+        file.info["level"] = facts.CLASSES.index(label)
     else:
-        file.refusal = (
-            "unknown_class",
-            f"{label} is no class of Part A ({', '.join(CLASSES)})",
-            "move it out of here",
-        )
+        problem = f"{label} is no class of Part A ({', '.join(facts.CLASSES)})"
+        file.refusal = "unknown_class", problem, "move it out of here"
     folders = {part.lower() for part in path.relative_to(video).parts[:-1]}
-    others = sorted((folders - {subject}) & set(SUBJECTS))
+    others = sorted((folders - {subject}) & set(facts.SUBJECTS))
     if others:
         detail = f"lies with {', '.join(others)}; its name is believed"
         file.findings.noted("subject_against_folder", detail)
@@ -131,7 +107,7 @@ def _raw_file(path, base, video):
 
 def _order(file):
     level = file.info["level"]
-    rank = len(CLASSES) if level is None else level
+    rank = len(facts.CLASSES) if level is None else level
     return file.subject_id, rank, file.name
 
 
@@ -140,27 +116,28 @@ def _read_samples(path, found):
     if path is None:
         found.noted("no_samples", "no samples.csv: nothing to compare")
         return {}
-    problem, rows = None, []
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        problem = f"cannot be read ({error})"
-    else:
-        delimiter = max("\t;,", key=lines[0].count) if lines else "\t"
-        reader = csv.DictReader(lines, delimiter=delimiter)
-        rows, header = list(reader), reader.fieldnames or ()
-        missing = [c for c in SAMPLES_COLUMNS if c not in header]
-        if not lines:
-            problem = "is empty"
-        elif missing:
+        with reading(path):
+            lines = read_text(path).splitlines()
+            delimiter = max("\t;,", key=lines[0].count) if lines else "\t"
+            # An open quote must not swallow the lines behind it.
+            reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            rows = [(reader.line_num, row) for row in reader]
+        missing = [c for c in facts.SAMPLES_COLUMNS if c not in header]
+        if missing:
             problem = f"has no column {', '.join(missing)}"
-    if problem:
-        detail = f"{path.name} {problem}: nothing to compare the clips with"
+            raise BadFileError(path, problem if lines else "is empty", "")
+    except BadFileError as error:
+        detail = (
+            f"{path.name} {error.problem}: nothing to compare the clips with"
+        )
         found.noted("bad_samples", detail)
         return {}
     samples, broken, twice = {}, [], []
-    for line, row in enumerate(rows, start=2):
-        row = {c: (row[c] or "").strip() for c in SAMPLES_COLUMNS}
+    for line, row in rows:
+        row = {c: (row[c] or "").strip() for c in facts.SAMPLES_COLUMNS}
         name = row["sample_name"]
         if not all(row.values()):
             broken.append(line)
@@ -194,18 +171,13 @@ def _compare(samples, files):
                 continue
             level, person = file.info["level"], sample["subject_name"]
             named, number = sample["class_name"], sample["class_id"]
-            if (named.upper(), number) != (CLASSES[level], str(level)):
-                note(
-                    "class_against_samples",
-                    f"samples.csv says {named} ({number}), its name "
-                    f"{CLASSES[level]} ({level}): its name is believed",
-                )
+            if (named.upper(), number) != (facts.CLASSES[level], str(level)):
+                own = f"{facts.CLASSES[level]} ({level})"
+                said = f"samples.csv says {named} ({number}), its name {own}"
+                note("class_against_samples", f"{said}: its name is believed")
             if person.lower() != file.subject_id:
-                note(
-                    "subject_against_samples",
-                    f"samples.csv says {person}, its name {file.subject_id}: "
-                    "its name is believed",
-                )
+                said = f"samples.csv says {person}, its name {file.subject_id}"
+                note("subject_against_samples", f"{said}: its name is believed")
         there = {file.name.lower() for file in files}
         absent = collections.defaultdict(list)
         for name, sample in samples.items():
@@ -225,7 +197,7 @@ def _compare(samples, files):
                 sorted(absent),
                 "{n} people that samples.csv lists have no clip here: {}",
             )
-    for subject in first.keys() - set(SUBJECTS):
+    for subject in first.keys() - set(facts.SUBJECTS):
         detail = f"{subject} is none of the 87 people; kept"
         first[subject].findings.noted("unknown_subject", detail)
 
@@ -238,17 +210,17 @@ def read_file(raw_file: RawFile) -> tuple[VideoRecording, Findings]:
     """
     raw_file.check_refusal()
     labels = {"level": float(raw_file.info["level"])}
-    recording, odd = media.read_clip(raw_file, labels, FRAME_RATE)
+    recording, odd = media.read_clip(raw_file, labels, facts.FRAME_RATE)
     count, found = len(recording), Findings(raw_file.findings)
-    usual = f"{count} frames, not {NUM_FRAMES}"
-    low, *_, high = TOLERATED_FRAMES
+    usual = f"{count} frames, not {facts.NUM_FRAMES}"
+    low, *_, high = facts.TOLERATED_FRAMES
     if not low <= count <= high:
         detail = f"{usual}, nor {low} to {high}; kept"
         found.noted("unusual_frame_count", detail)
-    elif count != NUM_FRAMES:
+    elif count != facts.NUM_FRAMES:
         found.noted("frame_count", f"{usual}: tolerated")
     rate = media.frame_rate(raw_file.path)
-    if abs(rate - FRAME_RATE) >= 0.01:
+    if abs(rate - facts.FRAME_RATE) >= 0.01:
         detail = f"{rate:g} frames a second by its header, not 25; taken as 25"
         found.noted("frame_rate", detail)
     found += odd

@@ -9,28 +9,20 @@ patients.
 import collections
 import re
 
-from keras_pain.corpora.base import (
-    RawFile,
-    StrPath,
-    nothing_found,
-    require_folder,
-)
+from keras_pain.corpora import base as raw
+from keras_pain.corpora.base import RawFile, StrPath
 from keras_pain.corpora.emopain.layout import LAYOUTS, Fame
 from keras_pain.corpora.emopain.reader import (
     parse_challenge_columns as parse_challenge_columns,
 )
 from keras_pain.corpora.emopain.reader import read_file as read_file
-from keras_pain.corpora.emopain.rules import layout_of_width
+from keras_pain.corpora.emopain.rules import WIDTHS, layout_of_width
 from keras_pain.corpora.mat import matrix_shape
-from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.errors import BadFileError, KerasPainError, check_choice
 
 # Split and group of the files in folders of these names.
-_SPLITS = {
-    "train": ("train", None),
-    "validation": ("validation", None),
-    "valid": ("validation", None),
-    "test": ("test", None),
-}
+_SPLITS = {name: (name, None) for name in ("train", "validation", "test")}
+_SPLITS["valid"] = _SPLITS["validation"]
 _GROUPS = {name.lower(): ("", group) for group, name in Fame.folders.items()}
 _NAME = re.compile(r"([CP])(\d+)_?([DN])\.mat", re.IGNORECASE)
 _FAME_NAME = re.compile(r"([CP])(\d+)_([DN])\.mat", re.IGNORECASE)
@@ -60,7 +52,7 @@ def detect_layout(root: StrPath) -> str:
         raise _nothing_found(root, "no EmoPain files", LAYOUTS)
     if len(found) > 1:
         raise KerasPainError(
-            f"{require_folder(root)}: holds several layouts "
+            f"{raw.require_folder(root)}: holds several layouts "
             f"({', '.join(found)}); choose one with --layout"
         )
     return found[0]
@@ -70,32 +62,29 @@ def find_layouts(root: StrPath) -> list[str]:
     """Every layout that a folder holds, in the order of `LAYOUTS`.
 
     Names decide where they can; the two layouts with `train/` folders are told
-    apart by the number of columns of one file.
-
-    `root` is a layout's own folder, or the parent that holds `<layout>/`.
-    Raises KerasPainError where there is no such folder, or `train/` files
-    none of which says which layout it is.
+    apart by the columns of one file. For `root` see `find_files`. Raises
+    KerasPainError where there is no folder, or no such file tells.
     """
-    root = require_folder(root)
-    found = {layout for layout in LAYOUTS if _fits(root / layout, layout)}
-    if _fits(root, "fame"):
+    root = raw.require_folder(root)
+    found = {name for name in LAYOUTS if _bases(raw.child(root, name), name)}
+    if _bases(root, "fame"):
         found.add("fame")
-    if _fits(root, "coordinates"):
-        found.add(_tell_apart(root))
+    for base in _bases(root, "coordinates")[:1]:
+        found.add(_tell_apart(base))
     return [layout for layout in LAYOUTS if layout in found]
 
 
 def find_files(root: StrPath, layout: str) -> list[RawFile]:
     """The files of one layout, without opening them.
 
-    Files that do not belong (a name that no rule reads, a second file of the
-    same trial) are listed too, with the reason to refuse them. The order is
-    that of folder, group, participant and difficulty. `root` is the layout's
-    own folder, or the parent that holds `<layout>/`. Raises KerasPainError
-    where no file of this layout is found.
+    Files that do not belong are listed too, with the reason to refuse them. The
+    order is that of folder, group, participant and difficulty. `root` is the
+    layout's own folder, or the parent that holds `<layout>/`. Raises
+    KerasPainError where no file is found, or there is no such layout.
     """
-    root = require_folder(root)
-    bases = [b for b in (root / layout, root) if _fits(b, layout)]
+    check_choice("layout", layout, LAYOUTS)
+    root = raw.require_folder(root)
+    bases = _bases(raw.child(root, layout), layout) + _bases(root, layout)
     if not bases:
         raise _nothing_found(root, f"no files of layout {layout}", [layout])
     base = bases[0]
@@ -104,14 +93,13 @@ def find_files(root: StrPath, layout: str) -> list[RawFile]:
     for path in _mat_files(base):
         if path not in index and _match(path, layout):
             file = _raw_file(path, base, layout, "", None)
-            file.refusal = (
-                "misplaced",
-                "lies beside the folders of its layout, in none of them",
-                "move it into the right one, or out of here",
-            )
+            problem = "lies beside the folders of its layout, in none of them"
+            cure = "move it into the right one, or out of here"
+            file.refusal = "misplaced", problem, cure
             files.append(file)
     files.sort(key=_order)
     _compare(files)
+    raw.note_doubled(files)
     return files
 
 
@@ -141,7 +129,7 @@ def _compare(files):
 
 def _nothing_found(root, what, layouts):
     looked = "; ".join(f"{name}: {_LOOKED_FOR[name]}" for name in layouts)
-    return nothing_found(
+    return raw.nothing_found(
         root,
         f"{what} here (looked for {looked}; found {{}}); give the folder that "
         "holds them with --manual_dir",
@@ -160,7 +148,7 @@ def _mat_files(folder):
     # Names with a leading dot are leavings of macOS archives.
     return sorted(
         path
-        for path in (folder.iterdir() if folder.is_dir() else ())
+        for path in folder.iterdir()
         if path.suffix.lower() == ".mat"
         and not path.name.startswith(".")
         and not path.is_dir()
@@ -172,21 +160,27 @@ def _index(base, layout):
     places = _GROUPS if layout == "fame" else _SPLITS
     index = {
         path: places[folder.name.lower()]
-        for folder in (sorted(base.iterdir()) if base.is_dir() else ())
+        for folder in sorted(base.iterdir())
         if folder.name.lower() in places
-        for path in _mat_files(folder)
+        for inner in raw.doubled(folder)
+        for path in _mat_files(inner)
     }
     if not index and layout != "fame":
         index = dict.fromkeys(_mat_files(base), ("", None))
     return index
 
 
-def _fits(base, layout):
-    # The names of the folders of fame leave no doubt.
-    return any(
-        layout == "fame" or _match(path, layout) or _number(path, layout)
-        for path in _index(base, layout)
-    )
+def _bases(folder, layout):
+    """Where a layout begins: in a folder or in one of the same name in it."""
+    return [
+        base
+        for base in raw.doubled(folder)
+        # The names of the folders of fame leave no doubt.
+        if any(
+            layout == "fame" or _match(path, layout) or _number(path, layout)
+            for path in _index(base, layout)
+        )
+    ]
 
 
 def _tell_apart(base):
@@ -194,7 +188,7 @@ def _tell_apart(base):
     reasons = []
     for path in list(_index(base, "coordinates"))[:_PEEKS]:
         try:
-            columns = matrix_shape(path, prefer="data")[1]
+            columns = matrix_shape(path, "data", sum(WIDTHS.values(), ()))[1]
         except BadFileError as error:
             reasons.append(f"{path.name} {error.problem}")
             continue
@@ -223,28 +217,15 @@ def _raw_file(path, base, layout, split, group):
         letter = "C" if int(identity) <= _LAST_HEALTHY else "P"
         name = f"{letter}{identity}"
     else:
-        refusal = (
-            "unknown_name",
-            f"its name is not {_PATTERN[layout]}",
-            "give it the name its owners gave it, or move it out of here",
-        )
+        problem = f"its name is not {_PATTERN[layout]}"
+        refusal = "unknown_name", problem, raw.RENAME
     if letter and group not in (None, _GROUP[letter]):
-        refusal = (
-            "wrong_folder",
-            f"its name says {_GROUP[letter]}, its folder {group}",
-            f"move it to {Fame.folders[_GROUP[letter]]!r}",
-        )
-    return RawFile(
-        path=path,
-        layout=layout,
-        name=name,
-        root=base,
-        subject_id=letter + identity,
-        group=_GROUP.get(letter, group or ""),
-        difficulty=difficulty,
-        split=split,
-        refusal=refusal,
-    )
+        problem = f"its name says {_GROUP[letter]}, its folder {group}"
+        cure = f"move it to {Fame.folders[_GROUP[letter]]!r}"
+        refusal = "wrong_folder", problem, cure
+    group = _GROUP.get(letter, group or "")
+    who = (letter + identity, group, difficulty, split)
+    return RawFile(path, layout, name, base, *who, refusal=refusal)
 
 
 def _order(file):

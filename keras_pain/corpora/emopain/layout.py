@@ -110,6 +110,7 @@ class Challenge:
 
     key = "data"
     num_channels = 30
+    num_columns = (30, 31, 32, 33)  # labels are behind the channels
     angles = slice(0, 13)
     energies = slice(13, 26)
     semg = slice(26, 30)

@@ -10,44 +10,31 @@ import dataclasses
 import numpy as np
 
 from keras_pain.corpora.base import Findings, RawFile
-from keras_pain.corpora.emopain.layout import (
-    ACTIVITIES,
-    FRAME_RATE,
-    NUM_RATERS,
-    Challenge,
-    ChallengeColumns,
-    Coordinates,
-    Fame,
-)
+from keras_pain.corpora.emopain import layout as facts
+from keras_pain.corpora.emopain.layout import Challenge, Coordinates, Fame
 from keras_pain.corpora.emopain.rules import Rules
 from keras_pain.corpora.recording import NUM_BEHAVIOURS, UNKNOWN, Recording
 from keras_pain.errors import ConfigurationError
-from keras_pain.signals.kinematics import (
-    JOINTS_22,
-    JOINTS_26,
-    angle_energies,
-    joint_angles,
-)
+from keras_pain.signals import kinematics
 
 _TYPE_OF_FLAG = np.array(
-    [0] + [ACTIVITIES.index(t) for _, t in Fame.activity_columns]
+    [0] + [facts.ACTIVITIES.index(t) for _, t in Fame.activity_columns]
 )
 # Smallest and largest value of the labels, and what they are in messages.
 _LABELS = {
-    "exercise": (0, len(ACTIVITIES) - 1, "exercise"),
+    "exercise": (0, len(facts.ACTIVITIES) - 1, "exercise"),
     "pain": (UNKNOWN, 2, "pain level"),
     "protective": (UNKNOWN, 1, "protective label"),
 }
 
 
-def parse_challenge_columns(text: str) -> ChallengeColumns:
+def parse_challenge_columns(text: str) -> facts.ChallengeColumns:
     """Label columns from a flag's text.
 
     For example `"exercise=30,pain=none,protective=31"`: 0-based columns; those
-    not named keep their defaults. An unknown name, or what is no column
-    number, raises ConfigurationError.
+    not named keep their defaults. What cannot be raises ConfigurationError.
     """
-    known = [field.name for field in dataclasses.fields(ChallengeColumns)]
+    known = [field.name for field in dataclasses.fields(facts.ChallengeColumns)]
     columns = {}
     for part in filter(None, text.split(",")):
         name, _, number = (piece.strip() for piece in part.partition("="))
@@ -59,22 +46,26 @@ def parse_challenge_columns(text: str) -> ChallengeColumns:
                 f"{Challenge.num_channels}, or none"
             )
         columns[name] = None if number == "none" else int(number)
-    return ChallengeColumns(**columns)
+    chosen = facts.ChallengeColumns(**columns)
+    taken = [c for c in dataclasses.astuple(chosen) if c is not None]
+    if len(set(taken)) < len(taken):
+        raise ConfigurationError(
+            f"challenge_columns: {chosen} has two labels in one column; write "
+            "name=none for a label that the files do not have"
+        )
+    return chosen
 
 
 def read_file(
-    raw_file: RawFile, *, challenge_columns: ChallengeColumns | None = None
+    raw_file: RawFile,
+    *,
+    challenge_columns: facts.ChallengeColumns | None = None,
 ) -> tuple[Recording, Findings]:
     """Reads one file: the recording and everything that the rules had to say.
 
-    Args:
-        raw_file: A file from `find_files`.
-        challenge_columns: Where the challenge2020 files keep their labels; a
-            column that a file does not have leaves its label unknown. None
-            takes the inferred default.
-
-    Raises:
-        BadFileError: The file was refused.
+    A label whose column in `challenge_columns` the file does not have is
+    unknown; None takes the inferred default, of which a file must have all or
+    none. Raises BadFileError where the file was refused.
     """
     raw_file.check_refusal()
     found = Rules(raw_file)
@@ -83,11 +74,10 @@ def read_file(
     elif raw_file.layout == "coordinates":
         arrays = _read_coordinates(found)
     else:
-        columns = challenge_columns or ChallengeColumns()
-        arrays = _read_challenge(found, columns)
+        arrays = _read_challenge(found, challenge_columns)
     recording = Recording(
         **raw_file.person,
-        frame_rate=FRAME_RATE,
+        frame_rate=facts.FRAME_RATE,
         simulated=found.simulated,
         **arrays,
     )
@@ -99,19 +89,16 @@ def _read_fame(found):
     # the released code takes the last.
     values = found.load_table(several="last")
     values = found.extra_columns(values, Fame.num_columns)
-    arrays = _movement(found, values[:, Fame.positions], JOINTS_26)
+    arrays = _movement(found, values[:, Fame.positions], kinematics.JOINTS_26)
     values = values[: len(arrays["joints"])]
     energies = found.nan_first_energy_row(values[:, Fame.energies])
-    angles = values[:, Fame.angles]
-    found.stored_columns("angles", angles, arrays["angles"])
+    found.stored_columns("angles", values[:, Fame.angles], arrays["angles"])
     found.stored_columns("energies", energies, arrays["energies"])
-    raters = values[:, Fame.raters]
-    raters = found.integer_labels(raters, 0, 2, "ratings")
-    raters = raters.reshape(-1, NUM_RATERS, NUM_BEHAVIOURS)
+    raters = found.integer_labels(values[:, Fame.raters], 0, 2, "ratings")
+    raters = raters.reshape(-1, facts.NUM_RATERS, NUM_BEHAVIOURS)
     flags = values[:, Fame.activities]
     flags = found.integer_labels(flags, 0, 1, "activity flags")
-    instance = found.overlapping_flags(flags)
-    instance = found.activity_flicker(instance)
+    instance = found.activity_flicker(found.overlapping_flags(flags))
     healthy = found.file.group == "healthy"
     return {
         **arrays,
@@ -127,14 +114,15 @@ def _read_fame(found):
 def _read_coordinates(found):
     columns, appended = Coordinates.num_columns
     values = found.load_table(Coordinates.key)
-    arrays = _movement(found, values[:, Coordinates.positions], JOINTS_22)
+    positions = values[:, Coordinates.positions]
+    arrays = _movement(found, positions, kinematics.JOINTS_22)
     values = values[: len(arrays["joints"])]
     if values.shape[1] == appended:
         # Their users' convention: the supplement of the included angle in
         # radians, and (60 x its difference)^2.
         angles = 180.0 - np.degrees(values[:, Coordinates.appended_angles])
         energies = values[:, Coordinates.appended_energies]
-        energies = np.degrees(1 / FRAME_RATE) ** 2 * energies
+        energies = np.degrees(1 / facts.FRAME_RATE) ** 2 * energies
         found.stored_columns("angles", angles, arrays["angles"])
         found.stored_columns("energies", energies, arrays["energies"])
     else:
@@ -148,7 +136,7 @@ def _read_coordinates(found):
 
 
 def _read_challenge(found, challenge_columns):
-    columns = dataclasses.asdict(challenge_columns)
+    columns = dataclasses.asdict(challenge_columns or facts.ChallengeColumns())
     columns = {n: c for n, c in columns.items() if c is not None}
     width = max([Challenge.num_channels, *(c + 1 for c in columns.values())])
     values = found.extra_columns(found.load_table(Challenge.key), width)
@@ -156,22 +144,26 @@ def _read_challenge(found, challenge_columns):
     missing = sorted(_LABELS.keys() - present.keys())
     if missing:
         shown = ", ".join(f"{n}={c}" for n, c in present.items()) or "none"
-        found.noted(
-            "label_columns",
-            f"no column for {', '.join(missing)}: unknown; label columns "
-            f"read: {shown}",
-        )
+        detail = f"no column for {', '.join(missing)}: unknown; label columns "
+        found.noted("label_columns", f"{detail}read: {shown}")
     angles = found.nan_rows(values[:, Challenge.angles], "angles")
-    energies = values[:, Challenge.energies]
-    energies = found.nan_first_energy_row(energies)
+    energies = found.nan_first_energy_row(values[:, Challenge.energies])
     energies = found.nan_rows(energies, "energies")
     angles, energies = found.angle_unit(angles, energies)
-    found.stored_columns("energies", energies, angle_energies(angles), "stored")
+    labels = _given_labels(found, values, present)
+    if missing and present and challenge_columns is None:
+        found.refuse(
+            "label_columns",
+            f"has {values.shape[1]} columns, and nothing says which of the "
+            "labels exercise, pain, protective it lacks",
+            "say it, e.g. with --challenge_columns="
+            "exercise=none,pain=none,protective=30",
+        )
     return {
         "angles": angles,
         "energies": energies,
         "semg": _semg(found, values[:, Challenge.semg]),
-        **_given_labels(found, values, present),
+        **labels,
     }
 
 
@@ -180,18 +172,15 @@ def _movement(found, positions, joint_names):
     positions = found.nan_rows(positions, "positions")
     joints = positions.reshape(len(positions), 3, -1).transpose(0, 2, 1)
     joints = found.collapsed_skeleton(joints, joint_names)
-    angles = joint_angles(joints, joint_names)
+    angles = kinematics.joint_angles(joints, joint_names)
     angles = found.nan_rows(angles, "angles")
-    return {
-        "joints": joints,
-        "angles": angles,
-        "energies": angle_energies(angles),
-    }
+    energies = kinematics.angle_energies(angles)
+    return {"joints": joints, "angles": angles, "energies": energies}
 
 
 def _semg(found, values):
-    values = found.nan_rows(values, "sEMG")
-    return found.zero_semg(found.negative_semg(values))
+    values = found.negative_semg(found.nan_rows(values, "sEMG"))
+    return found.zero_semg(values)
 
 
 def _given_labels(found, values, columns):

@@ -2,16 +2,13 @@
 
 A rule takes arrays and returns them as they came or repaired; what it did is
 added to the findings. One that cannot repair refuses the file: it raises
-BadFileError. The known faults are those that users of the releases have
-written about; the others are what a wrong export, a wrong layout or a bad copy
-looks like.
+BadFileError.
 
 Where a release has joints, angles and energies are recomputed from them. The
 stored columns differ between releases (degrees or radians, included angle or
-its supplement, per frame or per second, first energy NaN or zero); recomputed
-ones have one convention everywhere, and nothing is lost, as the stored ones
-agree with them within rounding in a sound file. A file in which they do not
-agree is reported.
+its supplement, per frame or per second, first energy NaN or zero), and agree
+with the recomputed ones within rounding; a file in which they do not is
+reported.
 """
 
 import itertools
@@ -19,10 +16,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from keras_pain.corpora.base import Findings, RawFile
+from keras_pain.corpora import recording
+from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
 from keras_pain.corpora.emopain.layout import Challenge, Coordinates, Fame
-from keras_pain.corpora.mat import load_matrix
-from keras_pain.corpora.recording import activity_segments
+from keras_pain.corpora.mat import MAX_COLUMNS, load_matrix
 from keras_pain.errors import BadFileError
 from keras_pain.signals.kinematics import ANGLE_NAMES, angle_energies
 
@@ -36,14 +33,15 @@ TOLERANCE = 2.5
 NUM_LABELLERS = 2  # raters of four that make a frame protective
 SEMG_NAMES = ("lower right", "lower left", "upper right", "upper left")
 
-# Narrowest file of each layout, widest layout first: a width belongs to the
-# first layout that it reaches.
-_WIDTHS = {
-    "fame": Fame.num_columns,
-    "coordinates": Coordinates.num_columns[0],
-    "challenge2020": Challenge.num_channels,
+# Usual numbers of columns of each layout, widest layout first: a width belongs
+# to the first layout whose least it reaches.
+WIDTHS = {
+    "fame": (Fame.num_columns,),
+    "coordinates": Coordinates.num_columns,
+    "challenge2020": Challenge.num_columns,
 }
-_MAX_COLUMNS = 400  # far beyond any layout with its undocumented extras
+# Beyond these a value is no measurement: positions are of a room, in cm or mm.
+_LARGEST = {"positions": 1e4, "sEMG": 1e6, "angles": 1e4, "energies": 1e9}
 _MAX_NEGATIVE = 0.01  # share of samples; more are no undershoot
 # Rigid parts of the body that both joint sets hold.
 _BONES = [
@@ -63,7 +61,7 @@ _CHECK_COLUMNS = "check that the columns are those of this layout"
 
 def layout_of_width(columns: int) -> str | None:
     """The layout whose files have so many columns; None below 30."""
-    fitting = (name for name, width in _WIDTHS.items() if columns >= width)
+    fitting = (name for name, ns in WIDTHS.items() if columns >= ns[0])
     return next(fitting, None)
 
 
@@ -89,46 +87,36 @@ class Rules(Findings):
     def load_table(
         self, prefer: str | None = None, several: str = "refuse"
     ) -> np.ndarray:
-        """Loads the matrix and refuses what cannot be this layout's.
+        """The matrix, `(T, K)` float64, if it can be this layout's.
 
-        For `prefer` and `several` see `load_matrix`.
-
-        Returns:
-            `(T, K)` float64, T at least 2 and K at least the layout's width.
+        T is 2 or more, K the layout's width or more. For `prefer` and
+        `several` see `load_matrix`.
         """
-        layout = self.file.layout
-        matrix = load_matrix(
-            self.file.path,
-            min_columns=_WIDTHS[layout],
-            prefer=prefer,
-            several=several,
-        )
+        layout, usual = self.file.layout, WIDTHS[self.file.layout]
+        choice = {"widths": usual, "prefer": prefer, "several": several}
+        matrix = load_matrix(self.file.path, min_columns=usual[0], **choice)
         name, (rows, columns) = matrix.variable, matrix.values.shape
-        transposed = rows in _WIDTHS.values() and columns > 2 * rows
+        transposed = rows in usual and columns > rows and columns not in usual
         fitting = layout_of_width(columns)
-        if columns > _MAX_COLUMNS or transposed:
-            self.refuse(
-                "wrong_shape",
-                f"{name!r} is {rows} x {columns}, so rows and columns are "
-                "exchanged",
-                "save it with one frame a row",
-            )
+        if columns > MAX_COLUMNS or transposed:
+            shape = f"{name!r} is {rows} x {columns}"
+            problem = f"{shape}, so rows and columns are exchanged"
+            self.refuse("wrong_shape", problem, "save it with one frame a row")
         if fitting != layout:
-            self.refuse(
-                "wrong_shape",
-                f"{name!r} has {columns} columns, as in layout {fitting}, not "
-                f"{layout}",
-                f"move it to a folder of its own and give --layout={fitting}",
-            )
+            problem = f"{name!r} has {columns} columns, as in layout {fitting},"
+            cure = f"move it to a folder of its own and give --layout={fitting}"
+            self.refuse("wrong_shape", f"{problem} not {layout}", cure)
         if rows < 2:
-            self.refuse(
-                "too_short",
-                f"{name!r} has {rows} rows, a recording needs 2",
-                "copy the file again from its source",
-            )
+            problem = f"{name!r} has {rows} rows, a recording needs 2"
+            self.refuse("too_short", problem, LEAVE_OUT)
         self._refuse_nothing_but_nan(~np.isfinite(matrix.values), repr(name))
         if matrix.version == "7.3":  # which other readers of EmoPain refuse
-            self.noted("matlab_73", "MATLAB 7.3 (HDF5) file, read as such")
+            self.noted("matlab_73", "HDF5 (MATLAB 7.3) file, read as such")
+        elif matrix.version == "HDF5":
+            detail = f"not MATLAB's HDF5: {rows} frames x {columns} columns"
+            self.noted("frames_axis", detail)
+        if matrix.behind:
+            self.noted("bytes_behind", f"{matrix.behind} bytes left out")
         if name != prefer:
             others = ", ".join(map(repr, matrix.others))
             doubts = [f"took {name!r}, not {others}"] if others else []
@@ -148,54 +136,43 @@ class Rules(Findings):
         return matrix[:, :expected]
 
     def nan_rows(self, values: np.ndarray, what: str) -> np.ndarray:
-        """Fills gaps of up to `MAX_GAP` frames of a signal by straight lines.
+        """Bridges gaps (NaN, infinities) of up to `MAX_GAP` frames.
 
-        At the start and end the nearest value is held; a longer gap refuses
-        the file.
-
-        NaN and infinities in the `(T, K)` values are gaps. Messages call the
-        columns `what`.
+        A longer one refuses the file, and so does a value that is far out of
+        any scale. Values are `(T, K)`; messages call the columns `what`.
         """
         gaps = ~np.isfinite(values)
+        largest = np.abs(values[~gaps]).max(initial=0.0)
+        if largest > _LARGEST[what]:
+            problem = f"{what} reach {largest:.3g}, beyond {_LARGEST[what]:g}"
+            self.refuse("out_of_range", problem)
         if not gaps.any():
             return values
         self._refuse_long_gaps(gaps, what)
         values = values.copy()
-        rows = np.arange(len(values))
-        for column in np.flatnonzero(gaps.any(axis=0)):
-            bad = gaps[:, column]
-            values[bad, column] = np.interp(
-                rows[bad], rows[~bad], values[~bad, column]
-            )
+        recording.bridge_gaps(values, gaps, MAX_GAP)
         detail = f"{_rows(gaps)} rows of {what} with gaps, interpolated"
         self.repaired("nan_rows", detail)
         return values
 
     def _refuse_nothing_but_nan(self, gaps, what):
         if gaps.all():
-            self.refuse(
-                "nan_rows",
-                f"{what} holds no number, only NaN",
-                "take the file as its owners distribute it",
-            )
+            problem = f"{what} holds no number, only NaN"
+            cure = "take the file as its owners distribute it"
+            self.refuse("nan_rows", problem, cure)
 
     def _refuse_long_gaps(self, gaps, what):
-        from scipy import ndimage
-
         self._refuse_nothing_but_nan(gaps, what)
-        # Gaps of one column each, numbered from 1.
-        runs, _ = ndimage.label(gaps, [[0, 1, 0]] * 3)
-        lengths = np.bincount(runs[gaps])
-        if lengths.max() > MAX_GAP:
-            start, *_, end = np.flatnonzero(
-                (runs == lengths.argmax()).any(axis=1)
-            )
+        lengths = recording.run_lengths(gaps).max(axis=1)
+        longest, start = lengths.max(), lengths.argmax()
+        # One value is no signal, however short the file.
+        if longest > MAX_GAP or longest >= len(gaps) - 1:
             self.refuse(
                 "nan_rows",
                 f"{what} is missing (NaN or infinite) in rows {start + 1} to "
-                f"{end + 1}, longer than the {MAX_GAP} frames that are filled "
-                "in",
-                "leave the file out with --on_bad_file=skip",
+                f"{start + longest}; filled in are up to {MAX_GAP} frames, and "
+                "two or more must be there",
+                LEAVE_OUT,
             )
 
     def nan_first_energy_row(self, energies: np.ndarray) -> np.ndarray:
@@ -214,8 +191,7 @@ class Rules(Findings):
     def zero_semg(self, semg: np.ndarray) -> np.ndarray:
         """Notes channels of sEMG that are zero throughout: lost probes.
 
-        Some patients of the full release have no sEMG at all. Their movement
-        and ratings are sound, so the file is kept.
+        Some patients of the full release have no sEMG at all, and are kept.
         """
         names = np.array(SEMG_NAMES)[~semg.any(axis=0)]
         which = f"sEMG {', '.join(names)} is"
@@ -228,19 +204,15 @@ class Rules(Findings):
     def negative_semg(self, semg: np.ndarray) -> np.ndarray:
         """Sets single negative samples of the rectified sEMG envelope to zero.
 
-        Resampling lets a rectified envelope undershoot now and then. Many
-        negative samples, above 1 %, are no envelope at all, but raw sEMG or
-        another column.
+        Resampling lets it undershoot now and then. More than 1 % are raw sEMG
+        or another column.
         """
         share = float(np.mean(semg < 0))
         if share == 0:
             return semg
         if share > _MAX_NEGATIVE:
-            self.refuse(
-                "negative_semg",
-                f"{share:.0%} of the sEMG samples are negative, so these are "
-                "no rectified envelopes",
-            )
+            problem = f"{share:.0%} of the sEMG samples are negative, so these "
+            self.refuse("negative_semg", problem + "are no rectified envelopes")
         detail = f"{int((semg < 0).sum())} negative sEMG samples set to 0"
         self.repaired("negative_semg", detail)
         return np.maximum(semg, 0.0)
@@ -265,10 +237,9 @@ class Rules(Findings):
         if size[-1] >= _COLLAPSED * median:
             return joints
         keep = int(np.flatnonzero(size >= _SOUND * median)[-1]) + 1
-        detail = (
-            f"rows {keep + 1} to {len(joints)} cut off: the skeleton collapses"
-        )
-        self.repaired("collapsed_skeleton", detail)
+        self.file.check_frames(keep)
+        cut = f"rows {keep + 1} to {len(joints)} cut off"
+        self.repaired("collapsed_skeleton", f"{cut}: the skeleton collapses")
         return joints[:keep]
 
     def integer_labels(
@@ -277,12 +248,8 @@ class Rules(Findings):
         """Labels as int64: rounds float noise, fills gaps up to `MAX_GAP`.
 
         A gap takes the label before it. Values up to 0.01 off an integer are
-        float noise; anything else, or a label out of range, refuses the file.
-
-        Args:
-            values: `(T,)` or `(T, K)`.
-            low, high: Smallest and largest label.
-            what: What the columns are, for the messages.
+        float noise; anything else, or one beyond `low` to `high`, refuses the
+        file. Values are `(T,)` or `(T, K)`; messages call them `what`.
         """
         shape = values.shape
         values = values.reshape(len(values), -1)
@@ -299,11 +266,9 @@ class Rules(Findings):
         error = np.abs(values - labels)
         wrong = (error > 0.01) | (labels < low) | (labels > high)
         if wrong.any():
-            self.refuse(
-                "integer_labels",
-                f"{what} holds {values[wrong][0]:.6g}, where labels are the "
-                f"integers {low} to {high}",
-            )
+            problem = f"{what} holds {values[wrong][0]:.6g}, where labels are"
+            problem += f" the integers {low} to {high}"
+            self.refuse("integer_labels", problem)
         if error.any():
             done.append(f"{_rows(error)} rows rounded")
         if done:
@@ -315,10 +280,8 @@ class Rules(Findings):
         on = flags > 0
         count = int((on.sum(axis=1) > 1).sum())
         if count:
-            detail = (
-                f"{count} rows with several activities, the first column taken"
-            )
-            self.repaired("overlapping_flags", detail)
+            rows = f"{count} rows with several activities, the first column"
+            self.repaired("overlapping_flags", f"{rows} taken")
         return np.where(on.any(axis=1), on.argmax(axis=1) + 1, 0)
 
     def activity_flicker(self, activity: np.ndarray) -> np.ndarray:
@@ -329,7 +292,8 @@ class Rules(Findings):
         """
         if np.diff(activity).all():  # no row is of the one before
             return activity
-        starts, stops, values = activity_segments(activity, max_flicker=1)
+        segments = recording.activity_segments(activity, max_flicker=1)
+        starts, stops, values = segments
         repaired = np.repeat(values, stops - starts)
         count = int((repaired != activity).sum())
         if count:
@@ -349,19 +313,13 @@ class Rules(Findings):
         An error of the angle enters the energy times the speed, so of energies
         the square roots are compared: speeds, in degrees a frame. Their first
         row, which has no predecessor, is left out. The finding is `"checked"`,
-        or `"noted"` beyond `TOLERANCE`.
-
-        Args:
-            kind: `"angles"`, in degrees, or `"energies"`.
-            stored, recomputed: The columns.
-            used: Which of them the recording gets.
+        or `"noted"` beyond `TOLERANCE`. `kind` is `"angles"`, in degrees, or
+        `"energies"`; `used` says which columns the recording gets.
         """
         rule, unit = f"stored_{kind}", "degrees"
         if kind == "energies":
-            unit = "degrees/frame"
-            stored, recomputed = (
-                np.sqrt(np.abs(e[1:])) for e in (stored, recomputed)
-            )
+            unit, both = "degrees/frame", (stored, recomputed)
+            stored, recomputed = (np.sqrt(np.abs(e[1:])) for e in both)
         difference = np.abs(stored - recomputed)
         if not np.isfinite(difference).any():
             self.noted(rule, f"stored ones are NaN; {used} used")
@@ -381,10 +339,10 @@ class Rules(Findings):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Stored `(T, 13)` angles and energies, where no joints check them.
 
-        Nobody moves with every joint folded under four degrees, so a file
-        whose largest value is pi or less is in radians: its angles are
-        converted, and its energies computed anew, as their unit is unknown
-        then. Values that are no angles, and negative energies, refuse it.
+        A file whose largest angle is pi or less is in radians: its angles are
+        converted, and its energies computed anew. Angles that were scaled (none
+        is above 1, or the stored energies are of others), values that are no
+        angles, and negative energies refuse it.
         """
         low, high = float(angles.min()), float(angles.max())
         problem = None
@@ -394,12 +352,24 @@ class Rules(Findings):
             problem = f"columns 14 to 26 are no energies: {energies.min():.4g}"
         if problem:
             self.refuse("angle_unit", problem, f"{_CHECK_COLUMNS} (--layout)")
-        if high > np.pi + 0.01:
+        degrees = angles if high > np.pi + 0.01 else np.degrees(angles)
+        recomputed = angle_energies(degrees)
+        if degrees is angles:
+            self.stored_columns("energies", energies, recomputed, "stored")
             return angles, energies
-        degrees = np.degrees(angles)
+        speeds, stored = (np.sqrt(e[1:]) for e in (recomputed, energies))
+        # Degrees or radians, a frame or a second; a spike counts but little.
+        units = np.outer((1, np.degrees(1)), (1, 1 / 60)).reshape(-1, 1, 1)
+        errors = np.minimum(np.abs(units * stored - speeds), speeds)
+        errors = errors.sum(axis=(1, 2))
+        if high <= 1 or errors.min() > speeds.sum() / 4:
+            problem = f"columns 1 to 13 reach {high:.4g}, no degrees or radians"
+            self.refuse("angle_unit", problem, "give the angles in degrees")
         detail = "angles in radians turned to degrees, energies computed anew"
         self.repaired("angle_unit", detail)
-        return degrees, angle_energies(degrees)
+        energies = units.flat[errors.argmin()] ** 2 * energies
+        self.stored_columns("energies", energies, recomputed)
+        return degrees, recomputed
 
     def merge_raters(self, raters: np.ndarray) -> np.ndarray:
         """Protective, `(T,)` 0 / 1, of `(T, 4, 7)` ratings 0 / 1 / 2.

@@ -4,35 +4,17 @@ The clips lie there as folders of stills, or as mp4 files.
 """
 
 import itertools
-import math
 import pathlib
 import re
 
+from keras_pain.corpora import base as raw
 from keras_pain.corpora import media
-from keras_pain.corpora.base import (
-    Findings,
-    RawFile,
-    StrPath,
-    child,
-    is_leaving,
-    nothing_found,
-    report_with_first,
-    require_folder,
-    shorten,
-)
-from keras_pain.corpora.pemf.layout import (
-    ARCHIVES,
-    KINDS,
-    LANDMARKS,
-    LAYOUTS,
-    NUM_FRAMES,
-    RATINGS_FILE,
-    VERSIONS,
-    kind_of,
-)
-from keras_pain.corpora.pemf.ratings import read_ratings
+from keras_pain.corpora.base import Findings, RawFile, StrPath
+from keras_pain.corpora.pemf import layout as facts
+from keras_pain.corpora.pemf.layout import LAYOUTS, kind_of
+from keras_pain.corpora.pemf.ratings import Rating, read_ratings
 from keras_pain.corpora.recording import VideoRecording
-from keras_pain.errors import BadFileError
+from keras_pain.errors import BadFileError, check_choice
 from keras_pain.signals.landmarks import read_csv
 
 _SUBJECT = re.compile(r"S(\d{1,3})", re.IGNORECASE)
@@ -60,8 +42,9 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
     folder of stills, of `"clips"` an mp4. Raises KerasPainError where there
     are no clips of this layout.
     """
+    check_choice("layout", layout, LAYOUTS)
     _, base, archive = _find_archive(root, [layout])
-    sheet = child(base, RATINGS_FILE)
+    sheet = raw.child(base, facts.RATINGS_FILE)
     ratings, about_all = read_ratings(sheet)
     files = []
     for folder in _subject_folders(archive):
@@ -70,63 +53,69 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
             for kind, paths in _types(folder, layout)
         ]
         there = {file.info["kind"] for file in clips}
-        lacking = [k.folder for i, k in enumerate(KINDS) if i not in there]
+        lacking = [
+            k.folder for i, k in enumerate(facts.KINDS) if i not in there
+        ]
         about_model = Findings()
         about_model.listed("missing_clips", lacking, "no clip of the type {}")
-        report_with_first(clips, about_model)
+        raw.report_with_first(clips, about_model)
         files += clips
     for file in files:
         key = file.subject_id, file.info["kind"]
-        file.info["intensity"], odd = ratings.get(key, (math.nan, []))
+        rating = ratings.get(key, Rating())
+        file.info["intensity"] = rating.intensity
         if ratings and key not in ratings:  # else it is said once for all
-            detail = f"{RATINGS_FILE} has no row of it: unknown"
+            detail = f"{facts.RATINGS_FILE} has no row of it: unknown"
             file.findings.noted("no_rating", detail)
-        file.findings += odd
+        file.findings += rating.findings
     absent = {subject for subject, _ in ratings}
     absent -= {file.subject_id for file in files}
-    about_all.listed(
-        "missing_subjects",
-        sorted(absent),
-        f"{{n}} models of {RATINGS_FILE} have no clip here: {{}}",
-    )
-    usual = [f"{ARCHIVES[layout]}/{name}" for name in VERSIONS]
+    said = f"{{n}} models of {facts.RATINGS_FILE} have no clip here: {{}}"
+    about_all.listed("missing_subjects", sorted(absent), said)
+    usual = [f"{facts.ARCHIVES[layout]}/{name}" for name in facts.VERSIONS]
     place = archive.relative_to(base).as_posix()
     if place not in usual:
         detail = f"clips are read from {place}, not {usual[0]}"
         about_all.noted("folder_name", detail)
-    report_with_first(files, about_all)
+    raw.report_with_first(files, about_all)
     return files
 
 
 def _find_archive(root, layouts):
     """Layout, folder of the corpus, and the one of the models' folders.
 
-    An archive unpacked into a folder of its own name makes `Clips/Clips`.
+    Each of them may be doubled, see `_inner`.
     """
-    root = require_folder(root)
-    bases = filter(None, (root, child(root, "pemf")))
-    for layout, base, nested, version in itertools.product(
-        layouts, bases, (1, 2), VERSIONS
+    root = raw.require_folder(root)
+    bases = map(_inner, filter(None, (root, raw.child(root, "pemf"))))
+    for layout, base, version in itertools.product(
+        layouts, bases, facts.VERSIONS
     ):
-        archive = child(base, *nested * [ARCHIVES[layout]], version)
-        if archive and any(
-            _types(folder, layout) for folder in _subject_folders(archive)
-        ):
+        archive = raw.child(base, facts.ARCHIVES[layout])
+        archive = archive and raw.child(_inner(archive), version)
+        archive = archive and _inner(archive)
+        folders = _subject_folders(archive) if archive else ()
+        if any(_types(folder, layout) for folder in folders):
             return layout, base, archive
     wanted = " or ".join(
-        f"{ARCHIVES[name]}/Modified/S001/Neutral/" for name in layouts
+        f"{facts.ARCHIVES[name]}/Modified/S001/Neutral/" for name in layouts
     )
-    raise nothing_found(
+    raise raw.nothing_found(
         root,
         f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
         "folder in which the owners' archives were unpacked with --manual_dir",
     )
 
 
+def _inner(folder):
+    """An archive unpacked into a folder of its own name makes `Clips/Clips`."""
+    return (raw.doubled(folder) or [folder])[-1]
+
+
 def _subject_folders(archive):
     """Folders S001 ... S068."""
     return sorted(
-        path
+        _inner(path)
         for path in archive.iterdir()
         if path.is_dir() and _SUBJECT.fullmatch(path.name)
     )
@@ -139,18 +128,16 @@ def _types(folder, layout):
     """
     known, unknown = {}, []
     for path in sorted(folder.iterdir(), key=media.natural_key):
-        if not path.is_dir() or is_leaving(path, folder):
+        if not path.is_dir() or raw.is_leaving(path, folder):
             continue
+        path = _inner(path)
         inside = sorted(path.iterdir(), key=media.natural_key)
+        inside = [p for p in inside if not raw.is_leaving(p, path)]
         if layout == "clips":
-            clips = [
-                p
-                for p in inside
-                if p.suffix.lower() == ".mp4" and not is_leaving(p, path)
-            ]
+            clips = [p for p in inside if p.suffix.lower() == ".mp4"]
         else:  # of a type's folders of stills that of the coloured ones
             coloured = [p for p in sorted(inside) if _COLOURED.match(p.name)]
-            folders = [p for p in (*coloured, path) if p.is_dir()]
+            folders = [_inner(p) for p in (*coloured, path) if p.is_dir()]
             clips = [p for p in folders if media.list_stills(p)][:1]
         kind = kind_of(path.name)
         if clips and kind is None:
@@ -177,32 +164,22 @@ def _raw_file(paths, base, layout, folder, kind, sheet):
     first, *others = map(place, paths)
     type_name = pathlib.PurePosixPath(first).parts[0]
     subject = f"S{int(_SUBJECT.fullmatch(folder.name)[1]):03d}"
-    clips = layout == "clips"
-    pictures = paths[:1] if clips else media.list_stills(paths[0])
-    file = RawFile(
-        paths[0],
-        layout,
-        f"{subject} {type_name}",
-        base,
-        subject,
-        info={"kind": kind},
-        parts=tuple(filter(None, (*pictures, sheet))),
-    )
+    pictures = paths[:1] if layout == "clips" else media.list_stills(paths[0])
+    name = f"{subject} {type_name}"
+    file = RawFile(paths[0], layout, name, base, subject, info={"kind": kind})
+    file.parts = tuple(filter(None, (*pictures, sheet)))
     if kind is None:
-        kinds = ", ".join(k.folder for k in KINDS)
-        file.refusal = (
-            "unknown_type",
-            f"{type_name!r} is none of the types {kinds}",
-            "give it the name its owners gave it, or move it out of here",
-        )
+        kinds = ", ".join(k.folder for k in facts.KINDS)
+        problem = f"{type_name!r} is none of the types {kinds}"
+        file.refusal = "unknown_type", problem, raw.RENAME
         return file
-    file.name = f"{subject}{KINDS[kind].suffix}"
-    usual = KINDS[kind].folder
+    file.name = f"{subject}{facts.KINDS[kind].suffix}"
+    usual = facts.KINDS[kind].folder
     if _COPY.sub("", type_name) != usual:
         detail = f"folder {type_name!r} is taken for {usual!r}"
         file.findings.noted("folder_name", detail)
     if others:
-        detail = f"{first} is read, not {shorten(others)}"
+        detail = f"{first} is read, not {raw.shorten(others)}"
         file.findings.noted("duplicate", detail)
     return file
 
@@ -219,14 +196,14 @@ def read_file(raw_file: RawFile) -> tuple[VideoRecording, Findings]:
     raw_file.check_refusal()
     kind = raw_file.info["kind"]
     labels = {
-        "pain": float(KINDS[kind].pain),
+        "pain": float(facts.KINDS[kind].pain),
         "kind": float(kind),
         "intensity": raw_file.info["intensity"],
     }
     recording, odd = media.read_clip(raw_file, labels)
     count, found = len(recording), Findings(raw_file.findings)
-    if count != NUM_FRAMES:
-        detail = f"{count} frames, not {NUM_FRAMES}; kept"
+    if count != facts.NUM_FRAMES:
+        detail = f"{count} frames, not {facts.NUM_FRAMES}; kept"
         found.noted("frame_count", detail)
     found += odd
     return recording, found
@@ -238,11 +215,11 @@ def check_further(raw_file: RawFile, recording: VideoRecording) -> Findings:
     The pictures are of use without; there may be no folder of landmarks.
     """
     found = Findings()
-    folder = raw_file.root / LANDMARKS
+    folder = raw_file.root / facts.LANDMARKS
     if folder.is_dir():
         path = folder / f"{raw_file.name}.csv"
         try:
-            read_csv(path, min(len(recording), NUM_FRAMES))
+            read_csv(path, min(len(recording), facts.NUM_FRAMES))
         except BadFileError as error:
             place = path.relative_to(raw_file.root).as_posix()
             detail = f"{place}: {error.problem}; {error.cure}"

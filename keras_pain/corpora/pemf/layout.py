@@ -6,7 +6,7 @@ FACS coders); folders, names, the sheet and their oddities as public loaders
 read them.
 """
 
-import dataclasses
+from typing import NamedTuple
 
 # The owners' two archives of pictures; either will do.
 LAYOUTS = ("pictures", "clips")
@@ -21,6 +21,7 @@ RATINGS_SHEET = "Articulo"
 NUM_SUBJECTS = 68
 NUM_FRAMES = 20
 RATING_RANGE = (0.0, 8.0)
+AGE_RANGE = (0.0, 120.0)  # years
 NUM_CODERS = 6
 
 # Action units that the coders marked, in the order of the sheet's columns.
@@ -35,21 +36,13 @@ RATINGS_COLUMNS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """One of the four types of clip.
+class Kind(NamedTuple):
+    """One of the four types of clip."""
 
-    Args:
-        suffix: Last letter of a clip's name, `S001A`.
-        folder: Name of its folder; only the prefix can be relied upon.
-        prefix: What the folder's name begins with, in lower case.
-        pain: 1 where pain is shown, felt or played.
-    """
-
-    suffix: str
-    folder: str
-    prefix: str
-    pain: int
+    suffix: str  # last letter of a clip's name, `S001A`
+    folder: str  # name of its folder; only the prefix can be relied upon
+    prefix: str  # what the folder's name begins with, in lower case
+    pain: int  # 1 where pain is shown, felt or played
 
 
 # Index = the label `kind`. "Algomer Pain" (S013) is one of the release's typos.

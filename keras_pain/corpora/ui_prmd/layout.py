@@ -18,7 +18,8 @@ FOLDERS = {
 LABELS = tuple(FOLDERS)
 FILE_NAME = re.compile(
     r"m(?P<exercise>\d\d)_s(?P<subject>\d\d)_e(?P<repetition>\d\d)"
-    r"_positions(?P<incorrect>_inc)?\.txt(\.gz)?"
+    r"_positions(?P<incorrect>_inc)?\.txt(\.gz)?",
+    re.IGNORECASE,
 )
 
 # Index = exercise number; 0 is the "other" of every corpus.
@@ -67,21 +68,16 @@ def _side(s):
         # the files do not give, and the ankle's marker is offset to the same
         # side, so that the knee angle keeps.
         "lower_leg": _mean(f"{s}KNE"),
-        # Lateral malleolus.
-        "ankle": _mean(f"{s}ANK"),
-        # Calcaneus.
-        "heel": _mean(f"{s}HEE"),
-        # Second metatarsal head.
-        "toes": _mean(f"{s}TOE"),
+        "ankle": _mean(f"{s}ANK"),  # lateral malleolus
+        "heel": _mean(f"{s}HEE"),  # calcaneus
+        "toes": _mean(f"{s}TOE"),  # second metatarsal head
         # Root of the clavicle (the skeleton's joint between neck and upper
         # arm): the sternoclavicular joint, 2-3 cm beside the jugular notch.
         "shoulder": {"CLAV": 0.85, f"{s}SHO": 0.15},
         # Moved from the acromion to the shoulder joint centre.
         "upper_arm": _mean(f"{s}SHO"),
-        # Lateral epicondyle.
-        "lower_arm": _mean(f"{s}ELB"),
-        # Middle of the thumb's and the little finger's.
-        "wrist": wrist,
+        "lower_arm": _mean(f"{s}ELB"),  # lateral epicondyle
+        "wrist": wrist,  # middle of the thumb's and the little finger's
         # The knuckle's marker is about half way from wrist to fingertip.
         "fingertip": {f"{s}FIN": 2.0} | {m: -w for m, w in wrist.items()},
     }
@@ -90,7 +86,6 @@ def _side(s):
 # Joint to the weights of its markers, which sum to one: the 26 joints of
 # `keras_pain.signals.kinematics.JOINTS_26`.
 JOINTS = {
-    # Centre of the pelvis' markers.
     "hip": _mean(*CLUSTERS["pelvis"]),
     **{f"left_{name}": weights for name, weights in _side("L").items()},
     **{f"right_{name}": weights for name, weights in _side("R").items()},
@@ -103,10 +98,8 @@ JOINTS = {
     # The body of the seventh cervical vertebra lies about a third of the way
     # from its spinous process to the jugular notch.
     "neck": {"C7": 2 / 3, "CLAV": 1 / 3},
-    # Centre of the head band.
     "head": _mean(*CLUSTERS["head"]),
-    # Moved upwards, see the reader.
-    "crown": _mean(*CLUSTERS["head"]),
+    "crown": _mean(*CLUSTERS["head"]),  # moved upwards, see the reader
 }
 
 # Beside those with a weight, all that the reader's estimates need.

@@ -17,20 +17,15 @@ Vicon writes a marker that its cameras lost as 0, 0, 0. Rules, in this order:
 
 import dataclasses
 import gzip
-import io
-import zlib
 
 import numpy as np
 
-from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile, reading
-from keras_pain.corpora.recording import Recording
+from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
+from keras_pain.corpora.recording import Recording, bridge_gaps
 from keras_pain.corpora.ui_prmd import layout
-from keras_pain.errors import BadFileError
-from keras_pain.signals.kinematics import (
-    JOINTS_26,
-    angle_energies,
-    joint_angles,
-)
+from keras_pain.errors import BadFileError, reading
+from keras_pain.io import number_lines
+from keras_pain.signals import kinematics
 
 TARGET_RATE = 60.0  # EmoPain's
 # Half a second at 100 Hz: no exercise is done in less. One incorrect episode
@@ -41,6 +36,8 @@ MAX_GAP = 25  # frames, a quarter of a second
 # forearms bend and twist by about 15 mm, swapped labels are off by 100.
 MAX_MISFIT = 40.0
 _MM_PER_CM = 10.0
+_LARGEST = 1e5  # mm: no room is larger
+_MAX_BYTES = 2**26  # of text: an hour of an exercise
 _DOWNLOAD = "download it anew or leave it out with --on_bad_file=skip"
 
 
@@ -51,16 +48,11 @@ class UiPrmdRecording(Recording):
     `protective` and `pain_level` are -1 throughout: nobody here is in pain,
     and an exercise done incorrectly on purpose is not protective behaviour.
     `activity` is the exercise's number, `activity_instance` the repetition.
-
-    Args:
-        label: `"correct"` or `"incorrect"`.
-        exercise: `"m01"` to `"m10"`.
-        repetition: 1 to 10.
     """
 
-    label: str
-    exercise: str
-    repetition: int
+    label: str  # "correct" or "incorrect"
+    exercise: str  # "m01" to "m10"
+    repetition: int  # 1 to 10
 
 
 def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
@@ -75,10 +67,9 @@ def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
     markers, problem = repair_markers(found, markers)
     if problem:
         raise BadFileError(raw_file.path, problem, LEAVE_OUT, "long_gap")
-    joints = resample(
-        joints_from_markers(markers), layout.FRAME_RATE, TARGET_RATE
-    )
-    angles = joint_angles(joints)
+    joints = joints_from_markers(markers)
+    joints = resample(joints, layout.FRAME_RATE, TARGET_RATE)
+    angles = kinematics.joint_angles(joints)
     if not np.isfinite(angles).all():
         problem = "two joints lie on one spot, so that an angle is undefined"
         raise BadFileError(raw_file.path, problem, LEAVE_OUT, "undefined_angle")
@@ -87,7 +78,7 @@ def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
     recording = UiPrmdRecording(
         **raw_file.person,
         angles=angles,
-        energies=angle_energies(angles),
+        energies=kinematics.angle_energies(angles),
         activity=np.full(len(joints), exercise),
         activity_instance=np.full(len(joints), info["repetition"]),
         joints=joints,
@@ -102,14 +93,10 @@ def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
 def resample(values: np.ndarray, rate: float, target: float) -> np.ndarray:
     """Positions at another frame rate, by straight lines between frames.
 
-    A polyphase filter (`scipy.signal.resample_poly`) rings at the ends of an
-    episode and at bridged gaps; human movement at 100 Hz needs none. On the
-    release, straight lines stay within 0.2 mm and 0.02 degrees of a cubic
-    spline.
-
-    Args:
-        values: `(T, ...)`, T >= 2; the result never goes beyond the last.
-        rate, target: Frames per second of `values`, and wanted.
+    A polyphase filter rings at the ends of an episode and at bridged gaps;
+    straight lines stay within 0.2 mm and 0.02 degrees of a cubic spline on the
+    release. Values are `(T, ...)`, T >= 2; the result never goes beyond the
+    last. Rates are in frames per second.
     """
     count = int(np.floor((len(values) - 1) * target / rate + 1e-9)) + 1
     position = np.arange(count) * (rate / target)
@@ -120,52 +107,40 @@ def resample(values: np.ndarray, rate: float, target: float) -> np.ndarray:
 
 def _read_markers(path):
     """`(T, 39, 3)` numbers of a plain or gzip-compressed text file."""
-    cut_off = "is cut off before the end of the gzip stream"
-    damaged = "is no sound gzip file ({})"
-    with reading(
-        path,
-        _DOWNLOAD,
-        (UnicodeDecodeError, "is not a text file", "not_text"),
-        (EOFError, cut_off, "truncated"),
-        ((gzip.BadGzipFile, zlib.error), damaged, "bad_gzip"),
-    ):
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-        text = data.decode("ascii")
-    if not text.strip():
-        raise BadFileError(path, "is empty", _DOWNLOAD, "empty")
-    try:
-        values = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2)
-    except ValueError as error:
-        problem = _bad_line(text)
-        raise BadFileError(path, problem, _DOWNLOAD, "not_numbers") from error
-    expected = 3 * len(layout.MARKERS)
-    if values.shape[1] != expected:
-        raise BadFileError(
-            path,
-            f"has {values.shape[1]} columns, not {expected} (39 markers x 3)",
-            "give the Vicon `Positions` files, not `Angles` or Kinect ones",
-            "wrong_columns",
-        )
-    return values.reshape(len(values), -1, 3)
-
-
-def _bad_line(text):
-    """Names the first line that is no row of as many numbers as the first."""
-    rows = [line.split(",") for line in text.splitlines()]
-    for number, row in enumerate(rows, start=1):
+    packed = path.suffix.lower() == ".gz"
+    problem, rule = "cannot be read", "unreadable"
+    if packed:
+        problem, rule = "is no sound gzip file", "bad_gzip"
+    with reading(path, problem, _DOWNLOAD, rule):
+        with (gzip.open if packed else open)(path, "rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    with reading(path, "is not a text file", _DOWNLOAD, "not_text"):
+        # What Notepad and Excel write begins with a mark.
+        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    if len(data) > _MAX_BYTES:
+        problem = f"has more than {_MAX_BYTES:,} bytes of text"
+        raise BadFileError(path, problem, _DOWNLOAD, "too_large")
+    rows = []
+    for number, row in number_lines(path, text, _DOWNLOAD):
+        rows.append(row)
         if len(row) != len(rows[0]):
-            return (
-                f"line {number} has {len(row)} values, the first line has "
-                f"{len(rows[0])}"
-            )
-        for value in row:
-            try:
-                float(value)
-            except ValueError:
-                return f"line {number} holds {value.strip()[:20]!r}, no number"
-    return "is no table of numbers"
+            problem = f"line {number} has {len(row)} values, the first line "
+            problem += str(len(rows[0]))
+            raise BadFileError(path, problem, _DOWNLOAD, "not_numbers")
+    if not rows:
+        raise BadFileError(path, "is empty", _DOWNLOAD, "empty")
+    values, expected = np.array(rows), 3 * len(layout.MARKERS)
+    if values.shape[1] != expected:
+        columns = values.shape[1]
+        problem = f"has {columns} columns, not {expected} (39 markers x 3)"
+        cure = "give the Vicon `Positions` files, not `Angles` or Kinect ones"
+        raise BadFileError(path, problem, cure, "wrong_columns")
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    if largest > _LARGEST:
+        problem = f"positions reach {largest:.3g} mm, beyond {_LARGEST:g}"
+        raise BadFileError(path, problem, _DOWNLOAD, "out_of_range")
+    return values.reshape(len(values), -1, 3)
 
 
 def repair_markers(
@@ -198,18 +173,14 @@ def repair_markers(
         found.noted("unused_marker", detail)
     if not (lost & needed).any():
         return markers, ""
-    return markers, (
-        f"markers are lost for more than {MAX_GAP} frames at a stretch: "
-        f"{_count(lost & needed)}"
-    )
+    problem = f"markers are lost for more than {MAX_GAP} frames at a stretch: "
+    return markers, problem + _count(lost & needed)
 
 
 def _count(flags):
     """`LASI 3 frames, STRN 20 frames` from `(T, 39)` flags."""
     counts = zip(layout.MARKERS, flags.sum(axis=0), strict=True)
-    return ", ".join(
-        f"{name} {count} frames" for name, count in counts if count
-    )
+    return ", ".join(f"{name} {n} frames" for name, n in counts if n)
 
 
 def _columns(cluster):
@@ -279,20 +250,8 @@ def _rotations(shape, points, seen):
 
 def _bridge_gaps(markers):
     """Bridges in place; returns `(T, 39)` flags of what was bridged."""
-    from scipy import ndimage
-
-    lost = np.isnan(markers[..., 0])
-    # Gaps of one marker each, numbered from 1.
-    gaps, _ = ndimage.label(lost, [[0, 1, 0]] * 3)
-    short = lost & (np.bincount(gaps.ravel())[gaps] <= MAX_GAP)
-    frames = np.arange(len(markers))
-    for column in np.flatnonzero(short.any(axis=0)):
-        bad, good = short[:, column], ~lost[:, column]
-        for axis in range(3):
-            markers[bad, column, axis] = np.interp(
-                frames[bad], frames[good], markers[good, column, axis]
-            )
-    return short
+    values = markers.reshape(len(markers), -1)  # a view
+    return bridge_gaps(values, np.isnan(values), MAX_GAP)[:, ::3]
 
 
 def joints_from_markers(markers: np.ndarray) -> np.ndarray:
@@ -304,9 +263,8 @@ def joints_from_markers(markers: np.ndarray) -> np.ndarray:
     """
     at = {name: markers[:, i] for i, name in enumerate(layout.MARKERS)}
     joints = []
-    for name in JOINTS_26:
-        weights = layout.JOINTS[name]
-        joint = sum(weight * at[m] for m, weight in weights.items())
+    for name in kinematics.JOINTS_26:
+        joint = sum(weight * at[m] for m, weight in layout.JOINTS[name].items())
         side, _, part = name.partition("_")
         if offset := _OFFSETS.get(part or name):
             joint = joint + offset(at, side)
@@ -319,9 +277,8 @@ def joints_from_markers(markers: np.ndarray) -> np.ndarray:
 def _hip_centre(at, side):
     """Offset of the hip joint centre from the ASIS of its side.
 
-    14 % of the distance between the ASIS medial, 30 % distal and 22 %
-    posterior of it (Bell et al., Human Movement Science 8, 1989; J.
-    Biomechanics 23, 1990).
+    14 % of the ASIS' distance medial, 30 % distal and 22 % posterior (Bell et
+    al., Human Movement Science 8, 1989; J. Biomechanics 23, 1990).
     """
     between = at["RASI"] - at["LASI"]
     medial = _unit(between if side == "left" else -between)

@@ -8,37 +8,17 @@ training and of the test data.
 
 import collections
 
-from keras_pain.corpora.base import (
-    Findings,
-    RawFile,
-    StrPath,
-    child,
-    find_base,
-    group_by_name,
-    is_leaving,
-    nothing_found,
-    report_with_first,
-    shorten,
-)
+from keras_pain.corpora import base as raw
+from keras_pain.corpora.base import Findings, RawFile, StrPath
 from keras_pain.corpora.media import STILL_ENDINGS
-from keras_pain.corpora.unbc_mcmaster.layout import (
-    FOLDER,
-    FRAME_NUMBER,
-    LAYOUTS,
-    SCALES,
-    SEQUENCE,
-    SEQUENCE_LABELS,
-    SUBJECT,
-    SUBJECT_OF,
-    SUBJECTS,
-    TREES,
-)
+from keras_pain.corpora.unbc_mcmaster import layout as facts
+from keras_pain.corpora.unbc_mcmaster.layout import LAYOUTS, SCALES, SUBJECTS
 from keras_pain.corpora.unbc_mcmaster.reader import read_file as read_file
 
 # What names of files end with behind the frame's number.
 _SUFFIXES = {"images": "", "pspi": "_facs", "facs": "_facs", "aam": "_aam"}
 _MISPLACED = "subject_against_folder"
-_PLACES = ((), (FOLDER,), LAYOUTS)
+_PLACES = ((), (facts.FOLDER,), LAYOUTS)
 _NOTHING = (
     "no UNBC-McMaster sequences Images/<subject>/<sequence>/<sequence>001.png "
     "here (it holds {}); give the folder that holds Images with --manual_dir"
@@ -47,7 +27,7 @@ _NOTHING = (
 
 def detect_layout(root: StrPath) -> str:
     """`"archive"`, the only layout; raises as `find_files` does."""
-    find_base(root, _PLACES, _has_people, _NOTHING)
+    raw.find_base(root, _PLACES, _has_people, _NOTHING)
     return LAYOUTS[0]
 
 
@@ -60,9 +40,8 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
     holds `Images`, or is the parent of such a folder called `unbc_mcmaster` or
     `archive`. Raises KerasPainError where there are no sequences.
     """
-    base = find_base(root, _PLACES, _has_people, _NOTHING)
-    search = _Search(base)
-    sequences = group_by_name(
+    search = _Search(raw.find_base(root, _PLACES, _has_people, _NOTHING))
+    sequences = raw.group_by_name(
         search.raw_files(),
         # Those that can be read and lie with their person come first.
         lambda file: (
@@ -72,12 +51,11 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
         ),
     )
     if not sequences:
-        raise nothing_found(root, _NOTHING)
+        raise raw.nothing_found(root, _NOTHING)
     for file, *others in sequences:
-        if others:
-            shown = shorten(other.relative for other in others)
-            detail = f"is also there as {shown}; this one is read"
-            file.findings.noted("duplicate", detail)
+        also = [other.relative for other in others]
+        said = "is also there as {}; this one is read"
+        file.findings.listed("duplicate", also, said)
     files = [same[0] for same in sequences]
     files.sort(key=lambda file: (file.subject_id, file.name))
     about_all, strays = Findings(), len(search.odd["stray_files"])
@@ -85,22 +63,19 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
         ("doubled_folder", "read in {}"),
         ("other_case", "named {}; read"),
         ("missing_folder", "no folder {}; read without"),
+        ("duplicate_files", "of frames that have another: {}; left out"),
         ("stray_files", f"{strays} other files: {{}}; skipped"),
     ):
         about_all.listed(rule, dict.fromkeys(search.odd[rule]), text)
-    report_with_first(files, about_all)
+    raw.report_with_first(files, about_all)
     return files
 
 
 def _has_people(base):
-    images = child(base, *TREES["images"])
-    if images is None or not images.is_dir():
-        return False
-    again = child(images, images.name)
-    folders = [images, again] if again and again.is_dir() else [images]
+    images = raw.child(base, *facts.TREES["images"])
     return any(
-        SUBJECT.fullmatch(path.name)
-        for folder in folders
+        facts.SUBJECT.fullmatch(path.name)
+        for folder in raw.doubled(images)
         for path in folder.iterdir()
     )
 
@@ -114,29 +89,30 @@ class _Search:
 
     def raw_files(self):
         """Every sequence, in the order of the folders."""
-        scales = {scale: (SEQUENCE_LABELS, scale.upper()) for scale in SCALES}
-        places = TREES | scales
+        places = dict(facts.TREES)
+        for scale in SCALES:
+            places[scale] = (facts.SEQUENCE_LABELS, scale.upper())
         trees = {name: self._walk(steps) for name, steps in places.items()}
         images, strays = trees["images"], self.odd["stray_files"]
         for place in sorted(images.iterdir()):
-            if not place.is_dir() or is_leaving(place, images):
+            if not place.is_dir() or raw.is_leaving(place, images):
                 strays.append(place.name)
-            elif SUBJECT.fullmatch(place.name) is None:
+                continue
+            if facts.SUBJECT.fullmatch(place.name) is None:
                 strays.append(f"{place.name}/")
-            else:
-                inner = self._inner(place)
-                for folder in sorted(inner.iterdir()):
-                    if folder.is_dir() and not is_leaving(folder, inner):
-                        name = place.name.lower()
-                        yield self._raw_file(name, folder, trees)
-                    else:
-                        strays.append(folder.name)
+                continue
+            inner = self._inner(place)
+            for folder in sorted(inner.iterdir()):
+                if folder.is_dir() and not raw.is_leaving(folder, inner):
+                    yield self._raw_file(place.name.lower(), folder, trees)
+                else:
+                    strays.append(folder.name)
 
     def _walk(self, steps):
         """Folder `base/step/step`, where each may be there twice over."""
         folder = self._base
         for step in steps:
-            found = child(folder, step)
+            found = raw.child(folder, step)
             if found is None or not found.is_dir():
                 self.odd["missing_folder"].append("/".join(steps))
                 return None
@@ -146,12 +122,11 @@ class _Search:
         return folder
 
     def _inner(self, folder):
-        """The folder of the same name in it, where it holds one."""
-        while (again := child(folder, folder.name)) and again.is_dir():
-            folder = again
-            place = folder.relative_to(self._base).as_posix()
-            self.odd["doubled_folder"].append(place)
-        return folder
+        """The innermost of a folder and those of its own name in it."""
+        folders = raw.doubled(folder) or [folder]
+        places = (p.relative_to(self._base).as_posix() for p in folders[1:])
+        self.odd["doubled_folder"] += places
+        return folders[-1]
 
     def _raw_file(self, place, folder, trees):
         name = folder.name.lower()
@@ -161,11 +136,12 @@ class _Search:
 
         def belonging(tree, name):
             """What a tree of labels holds for it, with any of the people."""
-            folders = (trees[tree] and child(trees[tree], p) for p in people)
-            found = (f and child(self._inner(f), name) for f in folders)
+            base = trees[tree]
+            folders = (base and raw.child(base, person) for person in people)
+            found = (f and raw.child(self._inner(f), name) for f in folders)
             return next(filter(None, found), None)
 
-        for tree in TREES:
+        for tree in facts.TREES:
             where = folder if tree == "images" else belonging(tree, folder.name)
             there = where and where.is_dir()
             file.info[tree] = self._numbered(where, name, tree) if there else {}
@@ -179,11 +155,9 @@ class _Search:
             # Two people may each have a folder of a name that says nothing.
             file.name = f"{place} {name}"
         elif not file.info["images"]:
-            file.refusal = (
-                "no_pictures",
-                "holds no pictures <sequence>001.png",
-                "copy the sequence anew, or move it out of here",
-            )
+            problem = "holds no pictures <sequence>001.png"
+            cure = "copy the sequence anew, or move it out of here"
+            file.refusal = "no_pictures", problem, cure
         tables = file.info.values()
         file.parts = tuple(path for table in tables for path in table.values())
         return file
@@ -195,9 +169,11 @@ class _Search:
         for path in sorted(self._inner(folder).iterdir()):
             stem = path.stem.lower()
             fits = path.suffix.lower() in endings and stem.endswith(suffix)
-            match = fits and FRAME_NUMBER.fullmatch(stem.removesuffix(suffix))
+            stem = stem.removesuffix(suffix)
+            match = fits and facts.FRAME_NUMBER.fullmatch(stem)
             if match and match["sequence"] == sequence and path.is_file():
-                numbered.setdefault(int(match["number"]), path)
+                if numbered.setdefault(int(match["number"]), path) != path:
+                    self.odd["duplicate_files"].append(path.name)
             else:
                 self.odd["stray_files"].append(path.name)
         return dict(sorted(numbered.items()))
@@ -208,25 +184,19 @@ def _name_person(file, place):
 
     `place` is the folder of a person, in which it lies.
     """
-    match = SEQUENCE.fullmatch(file.name)
+    match = facts.SEQUENCE.fullmatch(file.name)
     code = match and match["code"]
     if match is None:
-        file.refusal = (
-            "unknown_name",
-            "its name is not <subject>t<test><movement><aff|unaff>",
-            "give it the name its owners gave it, or move it out of here",
-        )
+        problem = "its name is not <subject>t<test><movement><aff|unaff>"
+        file.refusal = "unknown_name", problem, raw.RENAME
     elif code == place.partition("-")[2]:
         if place not in SUBJECTS:
             detail = f"{place} is none of the 25 subjects; kept"
             file.findings.noted("unknown_subject", detail)
-    elif code not in SUBJECT_OF:
-        file.refusal = (
-            _MISPLACED,
-            f"its name says {code}, none of the 25, its folder {place}",
-            "put it with the person it is of",
-        )
+    elif code not in facts.SUBJECT_OF:
+        problem = f"its name says {code}, none of the 25, its folder {place}"
+        file.refusal = _MISPLACED, problem, "put it with the person it is of"
     else:
-        file.subject_id = SUBJECT_OF[code]
+        file.subject_id = facts.SUBJECT_OF[code]
         detail = f"lies with {place}; its name is believed"
         file.findings.noted(_MISPLACED, detail)

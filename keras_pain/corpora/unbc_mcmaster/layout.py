@@ -38,6 +38,7 @@ LANDMARKS = "{sequence}{number:03d}_aam.txt"
 
 # Units coded throughout; files also hold a few codes of 0, 15, 27 and 50.
 CODED_UNITS = (4, 6, 7, 9, 10, 12, 20, 25, 26, 43)
+INTENSITY_MAX = 5  # of a unit, FACS' E
 PSPI_MAX = 16
 NUM_LANDMARKS = 66
 

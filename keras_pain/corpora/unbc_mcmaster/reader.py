@@ -7,11 +7,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_pain.corpora.base import Findings, RawFile, reading
-from keras_pain.corpora.media import read_still, read_stills, survey
+from keras_pain.corpora.base import Findings, RawFile
+from keras_pain.corpora.media import iterate_frames, read_frames, survey
 from keras_pain.corpora.recording import VideoRecording
 from keras_pain.corpora.unbc_mcmaster import layout as facts
-from keras_pain.errors import BadFileError
+from keras_pain.errors import BadFileError, reading
+from keras_pain.io import number_lines, read_text
+from keras_pain.signals.landmarks import FARTHEST
 
 _TOLERANCE = 0.5  # intensities are whole numbers
 _COPY = "copy it anew or leave the sequence out with --on_bad_file=skip"
@@ -23,7 +25,7 @@ _ODD = {
     "comma_decimal": "{n} label files with decimal commas: {}; read as points",
     "other_units": "{n} further action units: {}; left out",
     "landmark_count": f"{{n}} landmark files without {facts.NUM_LANDMARKS} "
-    "lines of x and y: frames {}; unknown there",
+    f"lines of x and y up to {FARTHEST:,}: frames {{}}; unknown there",
 }
 
 
@@ -45,30 +47,22 @@ def read_file(
 ) -> tuple[VideoRecording, Findings]:
     """Reads the labels of a sequence and looks at its pictures.
 
-    Args:
-        raw_file: A file of `find_files`.
-        look_at_frames: Decode each picture once, to find those that are
-            broken, dark, grey, or of another size. Without, `frames()` alone
-            finds the broken ones.
+    With `look_at_frames` each picture is decoded once, to find those that are
+    broken, dark, grey, or of another size; without, `frames()` alone finds the
+    broken ones.
 
-    Returns:
-        The recording, without a frame rate, and what was found. Its labels
-        are those of `layout.SCALES`; its frame labels `pspi`, `(T,)`, as the
-        files say, also where the action units say otherwise, and `aus`,
-        `(T, 10)`, intensities of `layout.CODED_UNITS`. What is missing, and
-        labels but PSPI and VAS in files that cannot be used, is NaN.
-
-    Raises:
-        BadFileError: A picture, or a file of PSPI or VAS, cannot be used.
+    Returns the recording, without a frame rate, and what was found. Its labels
+    are those of `layout.SCALES`; its frame labels `pspi`, `(T,)`, as the files
+    say, also where the action units say otherwise, and `aus`, `(T, 10)`,
+    intensities of `layout.CODED_UNITS`. What is missing, and labels but PSPI
+    and VAS in files that cannot be used, is NaN. Raises BadFileError where a
+    picture, or a file of PSPI or VAS, cannot be used.
     """
-    from PIL import Image
-
     raw_file.check_refusal()
     images = raw_file.info["images"]
     raw_file.check_frames(len(images))
     numbers, paths = list(images), list(images.values())
-    found = Findings(raw_file.findings)
-    last = numbers[-1]
+    found, last = Findings(raw_file.findings), numbers[-1]
     found.listed(
         "missing_frames",
         sorted(set(range(1, last + 1)) - set(numbers)),
@@ -79,20 +73,12 @@ def read_file(
     _compare(found, numbers, scores, units)
     size = None
     if look_at_frames:
-        _, (size, *_), odd = survey(map(read_still, paths))
-        modes = collections.Counter()
-        for path in paths:
-            with Image.open(path) as image:  # reads the header only
-                modes[image.mode] += 1
-        for mode, count in sorted(modes.items()):
-            if mode != "RGB":
-                detail = f"{count} of {len(paths)} pictures are {mode}"
-                found.repaired("channels", f"{detail}, read as RGB")
+        _, (size, *_), odd = survey(iterate_frames(paths, found))
         found += odd
     recording = VideoRecording(
         **raw_file.person,
         num_frames=len(paths),
-        frames=functools.partial(read_stills, paths),
+        frames=functools.partial(read_frames, paths),
         labels=scales,
         frame_labels={"pspi": scores, "aus": units},
         landmarks=check_points(found, points, size),
@@ -138,18 +124,17 @@ def _read_labels(info, numbers, found):
                 rows = _rows(info["aam"][number], odd)
             except BadFileError:
                 rows = []
-            if list(map(len, rows)) == [2] * facts.NUM_LANDMARKS:
+            if (
+                list(map(len, rows)) == [2] * facts.NUM_LANDMARKS
+                and np.abs(rows).max() <= FARTHEST
+            ):
                 points[row] = rows
             else:
                 odd["landmark_count"].append(number)
     if errors:
-        first = errors[0]
-        found.noted(
-            first.rule,
-            f"{len(errors)} FACS files cannot be used, the first "
-            f"{pathlib.Path(first.path).name}: {first.problem}; "
-            "unknown there",
-        )
+        first, name = errors[0], pathlib.Path(errors[0].path).name
+        detail = f"{len(errors)} FACS files cannot be used, the first {name}: "
+        found.noted(first.rule, f"{detail}{first.problem}; unknown there")
     frames = set(numbers)
     for name in ("pspi", "facs", "aam"):
         here, title = set(info[name]), name.upper()
@@ -183,45 +168,43 @@ def _number(path, low, high, odd):
     if len(values) > 1:
         problem = f"holds {len(values)} numbers, not one"
         raise BadFileError(path, problem, _COPY, "wrong_count")
-    if not low <= values[0] <= high:
-        problem = f"holds {values[0]:g}, not {low} to {high}"
+    return _in_range(path, values[0], low, high)
+
+
+def _in_range(path, value, low, high):
+    """The value; BadFileError by rule `label_range` where it is no label."""
+    if not low <= value <= high:
+        problem = f"holds {value:g}, not {low} to {high}"
         cure = "correct it, or leave the sequence out with --on_bad_file=skip"
         raise BadFileError(path, problem, cure, "label_range")
-    return values[0]
+    return value
 
 
 def _coded(path, odd):
     """Action unit to intensity."""
     units = {}
     for row in _rows(path, odd):
-        if len(row) not in (2, 4) or row[0] != int(row[0]):
-            problem = (
-                "has a line that is not 'unit intensity', with or without two "
-                "further numbers"
-            )
+        if len(row) not in (2, 4) or row[0] not in range(100):
+            problem = "has a line that is not 'unit intensity', or that and two"
+            problem += " further numbers"
             raise BadFileError(path, problem, _COPY, "wrong_count")
-        unit = int(row[0])
-        units[unit] = max(units.get(unit, 0.0), row[1])
+        unit, value = int(row[0]), row[1]
+        if unit in facts.CODED_UNITS:
+            _in_range(path, value, 0, facts.INTENSITY_MAX)
+        units[unit] = max(units.get(unit, 0.0), value)
     return units
 
 
 def _rows(path, odd):
-    """The numbers of a file, line by line; blank lines are left out."""
-    fault = (UnicodeDecodeError, "is not a text file", "not_numbers")
-    with reading(path, _COPY, fault):
-        text = path.read_text(encoding="ascii")
+    """The numbers of a file, see `number_lines`, line by line."""
+    with reading(path, "is not a text file", _COPY, "not_numbers"):
+        text = read_text(path)
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        line = line.replace(",", ".")
-        try:
-            values = [float(word) for word in line.split()]
-        except ValueError:
-            values = [np.nan]
+    for number, values in number_lines(path, text.replace(",", "."), _COPY):
         if not np.isfinite(values).all():
-            problem = f"line {number} is {line.strip()[:30]!r}, no numbers"
+            problem = f"line {number} holds NaN or infinity, no number"
             raise BadFileError(path, problem, _COPY, "not_numbers")
-        if values:
-            rows.append(values)
+        rows.append(values)
     if "," in text:
         odd["comma_decimal"].append(path.name)
     return rows
@@ -275,10 +258,8 @@ def check_points(
     if size is not None:
         side = np.array(size[::-1])
         far = (points < -_OUTSIDE * side) | (points > (1 + _OUTSIDE) * side)
-        outside = int(far[known].any(axis=(1, 2)).sum())
-        if outside:
-            detail = (
-                f"{outside} frames with points far out of the picture; kept"
-            )
+        count = int(far[known].any(axis=(1, 2)).sum())
+        if count:
+            detail = f"{count} frames with points far out of the picture; kept"
             found.noted("landmarks_outside", detail)
     return points
