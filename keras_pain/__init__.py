@@ -21,9 +21,9 @@ def load_model(path):
     """
     import zipfile
 
-    from keras_pain.errors import reading
+    from keras_pain.errors import expanded, reading
 
-    path = os.path.expanduser(os.fspath(path))
+    path = expanded(os.fspath(path))
     cure = "give a .keras file that the suite has written"
     with reading(path, "cannot be loaded as a network", cure):
         with open(path, "rb") as stream:  # Keras says less of these

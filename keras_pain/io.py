@@ -120,6 +120,11 @@ def read_text(path) -> str:
         content = stream.read(_MOST_TEXT + 1)
     if len(content) > _MOST_TEXT:
         raise ValueError(f"more than {_MOST_TEXT:,} bytes")
+    return decoded(content)
+
+
+def decoded(content: bytes) -> str:
+    """What `read_text` makes of bytes."""
     wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     return content.decode("utf-16" if wide else "utf-8-sig")
 

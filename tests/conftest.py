@@ -37,7 +37,21 @@ QUIET = (
 )
 
 
+# Files of few, slow tests. By default pytest-xdist hands files of many tests
+# out first, so that at the end one process works at these and the others wait.
+SLOW_FILES = ("notebooks", "reproduce", "models", "movement_scripts", "fuzz")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    names = [f"test_{name}" for name in SLOW_FILES]
+    order = {name: place for place, name in enumerate(names)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(names)))
+
+
 def pytest_configure(config):
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
     for message in QUIET:
         config.addinivalue_line("filterwarnings", f"ignore:{message}")
 

@@ -253,7 +253,10 @@ class ResultStore:
                 f"{folder}: cannot be read ({error.strerror}); check the "
                 "permissions of the results folder"
             ) from error
-        except Exception as error:  # whatever a damaged file may say
+        except (
+            *(ValueError, LookupError, TypeError, AttributeError),
+            *(ArithmeticError, RecursionError),
+        ) as error:
             problem = " ".join(f"{type(error).__name__}: {error}".split())
         said = "%s: damaged fold, counted as missing (%s)"
         _LOG.warning(said, folder, problem)

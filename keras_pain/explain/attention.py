@@ -49,11 +49,23 @@ def attention_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
         elif isinstance(layer, TransformerEncoder) and _SELF not in found:
             if isinstance(layer.output, list | tuple):
                 found[_SELF] = layer.output[1]
-            else:  # nobody asked for it, and a second call may not add outputs
-                ask = functools.partial(layer, return_attention_scores=True)
-                again = keras.layers.Lambda(lambda x, ask=ask: ask(x)[1])
-                found[_SELF] = again(layer.input)
+            else:
+                found[_SELF] = _Scores(layer)(layer.input)
     return found
+
+
+class _Scores(keras.layers.Layer):
+    """Reads the attention of an encoder that nobody asked for it.
+
+    A second call of the encoder itself may not have more outputs.
+    """
+
+    def __init__(self, encoder):
+        super().__init__(name=_SELF)
+        self._encoder = encoder
+
+    def call(self, inputs):
+        return self._encoder(inputs, return_attention_scores=True)[1]
 
 
 # Traced once a model: the sanity checks read the same one again and again.

@@ -11,6 +11,7 @@ import numpy as np
 from keras import layers
 
 from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.experiments.provenance import check_backend
 from keras_pain.layers import TrilinearUpsampling
 
 WEIGHTS = ("global", "elementwise")
@@ -233,11 +234,7 @@ def _layer(model, name) -> keras.layers.Layer:
 
 def _batches(model, x, layer, class_index):
     """A few samples at a time, see `activations_and_gradients`."""
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigurationError(
-            "maps from gradients need the TensorFlow backend, this is "
-            f"{keras.backend.backend()}: set KERAS_BACKEND=tensorflow"
-        )
+    check_backend()
     x = np.asarray(x, dtype=np.float32)
     wanted = -1 if class_index is None else class_index
     classes = np.full(len(x), wanted, dtype=np.int64)

@@ -55,19 +55,20 @@ class Explanation:
 def explanations(model: keras.Model) -> list[Explanation]:
     """Every map of a network; each has at least one over all of its input.
 
-    Attention where it has some; Grad-CAM, both ways of weighing, where it has
-    a `spatial_layer`, else saliency. The kind of its input is told from its
-    shape, and where that is of a window from its name.
+    Attention where it has some, of windows; Grad-CAM, both ways of weighing,
+    where it has a `spatial_layer`, else saliency. The kind of its input is
+    told from its shape, and where that is of a window from its name.
 
     Attention comes first. Where bodily attention has one map a feature, it is
     averaged over the features.
     """
-    found = []
-    for name, output in attention_outputs(model).items():
+    found, shape, layer = [], model.input_shape, spatial_layer(model)
+    # Tokens of a face are no places that can be drawn.
+    outputs = attention_outputs(model) if len(shape) == 3 else {}
+    for name, output in outputs.items():
         axes = _ATTENTION_AXES[name, len(output.shape)]
         compute = functools.partial(_attention, name, axes == ("part",))
         found.append(Explanation(name, axes, compute))
-    shape, layer = model.input_shape, spatial_layer(model)
     axes = ("time", "channel")
     if len(shape) == 5:
         axes = ("time", "height", "width")

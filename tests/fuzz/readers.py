@@ -272,6 +272,15 @@ def _reader(name, corpus, files):
     return Reader(name, build, files, read)
 
 
+def _of_file(name, build, read):
+    """A reader of single CSV files, from whose path it reads."""
+
+    def of_path(root, path):
+        read(path)
+
+    return Reader(name, build, "*.csv", of_path)
+
+
 READERS = {
     reader.name: reader
     for reader in (
@@ -298,20 +307,10 @@ READERS = {
         ),
         _reader("pemf_corpus", "pemf", "**/*.xlsx"),
         _reader("ui_prmd", "ui_prmd", "**/*positions*.txt*"),
-        Reader(
-            "landmark_csv",
-            _points,
-            "*.csv",
-            lambda root, path: (landmarks.read_csv(path), None)[1],
-        ),
+        _of_file("landmark_csv", _points, landmarks.read_csv),
         Reader("pictures", _stills, "*.*", _still),
         Reader("pth", _weights, "*.pth", _read_weights),
-        Reader(
-            "published",
-            _published,
-            "*.csv",
-            lambda root, path: (read_published(path), None)[1],
-        ),
+        _of_file("published", _published, read_published),
         Reader("raw_manifest", _raw_manifest, "*manifest.csv", _verify),
         Reader("result_json", _folds, "**/result.json", _read_folds),
         Reader("predictions", _folds, "**/*.npz", _read_folds),

@@ -24,7 +24,7 @@ from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
 from keras_pain.corpora.recording import Recording, bridge_gaps
 from keras_pain.corpora.ui_prmd import layout
 from keras_pain.errors import BadFileError, reading
-from keras_pain.io import number_lines
+from keras_pain.io import decoded, number_lines
 from keras_pain.signals import kinematics
 
 TARGET_RATE = 60.0  # EmoPain's
@@ -115,9 +115,7 @@ def _read_markers(path):
         with (gzip.open if packed else open)(path, "rb") as stream:
             data = stream.read(_MAX_BYTES + 1)
     with reading(path, "is not a text file", _DOWNLOAD, "not_text"):
-        # What Notepad and Excel write begins with a mark.
-        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = data.decode("utf-16" if marked else "utf-8-sig")
+        text = decoded(data)
     if len(data) > _MAX_BYTES:
         problem = f"has more than {_MAX_BYTES:,} bytes of text"
         raise BadFileError(path, problem, _DOWNLOAD, "too_large")
