@@ -170,8 +170,10 @@ def write_figures(
     labels = {row.method: paper_name(row.label) for row in table.rows}
     curves = []
     for key in first_folds(store, expected):
-        place = f"{key.evaluation}, {key.protocol}, fold {key.fold}"
-        words = f"{labels[key.method]}; {place}, seed {key.seed}"
+        place = [key.evaluation, key.protocol, f"fold {key.fold}"]
+        if key.fold == key.evaluation:  # of a hold-out, which has one
+            del place[-1]
+        words = f"{labels[key.method]}; {', '.join(place)}, seed {key.seed}"
         curves += training_curves(store.read(key), words)
     if curves:
         place = f"{title}: training", out_dir / "training.png"

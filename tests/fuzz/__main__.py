@@ -3,6 +3,7 @@
 import argparse
 import collections
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -168,6 +169,9 @@ def main(arguments=None) -> int:
     )
     options = parser.parse_args(arguments)
     names = options.readers.split(",")
+    if "pth" in names and importlib.util.find_spec("torch") is None:
+        print("pth: left out; it needs pip install -e .[torch]")
+        names.remove("pth")
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
         folder = pathlib.Path(folder)
         if options.keep:
