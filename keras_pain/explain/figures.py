@@ -217,6 +217,7 @@ def plot_activity_maps(
         ticks = [f"{row} ({windows})" for row, windows in named]
         axis.set_xticks(range(len(rows)), ticks, fontsize=8, **TILTED)
         axis.set_title(column)
+    figure.supxlabel("in brackets: windows; grey where there are none")
     label = "" if even is None else f";\neven: {even:.4f}"
     label = f"{quantity}, mean over windows{label}"
     figure.colorbar(image, ax=subplots, label=label, pad=0.01)

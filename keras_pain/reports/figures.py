@@ -68,7 +68,11 @@ _NAMES = dict(
     dual_stream_lstm: Dual-stream LSTM; banet: BANet;
     banet_temporal: BANet, temporal; banet_bodily: BANet, bodily;
     alanet: ALANet; alanet_parts: ALANet, per body part; lsfan: L-SFAN;
-    cnn_tap: 2D-CNN-TAP; cnn_sap: 2D-CNN-SAP; aacsfnet: AACSFNet
+    cnn_tap: 2D-CNN-TAP; cnn_sap: 2D-CNN-SAP; aacsfnet: AACSFNet;
+    resnet50_ham: ResNet50-HAM; biscale_cross_vit: BiScaleCrossViT; c3d: C3D;
+    l3d: L3D; l3d_multi_scale: L3D + multi-scale fusion; l3d_full: L3D + both;
+    l3d_se: L3D + improved SE; resnet18_lstm: ResNet18-LSTM;
+    resnet18_gru: ResNet18-GRU; stgcn_lstm: STGCN-LSTM
     """.split(";")
 )
 
@@ -171,6 +175,7 @@ def write_figures(
     curves = []
     for key in first_folds(store, expected):
         place = [key.evaluation, key.protocol, f"fold {key.fold}"]
+        place[-1] = place[-1].replace("fold fold", "fold ")
         if key.fold == key.evaluation:  # of a hold-out, which has one
             del place[-1]
         words = f"{labels[key.method]}; {', '.join(place)}, seed {key.seed}"

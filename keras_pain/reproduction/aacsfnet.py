@@ -60,7 +60,7 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
     if not both:
         return None
     chosen = [found[fold] for found in tasks.values() for fold in both]
-    what = f"{METHOD}, a training for each of {len(both)} people left out"
+    what = f"AACSFNet, a training for each of {len(both)} people left out"
     return figures.plot_relative_losses(
         [_relative(run, task) for task in chosen],
         f"{run.table.title}: {what}",
@@ -123,7 +123,7 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
         faces.append(AttendedFace(title, picture, maps))
     return plot_attended_faces(
         faces,
-        f"{METHOD} on {key.fold}, who was left out: attention",
+        f"AACSFNet on {key.fold}, who was left out: attention",
         path,
         simulated=run.prepared.simulated,
     )
