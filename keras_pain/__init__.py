@@ -34,3 +34,17 @@ def load_model(path):
         import keras_pain.layers  # noqa: F401  registers them
 
         return keras.models.load_model(path)
+
+
+def evaluate(folder, *, label, **options):
+    """Compares methods on recordings of one's own, person by person.
+
+    See `keras_pain.reproduction.own.evaluate`, whose arguments these are.
+    Imports TensorFlow.
+    """
+    from keras_pain.experiments.provenance import start_tensorflow
+
+    start_tensorflow(options.get("deterministic", False))
+    from keras_pain.reproduction import own
+
+    return own.evaluate(folder, label=label, **options)

@@ -8,22 +8,30 @@ import contextlib
 import csv
 import errno
 import functools
+import gzip
 import hashlib
+import importlib
 import io
 import json
 import math
+import operator
 import os
 import pathlib
 import re
 import secrets
 import shutil
 import socket
+import sys
 import time
 import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+)
 
 SIMULATED = "SIMULATED"
 
@@ -114,9 +122,11 @@ def marked_title(title: str, simulated: bool) -> str:
 def read_text(path) -> str:
     """A small text file: UTF-8, or UTF-16 by its mark, as Notepad writes it.
 
-    Raises OSError, or ValueError where it is no such text, or too large.
+    One that ends in .gz is unpacked. Raises OSError, EOFError or zlib.error,
+    or ValueError where it is no such text, or too large.
     """
-    with open(path, "rb") as stream:
+    opened = gzip.open if os.fspath(path).lower().endswith(".gz") else open
+    with opened(path, "rb") as stream:
         content = stream.read(_MOST_TEXT + 1)
     if len(content) > _MOST_TEXT:
         raise ValueError(f"more than {_MOST_TEXT:,} bytes")
@@ -154,6 +164,13 @@ def number_lines(path, text: str, cure: str) -> Iterator[tuple[int, list]]:
 def sha256_of(path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits; raises OSError."""
     with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_of_content(path) -> str:
+    """SHA-256 of what a file holds, unpacked if it is a .gz; raises OSError."""
+    opened = gzip.open if os.fspath(path).lower().endswith(".gz") else open
+    with opened(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -324,3 +341,32 @@ def unwritable(path, error: Exception, cure: str | None = None):
     reason = getattr(error, "strerror", None) or full or str(error)
     reason = " ".join(reason.split())
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")
+
+
+def load_object(path: str, flag: str):
+    """The user's own object that `package.module:object` names.
+
+    Modules in the current folder are found. Raises ConfigurationError, which
+    names the flag, where there is none; what a module itself raises passes.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        if module.startswith(".") or not module:
+            raise ModuleNotFoundError("no name of a module", name=module)
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        loaded = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # Another one may be missing: that is for the user's file to say.
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+        problem = error
+    else:
+        try:
+            return operator.attrgetter(attribute)(loaded)
+        except AttributeError as error:
+            problem = error
+    raise ConfigurationError(
+        f"{flag}: cannot load {path[:80]!r}: {str(problem)[:200]}; give "
+        "package.module:object"
+    ) from problem

@@ -122,7 +122,8 @@ def test_dummy_data_are_what_the_script_beside_them_invents(name, tmp_path):
         if path.suffix == ".mat":
             fresh, stored = map(scipy.io.loadmat, (fresh, stored))
             for key in fresh.keys() - {"__header__"}:
-                np.testing.assert_array_equal(fresh[key], stored[key])
+                # Processors round the last digits in their own ways.
+                np.testing.assert_allclose(fresh[key], stored[key], 1e-9)
         elif path.suffix in (".txt", ".csv"):
             assert fresh.read_text() == stored.read_text()
 

@@ -202,6 +202,8 @@ def _example(raw_file, recording, settings):
     example = {
         "name": recording.name,
         "subject_id": recording.subject_id,
+        "group": recording.group,
+        "labels": np.array(list(recording.labels.values()), np.float32),
         "pspi": np.full(keep, np.nan, np.float32),
         **recording.labels,
         **{k: v[:keep] for k, v in recording.frame_labels.items()},

@@ -104,6 +104,8 @@ def _listed(root, files):
         path, parts = file, ()
         if isinstance(file, RawFile):
             path, parts = file.path, file.parts
+            if file.refusal and not parts and not path.exists():
+                continue  # a list has it, nothing else does
         path = pathlib.Path(path)
         if path.is_dir() and not parts:
             # Nothing counts for an empty one; the corpus says what is wrong.

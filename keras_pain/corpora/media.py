@@ -34,6 +34,8 @@ _DARK_MEAN = 10.0  # of 255: UNBC has such frames, with no face in sight
 _GREY_TOLERANCE = 3
 _MOST_PIXELS = 50_000_000  # of a frame: 150 MB decoded
 _CUT = "is cut off"
+# Containers that are no chain of boxes; what can be decoded decides.
+OTHER_VIDEOS = (".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 # Boxes of the outermost level; QuickTime's among them.
 _BOXES = frozenset(
     b"ftyp styp moov mdat free skip wide pnot moof mfra meta uuid sidx".split()
@@ -57,12 +59,15 @@ def check_container(path: StrPath) -> str:
     level, without decoding: each says how long it is, and `moov`, the index
     of the frames, must be there. What can be decoded decides, not this.
 
+    Of a video of another kind, by its ending, only its size is looked at.
+
     Raises BadFileError where the file is empty, or none.
     """
     kinds, end = [], 0
+    other = pathlib.PurePath(path).suffix.lower() in OTHER_VIDEOS
     with reading(path, cure=_COPY_CLIP), open(path, "rb") as stream:
         size = os.path.getsize(path)
-        while end + 8 <= size:
+        while end + 8 <= size and not other:
             stream.seek(end)
             length, kind = struct.unpack(">I4s", stream.read(8))
             if kind not in _BOXES and not 8 <= length <= size - end:
@@ -80,6 +85,8 @@ def check_container(path: StrPath) -> str:
             end += length
     if size == 0:
         raise BadFileError(path, "is empty", _COPY_CLIP, "empty")
+    if other:
+        return ""
     if not kinds or kinds[0] not in _BOXES:
         cure = "convert it to mp4 (H.264), or copy it anew where it was one"
         raise BadFileError(path, "is no mp4 file", cure, "not_mp4")

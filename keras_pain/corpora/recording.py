@@ -101,6 +101,33 @@ class Recording(_Recording):
 
 
 @dataclasses.dataclass(kw_only=True)
+class SignalRecording(_Recording):
+    """One recording of T samples of any C channels, as they were given.
+
+    Args:
+        signals: `(T, C)` float32, at `frame_rate` and in the channels' units.
+        labels: Labels of the whole recording, NaN where one is missing.
+    """
+
+    signals: np.ndarray
+    labels: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        self.signals = np.ascontiguousarray(self.signals, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.signals)
+
+    def summary(self) -> dict[str, Any]:
+        return super().summary() | {"labels": known_labels(self.labels)}
+
+
+def known_labels(labels: dict[str, float]) -> dict[str, float]:
+    """Those that are not NaN."""
+    return {k: float(v) for k, v in labels.items() if np.isfinite(v)}
+
+
+@dataclasses.dataclass(kw_only=True)
 class VideoRecording(_Recording):
     """One video of T frames of one person, with all its labels.
 
@@ -132,9 +159,7 @@ class VideoRecording(_Recording):
         return self.num_frames
 
     def summary(self) -> dict[str, Any]:
-        items = self.labels.items()
-        known = {name: float(v) for name, v in items if np.isfinite(v)}
-        return super().summary() | {"labels": known}
+        return super().summary() | {"labels": known_labels(self.labels)}
 
 
 def activity_segments(

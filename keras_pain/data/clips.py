@@ -5,6 +5,7 @@ of clips in random order. So the JPEG bytes of a dataset are laid end to end in
 one file, once, and read from there by number through a memory map.
 """
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -67,6 +68,8 @@ class FrameStore:
         self._decoded = {}
 
     def __reduce__(self):  # another process maps the file itself
+        if self._data is None:
+            return FrameStore, (self.path, self.clips, None, None)
         return open_frames, (self.path,)
 
     @property
@@ -419,6 +422,78 @@ def landmarks_of(frames: FrameStore) -> np.ndarray:
             )
         points.append(clip.frame_labels[LANDMARKS])
     return np.concatenate(points, dtype=np.float32)
+
+
+def landmark_store(path: str | os.PathLike) -> FrameStore:
+    """Clips of landmarks alone, of a dataset without pictures.
+
+    `path` is as for `read_landmarks`.
+    """
+    clips = []
+    for _, _, example in prepare.read_examples(path):
+        frames = {name: example[name] for name in ("found", LANDMARKS)}
+        name, person = (example[k].decode() for k in ("name", "subject_id"))
+        clips.append(ClipInfo(name, person, {}, frames))
+    clips.sort(key=lambda clip: clip.name)
+    return FrameStore(path, clips, None, None)
+
+
+def with_labels(frames: FrameStore, name: str, of: Mapping) -> FrameStore:
+    """The same clips, with one label and no other.
+
+    `of` has, by clip, a number, or `(frames,)` numbers; NaN is missing.
+    """
+    clips = []
+    for clip in frames.clips:
+        value, number = of[clip.name], {}
+        if np.ndim(value):
+            number = {name: np.asarray(value, np.float32)}
+        labels = {} if number else {name: float(value)}
+        number = {**clip.frame_labels, **number}
+        made = dataclasses.replace(clip, labels=labels, frame_labels=number)
+        clips.append(made)
+    labelled = copy.copy(frames)
+    labelled.clips = tuple(clips)
+    return labelled
+
+
+def renamed(frames: FrameStore, prefix: str) -> FrameStore:
+    """The same clips, with a text before their names and their people's."""
+    clips = [
+        dataclasses.replace(
+            clip, name=prefix + clip.name, subject_id=prefix + clip.subject_id
+        )
+        for clip in frames.clips
+    ]
+    changed = copy.copy(frames)
+    changed.clips = tuple(clips)
+    return changed
+
+
+class JoinedFrames(FrameStore):
+    """The clips of several datasets, one behind the other.
+
+    Features are kept beside the first of them.
+    """
+
+    def __init__(self, stores: Sequence[FrameStore]):
+        self._stores = tuple(stores)
+        clips = [clip for store in self._stores for clip in store.clips]
+        super().__init__(stores[0].path, clips, None, None)
+        sizes = [int(store.first[-1]) for store in self._stores]
+        self._begin = np.cumsum([0, *sizes])
+
+    def __reduce__(self):
+        return JoinedFrames, (self._stores,)
+
+    def coded(self, frames: np.ndarray) -> np.ndarray:
+        flat = np.asarray(frames, np.int64).ravel()
+        codes = np.empty(len(flat), object)
+        for number, store in enumerate(self._stores):
+            begin, end = self._begin[number : number + 2]
+            mine = (flat >= begin) & (flat < end)
+            codes[mine] = store.coded(flat[mine] - begin)
+        return codes
 
 
 def read_landmarks(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -47,8 +47,8 @@ def merged_majority(recording, starts, stops) -> np.ndarray:
     A tie, which the paper does not mention, is not a majority: label 0.
     """
     protective = np.asarray(recording["protective"])
-    known = _window_sums(protective >= 0, starts, stops) == stops - starts
-    votes = _window_sums(protective == 1, starts, stops)
+    known = window_sums(protective >= 0, starts, stops) == stops - starts
+    votes = window_sums(protective == 1, starts, stops)
     label = (2 * votes > stops - starts).astype(np.int64)
     return np.where(known, label, -1)
 
@@ -78,7 +78,7 @@ def lsfan_parser(recording, starts, stops) -> np.ndarray:
 
 def _by_enough_raters(marked, starts, stops):
     """Of `(T, R)` frames that each rater marked."""
-    share = _window_sums(marked, starts, stops) / (stops - starts)[:, None]
+    share = window_sums(marked, starts, stops) / (stops - starts)[:, None]
     return ((share >= MIN_SHARE).sum(1) >= MIN_RATERS).astype(np.int64)
 
 
@@ -87,7 +87,7 @@ def _half_of_frames(ratings, counted):
 
     def rule(recording, starts, stops):
         frame = counted(ratings(recording))
-        share = _window_sums(frame, starts, stops) / (stops - starts)
+        share = window_sums(frame, starts, stops) / (stops - starts)
         return (share >= MIN_SHARE).astype(np.int64)
 
     return rule
@@ -159,12 +159,12 @@ LABEL_RULES = {
 def pain_levels(recording, starts, stops) -> np.ndarray:
     """Most frequent known pain level of each span; -1 where none is known."""
     levels = np.asarray(recording["pain_level"])
-    votes = _window_sums(levels[:, None] == np.arange(3), starts, stops)
+    votes = window_sums(levels[:, None] == np.arange(3), starts, stops)
     return np.where(votes.sum(1) > 0, votes.argmax(1), -1)
 
 
-def _window_sums(frames, starts, stops):
-    """Sum of `frames` over [start, stop) of each window."""
-    total = np.cumsum(frames, axis=0, dtype=np.int64)
+def window_sums(frames, starts, stops, dtype=np.int64):
+    """Sum of `(T, ...)` frames over [start, stop) of each window."""
+    total = np.cumsum(frames, axis=0, dtype=dtype)
     total = np.concatenate([np.zeros_like(total[:1]), total])
     return total[stops] - total[starts]

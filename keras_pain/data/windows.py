@@ -88,8 +88,13 @@ class WindowSet(SampleSet):
         recording: `(n,)` recording of each window.
         start: `(n,)` int64, its first frame in the recording.
         activity: `(n,)` int32, activity type.
-        class_names: One name a class.
+        class_names: One name a class; empty where intensities, then `y` is
+            float32, are predicted.
         channel_names: One name a channel.
+        channels: Type and body part of each, of other channels than the
+            suite's own; `""` is no part.
+        statistics: `(n, F)` float32, what classical methods see of them; None
+            where they look at `x`.
     """
 
     x: np.ndarray
@@ -101,6 +106,8 @@ class WindowSet(SampleSet):
     activity: np.ndarray
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...] = CHANNEL_NAMES
+    channels: tuple[tuple[str, str], ...] = ()
+    statistics: np.ndarray | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -248,6 +255,101 @@ def whole_recordings(
     return _windows(recordings, cut, class_names, "samples")
 
 
+def signal_windows(
+    recordings: Sequence[Mapping],
+    *,
+    channels: Sequence[Sequence],
+    length: int = 180,
+    step: int = 45,
+    class_names: Sequence[str] = (),
+) -> WindowSet:
+    """Windows of recordings of any channels; the last one padded if half full.
+
+    A window's class is that of most of its frames, its intensity their mean;
+    it is left out where the labels of more than half of them are missing.
+
+    Args:
+        recordings: Each has `signals` `(T, C)`, `sums` `(T, E, 4)` of its EMG
+            (see `keras_pain.signals.biosignals`), and `label`, `(T,)` class
+            indices or intensities with NaN for what is missing.
+        channels: Name, type and body part of each.
+        length: Frames a window.
+        step: Frames from one window's start to the next.
+        class_names: One name a class; empty where intensities are predicted.
+
+    Raises:
+        ConfigurationError: A setting is out of range.
+        KerasPainError: No window is left.
+    """
+    if min(length, step) < 1:
+        raise ConfigurationError(
+            f"window length and step must be positive, got {length}, {step}"
+        )
+    names, types, parts = zip(*channels, strict=True)
+    of_type = np.array(types)
+
+    def cut(recording, frames):
+        count, label = len(frames), np.asarray(recording["label"], float)
+        over = max(count - length, 0)
+        starts = step * np.arange(-(-over // step) + 1)
+        stops = np.minimum(starts + length, count)
+        full = 2 * (stops - starts) >= length
+        starts, stops = starts[full], stops[full]
+        size = stops - starts
+        known = np.isfinite(label)
+        enough = 2 * label_rules.window_sums(known, starts, stops) >= size
+        if class_names:
+            votes = np.where(known, label, -1)[:, None]
+            votes = votes == np.arange(len(class_names))
+            y = label_rules.window_sums(votes, starts, stops).argmax(axis=1)
+            y = np.where(enough, y, -1)
+        else:
+            total = label_rules.window_sums(
+                np.where(known, label, 0.0), starts, stops, np.float64
+            )
+            number = label_rules.window_sums(known, starts, stops)
+            y = np.where(enough, total / np.maximum(number, 1), np.nan)
+        x = _padded(frames, starts, stops, length)
+        sums = recording["sums"]
+        statistics = _statistics(x, starts, stops, of_type, sums)
+        return x, y, starts, stops, np.zeros(len(y), int), statistics
+
+    wanted = f"windows of {length} frames, at least half full, with a label"
+    windows = _windows(recordings, cut, class_names, wanted, names)
+    channels = tuple(zip(types, parts, strict=True))
+    return dataclasses.replace(windows, channels=channels)
+
+
+def _statistics(x, starts, stops, types, sums):
+    """What classical methods see of windows: by the channels' type.
+
+    EMG: mean absolute value, root mean square, waveform length and changes of
+    sign, of the raw signal; joint angles: range; others: mean, standard
+    deviation and range. `(n, F)`.
+    """
+    length = stops - starts
+    real = (np.arange(x.shape[1]) < length[:, None])[:, :, None]
+    found = []
+    emg = label_rules.window_sums(sums, starts, stops, np.float64)
+    emg[..., :2] /= length[:, None, None]
+    emg[..., 1] = np.sqrt(emg[..., 1])
+    # Windows may be of unequal length.
+    emg[..., 2:] /= length[:, None, None]
+    found.append(emg.reshape(len(x), -1))
+    others = x[:, :, types != "EMG"].astype(np.float64)
+    angles = types[types != "EMG"] == "JNTANG"
+    if others.shape[2]:
+        high = np.where(real, others, -np.inf).max(axis=1)
+        low = np.where(real, others, np.inf).min(axis=1)
+        found.append(high - low)
+        others = others[:, :, ~angles]
+        mean = others.sum(axis=1) / length[:, None]
+        spread = np.where(real, others - mean[:, None], 0.0)
+        spread = np.sqrt((spread**2).sum(axis=1) / length[:, None])
+        found += [mean, spread]
+    return np.concatenate(found, axis=1).astype(np.float32)
+
+
 def _segments(recording, max_flicker=0, activities=None, kind="type"):
     if kind == "whole":
         # Of one activity, which such recordings need not number.
@@ -282,22 +384,23 @@ def _resampled(frames, begins, ends, length):
     return x
 
 
-def _windows(recordings, cut, class_names, wanted):
+def _windows(recordings, cut, class_names, wanted, names=CHANNEL_NAMES):
     """All windows with a known label that `cut` gives of each recording."""
-    parts = []
+    parts, arrays = [], ("angles", "energies", "semg", "signals")
     for recording in recordings:
-        names = [n for n in ("angles", "energies", "semg") if n in recording]
-        frames = np.concatenate([recording[n] for n in names], axis=1)
-        frames = frames.astype(np.float32)
-        x, y, starts, stops, activity = cut(recording, frames)
-        known = y >= 0
+        frames = [recording[name] for name in arrays if name in recording]
+        frames = np.concatenate(frames, axis=1).astype(np.float32)
+        x, y, starts, stops, activity, *more = cut(recording, frames)
+        known = y >= 0 if class_names else np.isfinite(y)
         part = {
             "x": x[known].astype(np.float32),
-            "y": y[known].astype(np.int64),
+            "y": y[known].astype(np.int64 if class_names else np.float32),
             "length": (stops - starts)[known].astype(np.int32),
             "start": starts[known].astype(np.int64),
             "activity": activity[known].astype(np.int32),
         }
+        if more:
+            part["statistics"] = more[0][known]
         count = len(part["y"])
         part["subject"] = np.full(count, recording["subject_id"])
         part["recording"] = np.full(count, recording["recording"])
@@ -308,9 +411,9 @@ def _windows(recordings, cut, class_names, wanted):
         "release has the labels (`keras-pain check`), and that recordings are "
         "long enough",
     )
-    channels = CHANNEL_NAMES[: columns["x"].shape[2]]
+    names = tuple(names[: columns["x"].shape[2]])
     return WindowSet(
-        **columns, class_names=tuple(class_names), channel_names=channels
+        **columns, class_names=tuple(class_names), channel_names=names
     )
 
 
@@ -341,6 +444,7 @@ CUTS = {
     "activity_instances": activity_instances,
     "whole_recordings": whole_recordings,
     "lsfan_windows": lsfan_windows,
+    "signal_windows": signal_windows,
 }
 
 
@@ -373,3 +477,19 @@ def arranged(windows: WindowSet, order: str) -> WindowSet:
     x = np.ascontiguousarray(windows.x[:, :, index])
     names = tuple(names[i] for i in index)
     return dataclasses.replace(windows, x=x, channel_names=names)
+
+
+def by_parts(windows: WindowSet) -> tuple[np.ndarray, tuple[int, int]]:
+    """Windows of own channels as networks of body parts want them.
+
+    A channel without a part is one of its own; parts with fewer channels than
+    others get channels of zeros. Returns `(n, T, K * P)`, the first channel of
+    each of the P parts, then the second, up to K; and `(P, K)`.
+    """
+    places: dict[str, list[int]] = {}
+    for index, (_, part) in enumerate(windows.channels):
+        places.setdefault(part or f"\0{index}", []).append(index)
+    most, zero = max(map(len, places.values())), windows.x.shape[2]
+    filled = [of + [zero] * (most - len(of)) for of in places.values()]
+    x = np.pad(windows.x, ((0, 0), (0, 0), (0, 1)))
+    return x[:, :, np.transpose(filled).ravel()], (len(filled), most)

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.special import softmax
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 
+from keras_pain.data.clips import ClipSet, decoded_frames, landmarks_of
 from keras_pain.data.windows import WindowSet
 from keras_pain.experiments.defects import Samples
 from keras_pain.experiments.methods import FitReport, Method
+from keras_pain.signals.landmarks import normalise_clip
 
 
 def window_statistics(windows: WindowSet) -> np.ndarray:
@@ -24,8 +27,11 @@ def window_statistics(windows: WindowSet) -> np.ndarray:
     The features of the challenge's KNN and SVM are not public; these 30 are
     the ones the same group describes for its random forest ("RF-frames",
     arXiv 1902.08990v4). `(n, C)` float64, over real frames only, of n windows
-    with 26 or 30 channels.
+    with 26 or 30 channels. Of other channels, the windows' own statistics, by
+    the channels' types.
     """
+    if windows.statistics is not None:
+        return windows.statistics.astype(np.float64)
     mask = windows.mask[:, :, None]
     angles = windows.x[:, :, :13]
     high = np.where(mask, angles, -np.inf).max(axis=1)
@@ -33,6 +39,34 @@ def window_statistics(windows: WindowSet) -> np.ndarray:
     # Padded frames are zero, so a plain sum leaves them out.
     mean = windows.x[:, :, 13:].sum(axis=1) / windows.length[:, None]
     return np.concatenate([high - low, mean], axis=1).astype(np.float64)
+
+
+def displacements(clips: ClipSet) -> np.ndarray:
+    """How each landmark moves away from where it is in the first frame.
+
+    `(n, 136 T)`: faces are scaled by the distance of their eyes and put in one
+    place (`normalise_clip`), so that who it is, and where, is left out.
+    """
+    from keras_pain.data.feed import frame_numbers
+
+    numbers = frame_numbers(clips, np.arange(len(clips)), "uniform")
+    points = landmarks_of(clips.frames)[numbers]
+    points = np.stack([normalise_clip(clip) for clip in points])
+    return (points - points[:, :1]).reshape(len(points), -1)
+
+
+def grey_pictures(clips: ClipSet) -> np.ndarray:
+    """`(n, 4096)` grey pictures of 64 x 64, of a clip its middle frame."""
+    import cv2
+
+    numbers = clips.first + clips.count // 2
+    small = []
+    for pictures in decoded_frames(clips.frames, numbers, clips.size):
+        for picture in pictures:
+            grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+            grey = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA)
+            small.append(grey.ravel())
+    return np.stack(small) / 255.0
 
 
 class Baseline(Method):
@@ -47,6 +81,7 @@ class Baseline(Method):
         settings: What `make` sets, for the record.
         features: From samples to what the estimator sees of them; None where
             it looks at nothing, so at windows and face clips alike.
+        regressor: As `make`, where intensities are predicted.
         epochs: Of networks; ignored, as are `reuse` and `options`.
     """
 
@@ -58,19 +93,21 @@ class Baseline(Method):
         make: Callable,
         settings: Mapping,
         features: Callable | None = None,
+        regressor: Callable | None = None,
         epochs=None,
         reuse=False,
         options=None,
     ):
         self.name = name
-        self._make = make
+        self._make, self._regressor = make, regressor or make
         self._settings = settings
         self._features = features or (lambda of: np.zeros((len(of), 1)))
 
     def fit(self, train, validation, seed):
         start = time.perf_counter()
         self._classes = train.num_classes
-        self._model = self._make(seed)
+        make = self._make if train.num_classes else self._regressor
+        self._model = make(seed)
         self._model.fit(self._features(train), train.y)
         return FitReport(stages={"fit": time.perf_counter() - start})
 
@@ -116,6 +153,9 @@ _CLASSIFIERS = {
         ),
         window_statistics,
         {"neighbors": 1, "metric": "manhattan"},
+        lambda seed: make_pipeline(
+            StandardScaler(), KNeighborsRegressor(1, metric="manhattan")
+        ),
     ),
     # Gaussian kernel and box constraint from an older one of these images; the
     # table says "Sigmoid / Gaussian kernels".
@@ -126,21 +166,52 @@ _CLASSIFIERS = {
         ),
         window_statistics,
         {"kernel": "rbf", "C": 0.1},
+        lambda seed: make_pipeline(StandardScaler(), SVR(kernel="rbf", C=0.1)),
     ),
     # "RF-frames", arXiv 1902.08990v4, Table 2.
     "rf_frames": (
         lambda seed: RandomForestClassifier(30, random_state=seed),
         window_statistics,
         {"trees": 30},
+        lambda seed: RandomForestRegressor(30, random_state=seed),
     ),
 }
 # The text is that of all, so that earlier results keep their place.
 _SEEN = {"augment": False, "features": "angle ranges, mean energies, mean sEMG"}
 CLASSICAL = {
-    name: functools.partial(Baseline, name, make, _SEEN | settings, features)
-    for name, (make, features, settings) in _CLASSIFIERS.items()
+    name: functools.partial(
+        Baseline, name, make, _SEEN | settings, features, *regressor
+    )
+    for name, (make, features, settings, *regressor) in _CLASSIFIERS.items()
 }
-"""Classifiers by name: each returns a new method."""
+"""Classifiers of windows by name: each returns a new method."""
+
+# Of faces, ours: what a network has to beat on recordings of one's own.
+LANDMARK_CLASSIFIERS = {
+    "svm_displacements": functools.partial(
+        Baseline,
+        "svm_displacements",
+        lambda seed: make_pipeline(StandardScaler(), SVC(random_state=seed)),
+        {"features": "displacements of landmarks", "kernel": "rbf", "C": 1.0},
+        displacements,
+        lambda seed: make_pipeline(StandardScaler(), SVR()),
+    )
+}
+FACE_CLASSIFIERS = {
+    "pca_svm": functools.partial(
+        Baseline,
+        "pca_svm",
+        lambda seed: make_pipeline(
+            PCA(0.95, whiten=True, random_state=seed), SVC(random_state=seed)
+        ),
+        {"features": "grey pictures of 64 x 64", "variance": 0.95, "C": 1.0},
+        grey_pictures,
+        lambda seed: make_pipeline(
+            PCA(0.95, whiten=True, random_state=seed), SVR()
+        ),
+    )
+}
+"""Those of landmarks and of pictures by name."""
 
 _RULES = {
     "train_mean": ("mean of the training intensities", "mean", None),

@@ -18,6 +18,7 @@ from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.experiments.metrics import (
     REGRESSION_METRICS,
     compute_metrics,
+    compute_ordinal,
     compute_regression,
 )
 from keras_pain.models.registry import CLIPS, FRAMES, MODELS, WINDOWS
@@ -98,14 +99,18 @@ def score(
     num_classes: int,
     defects: Sequence[str] = (),
     batch_size: int = TEST_BATCH,
+    ordinal: bool = False,
 ) -> dict:
     """`compute_metrics` or `compute_regression` under these defects.
 
-    Of `(n,)` classes and `(n, num_classes)` probabilities, or, where that is 0,
-    of `(n,)` intensities, of which `batch_size` are tested at once.
+    Of `ordinal` classes there are the metrics of these, too. Of `(n,)` classes
+    and `(n, num_classes)` probabilities, or, where that is 0, of `(n,)`
+    intensities, of which `batch_size` are tested at once.
     """
     if num_classes:
         metrics = compute_metrics(y_true, predicted, num_classes)
+        if ordinal:
+            metrics |= compute_ordinal(y_true, predicted)
     else:
         pair = scored_intensities(y_true, predicted, defects, batch_size)
         metrics = compute_regression(*pair)

@@ -39,12 +39,14 @@ def prepare_fold(
     seed: int,
     augmentation: str = "balanced",
     defects: Sequence[str] = (),
+    least: int = 2,
 ) -> FoldData:
     """Samples of one fold, windows scaled and with augmented training copies.
 
     Samples are unscaled windows of every subject, or face clips; `seed` is of
     the `augmentation`, a kind of `keras_pain.data.augment.augmented`. Raises
-    ConfigurationError where a part has no samples, or training has one class.
+    ConfigurationError where a part has no samples, or training has fewer than
+    `least` classes.
     """
     parts = {}
     for name in ("train", "validation", "test"):
@@ -57,7 +59,7 @@ def prepare_fold(
         _keep_from_tests(parts, fold)
     parts["train"] = apply_defects(defects, "train", parts["train"])
     counts = class_counts(parts["train"])
-    if samples.num_classes and np.count_nonzero(counts) < 2:
+    if samples.num_classes and np.count_nonzero(counts) < least:
         only = samples.class_names[int(np.argmax(counts))]
         raise ConfigurationError(
             f"fold {fold.name}: all {sum(counts)} training samples are "

@@ -7,16 +7,16 @@ imported: a table of movement loads no network of faces.
 import contextlib
 import copy
 import functools
+import hashlib
 import importlib
 import inspect
 import json
-import operator
 import re
-import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Collection, Iterator
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +24,16 @@ from scipy.special import softmax
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import methods
-from keras_pain.experiments.baselines import CLASSICAL, CONSTANTS
-from keras_pain.io import sha256_of
+from keras_pain.experiments.baselines import (
+    CLASSICAL,
+    CONSTANTS,
+    FACE_CLASSIFIERS,
+    LANDMARK_CLASSIFIERS,
+)
+from keras_pain.io import load_object, sha256_of
 from keras_pain.models import registry
 
-_BASELINES = CLASSICAL | CONSTANTS
+_BASELINES = CLASSICAL | CONSTANTS | LANDMARK_CLASSIFIERS | FACE_CLASSIFIERS
 # What an own method is asked for classes, the first that it has.
 _ASKED = ("predict_proba", "decision_function", "predict")
 # It names folders and rows; reports escape what means something to them.
@@ -58,6 +63,56 @@ def registered_methods() -> list[str]:
     models = registry.MODELS
     generated = [name + methods.GENERATED_TOO for name in models]
     return [*_BASELINES, *filter(fed, (*models, *generated, *_PEMF))]
+
+
+def fitting(
+    data: Collection[str],
+    baselines: Collection[str],
+    shapes: Mapping[str, tuple],
+    num_classes: int,
+    channels: Sequence[tuple[str, str]] = (),
+) -> dict[str, str]:
+    """Why registered methods do not fit samples, `""` where they do.
+
+    Args:
+        data: Kinds of `keras_pain.models.registry.DATA` that the samples are.
+        baselines: Names of baselines that can see them.
+        shapes: Shape of one sample, by kind.
+        num_classes: 0 where intensities are predicted.
+        channels: Type and body part of each, of windows.
+    """
+    found = {}
+    for name in registered_methods():
+        kind, found[name] = fed(name), ""
+        if not kind:
+            wrong = "is no baseline of such samples"
+            found[name] = "" if name in baselines else wrong
+        elif kind not in data or name.endswith(methods.GENERATED_TOO):
+            found[name] = f"is fed {kind}"
+        elif name in registry.MODELS:
+            try:
+                entry = registry.MODELS[name]
+                _try_build(entry, shapes[kind], num_classes, channels)
+            except ConfigurationError as error:
+                found[name] = " ".join(str(error).split())
+    return found
+
+
+def _try_build(entry, shape, num_classes, channels):
+    """Builds a network for such samples; raises where it cannot."""
+    more = {}
+    if entry.data == registry.WINDOWS:
+        from keras_pain.data.windows import WindowSet
+        from keras_pain.experiments.network import fitted_channels
+
+        x = np.zeros((1, *shape), np.float32)
+        of_one = [np.zeros(1, int)] * 6
+        windows = WindowSet(x, *of_one, (), channels=tuple(channels))
+        x, more = fitted_channels(entry, windows)
+        shape = x.shape[1:]
+    if entry.data == registry.FEATURES:
+        shape = (shape[0], 8)  # whichever backbone
+    entry.build(input_shape=tuple(shape), num_classes=num_classes, **more)
 
 
 def check_samples(
@@ -98,6 +153,41 @@ def resolve_method(name: str, **options) -> methods.Method:
         f"--methods: {name!r} is not one of {sorted(registered_methods())}, "
         "nor of the form package.module:object"
     )
+
+
+class GivenMethod(str):
+    """A method that is an object: a text like `given:MyMethod`, and `what`."""
+
+    def __new__(cls, what, name=""):
+        kind = what if hasattr(what, "__name__") else type(what)
+        self = super().__new__(cls, f"given:{name or kind.__name__}")
+        self.what = what
+        return self
+
+    def __reduce__(self):
+        return GivenMethod, (self.what, self.partition(":")[2])
+
+
+# Of methods without any other identity: no run but this one knows them.
+_UNKNOWN = uuid.uuid4().hex
+
+
+def _identity(own, has_config):
+    """What tells an object that was given from another one.
+
+    Its parameters, where it has no `config`, and its source; where neither is
+    to be had, the process, so that its folds cannot be taken up again.
+    """
+    found = {}
+    if not has_config and hasattr(own, "get_params"):
+        found["parameters"] = repr(sorted(own.get_params().items()))
+    with contextlib.suppress(OSError, TypeError):
+        text = inspect.getsource(type(own)).encode()
+        found["source_sha256"] = hashlib.sha256(text).hexdigest()
+    return found or ({} if has_config else {NOT_RESUMED: _UNKNOWN})
+
+
+NOT_RESUMED = "only_in_process"
 
 
 class OwnMethod:
@@ -201,6 +291,8 @@ class OwnMethod:
             has = not self.of_arrays and hasattr(self._own, "config")
             config = {"name": self.name, **(self._own.config() if has else {})}
             json.dumps(config, allow_nan=False)  # fails before the long work
+            if isinstance(self._path, GivenMethod):
+                return config | _identity(self._own, has)
             module = importlib.import_module(self._path.partition(":")[0])
             return config | {"source_sha256": sha256_of(Path(module.__file__))}
 
@@ -259,28 +351,8 @@ def own_code(what: str) -> Iterator[None]:
 
 def _load(path):
     """What `module:object` means: a copy, or a new one, not fitted yet."""
-    module, _, attribute = path.partition(":")
-    try:
-        if module.startswith(".") or not module:
-            raise ModuleNotFoundError("no name of a module", name=module)
-        if "" not in sys.path:
-            sys.path.insert(0, "")  # the user's own file in the current folder
-        loaded = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        # Another one may be missing: that is for the user's file to say.
-        if not f"{module}.".startswith(f"{error.name}."):
-            raise
-        problem = error
-    else:
-        try:
-            found, problem = operator.attrgetter(attribute)(loaded), None
-        except AttributeError as error:
-            problem = error
-    if problem:
-        raise ConfigurationError(
-            f"--methods: cannot load {path[:80]!r}: {str(problem)[:200]}; give "
-            "package.module:object"
-        ) from problem
+    given = isinstance(path, GivenMethod)
+    found = path.what if given else load_object(path, "--methods")
     made = found
     while inspect.isclass(made) or (
         callable(made) and not hasattr(made, "fit")

@@ -19,6 +19,8 @@ CLASS_METRICS = ("f1", "precision", "recall")
 # Means over classes by their true shares, 0 for what is undefined: what the
 # released code of PEMF prints, scikit-learn's "weighted".
 WEIGHTED_METRICS = ("weighted_precision", "weighted_recall", "weighted_f1")
+# Of classes in order, where the task is of these.
+ORDINAL_METRICS = ("weighted_kappa", "class_mae")
 REGRESSION_METRICS = ("mae", "mse", "rmse", "pcc", "icc")
 
 RULES = {
@@ -138,6 +140,25 @@ def compute_metrics(
     return {**result, "undefined": undefined}
 
 
+def compute_ordinal(y_true: np.ndarray, probabilities: np.ndarray) -> dict:
+    """The `ORDINAL_METRICS` of classes whose numbers are in order.
+
+    Cohen's kappa with quadratic weights (1968), None where truth and prediction
+    are the same one class, and the mean absolute error in classes, both of the
+    most probable class. Shapes are as in `compute_metrics`.
+    """
+    truth, guess = np.asarray(y_true), np.asarray(probabilities).argmax(axis=1)
+    classes = np.shape(probabilities)[1]
+    observed = np.zeros((classes, classes))
+    np.add.at(observed, (truth, guess), 1)
+    cost = np.subtract.outer(np.arange(classes), np.arange(classes)) ** 2.0
+    chance = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / len(truth)
+    expected = (cost * chance).sum()
+    kappa = 1 - (cost * observed).sum() / expected if expected else None
+    error = float(np.mean(np.abs(truth - guess)))
+    return {"weighted_kappa": kappa and float(kappa), "class_mae": error}
+
+
 def compute_regression(y_true: np.ndarray, y_pred: np.ndarray) -> dict:
     """Every metric of one set of `(n,)` true and predicted intensities.
 
@@ -227,7 +248,7 @@ def average(fold_metrics: Sequence[Mapping]) -> dict:
         raise ValueError(f"folds differ in classes: {sorted(classes)}")
     result, counts = {}, {}
     names = SCALAR_METRICS + WEIGHTED_METRICS + DEFECT_METRICS
-    names += REGRESSION_METRICS + CLASS_METRICS
+    names += ORDINAL_METRICS + REGRESSION_METRICS + CLASS_METRICS
     for name in (name for name in names if name in fold_metrics[0]):
         table = np.array([fold[name] for fold in fold_metrics], dtype=float)
         number = np.isfinite(table).sum(axis=0)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_pain.data import feed
-from keras_pain.data.windows import arranged
+from keras_pain.data.windows import WindowSet, arranged, by_parts
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import methods, optim
 from keras_pain.experiments.defects import Samples
@@ -42,6 +42,8 @@ class NetworkMethod(methods.Method):
     # Samples of arrays in memory that are predicted at once. Results do not
     # depend on it; memory does.
     predicted_at_once = 64
+    # Of the builder, where channels are the user's own.
+    of_channels: Mapping = {}
     model: keras.Model | None = None
 
     def __init__(
@@ -99,12 +101,14 @@ class NetworkMethod(methods.Method):
         # What a protocol changes in samples does not matter here.
         settings = NetworkMethod.config(self)
         precision = keras.config.dtype_policy().name
+        recipe = self.recipe.of_task(classes or 0)
+        self.monitor = recipe.monitor
 
         def compiled(*made):
-            schedule = (self.recipe, 1, self.epochs, accumulate)
+            schedule = (recipe, 1, self.epochs, accumulate)
             made[-1].compile(
                 optimizer=optim.make_optimizer(*schedule),
-                loss=optim.make_loss(self.recipe, classes or 0),
+                loss=optim.make_loss(recipe, classes or 0),
                 metrics={None: None, 0: ["mae"]}.get(classes, ["accuracy"]),
                 # XLA makes convolutions on a CPU up to 14 times slower. Keras'
                 # own choice is the same today.
@@ -112,7 +116,8 @@ class NetworkMethod(methods.Method):
             )
 
         self.models = optim.fresh_models(
-            repr((type(self), settings, shape, classes, accumulate, precision)),
+            repr((type(self), settings, shape, classes, accumulate, precision))
+            + repr(self.of_channels),
             lambda: self.networks(tuple(shape), classes),
             compiled,
             self.reuse,
@@ -121,8 +126,9 @@ class NetworkMethod(methods.Method):
 
     def networks(self, shape: tuple, classes: int) -> tuple[keras.Model, ...]:
         """The new network first, the part of it that is trained last."""
-        given = {"num_classes": classes} if classes else {}
-        return (self.entry.build(input_shape=shape, **given, **self.arguments),)
+        given = {} if classes is None else {"num_classes": classes}
+        given |= {**self.arguments, **self.of_channels}
+        return (self.entry.build(input_shape=shape, **given),)
 
     def in_order(self, *arrays: np.ndarray) -> tf.data.Dataset:
         """Batches of arrays in memory, to validate on or to predict."""
@@ -152,7 +158,7 @@ class NetworkMethod(methods.Method):
         report gets times, history and chosen epoch.
         """
         best = keras.callbacks.EarlyStopping(
-            monitor=self.recipe.monitor,
+            monitor=self.monitor,
             patience=self.recipe.patience or self.epochs,
             restore_best_weights=True,
         )
@@ -218,7 +224,8 @@ class WindowMethod(NetworkMethod):
     def fit(self, train, validation, seed):
         optim.set_seeds(seed)
         report = methods.FitReport()
-        self.build(train.x.shape[1:], train.num_classes)
+        _, self.of_channels = fitted_channels(self.entry, train.take([0]))
+        self.build(self._x(train.take([0])).shape[1:], train.num_classes)
         if self._start is not None:
             other = keras.models.load_model(self._start)
             layers = self.entry.shared_layers
@@ -226,7 +233,9 @@ class WindowMethod(NetworkMethod):
                 weights = other.get_layer(name).get_weights()
                 self.model.get_layer(name).set_weights(weights)
         x, held = self.inputs(train, validation, seed, report)
-        weights = optim.class_weights(train.y, train.num_classes, self.recipe)
+        weights = None
+        if classes := train.num_classes:
+            weights = optim.class_weights(train.y, classes, self.recipe)
         held = held, one_hot(validation)
         self.train_arrays(report, x, one_hot(train), weights, held, seed)
         return report
@@ -236,10 +245,33 @@ class WindowMethod(NetworkMethod):
         return [self._x(part) for part in (train, validation)]
 
     def _x(self, windows):
-        return arranged(windows, self.entry.channel_order).x
+        return fitted_channels(self.entry, windows)[0]
 
     def evaluation(self, samples):
         return self.in_order(self._x(samples))
+
+
+def fitted_channels(
+    entry: ModelEntry, windows: WindowSet
+) -> tuple[np.ndarray, dict]:
+    """Windows as a network of the registry wants them, and builder arguments.
+
+    The suite's own channels come in the order that it was written for. Those
+    of others are put by body parts where it looks at these, and with EMG last
+    where it has a stream for it; it sees all of them.
+    """
+    if not windows.channels:
+        return arranged(windows, entry.channel_order).x, {}
+    known = inspect.signature(entry.builder).parameters
+    by_part = entry.arguments.get("body_parts", "body_parts" not in known)
+    if "body" in known and by_part:
+        x, body = by_parts(windows)
+        return x, {"body": body}
+    if "semg" in known:
+        emg = [kind in ("EMG", "ENVELOPE") for kind, _ in windows.channels]
+        order = np.argsort(emg, kind="stable")
+        return windows.x[:, :, order], {"semg": sum(emg), "mocap": 1}
+    return windows.x, {"channels": None} if "channels" in known else {}
 
 
 class ALANetMethod(WindowMethod):
@@ -279,18 +311,20 @@ class ALANetMethod(WindowMethod):
 
     def build(self, shape, classes, accumulate=1):
         super().build(shape, classes)
+        self.first.of_channels = self.of_channels
         self.first.build(shape, None)
 
     def inputs(self, train, validation, seed, report):
         """Codes of the encoder that was trained first, or windows."""
         self.first.on_epoch = self.on_epoch
-        target = alanet.reconstruction_target(self.first.model, train.x)
+        x, held = self._x(train), self._x(validation)
+        target = alanet.reconstruction_target(self.first.model, x)
         # Padded frames carry no weight.
         weights = train.mask.astype(np.float32)
-        self.first.train_arrays(report, train.x, target, weights, None, seed)
+        self.first.train_arrays(report, x, target, weights, None, seed)
         alanet.transfer_encoder(self.first.model, self.model)
         start = time.perf_counter()
-        inputs = [train.x, validation.x]
+        inputs = [x, held]
         if not self.trainable_encoder:
             encode = self.models[1].predict
             inputs = [encode(self.in_order(x), verbose=0) for x in inputs]

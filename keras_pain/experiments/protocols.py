@@ -5,7 +5,9 @@ Three evaluations, each in two variants:
 * hold-out: the owners' training split against their validation split (ALANet,
   section V.A; the challenge's test labels were never released);
 * loso: leave one subject out (BANet, section IV; ALANet's LOSOCV);
-* cv5: five-fold cross-validation (L3D, section 3.2).
+* cv5: five-fold cross-validation (L3D, section 3.2);
+* group_kfold10: the same with another number of folds, of people, for users'
+  own recordings.
 
 * `as_published`: trained on all others. The test subjects choose the epoch
   where the defect `epoch_on_test` is on, as in the released BANet code;
@@ -26,6 +28,7 @@ from keras_pain.errors import ConfigurationError, check_choice
 
 EVALUATIONS = ("holdout", "loso", "cv5")
 NUM_FOLDS = {"cv5": 5}
+GROUP_KFOLD = "group_kfold"
 PROTOCOLS = ("as_published", "leak_free")
 
 # Share of the training subjects that chooses the epoch in `leak_free`; a
@@ -126,7 +129,7 @@ def make_folds(
 
     Args:
         subjects: Everyone with at least one window.
-        evaluation: One of `EVALUATIONS`.
+        evaluation: One of `EVALUATIONS`, or `group_kfold` and a number.
         protocol: One of `PROTOCOLS`.
         seed: Draws the parts of a cross-validation, the inner validation
             subjects, and the hold-out subjects where the release has no split.
@@ -136,7 +139,9 @@ def make_folds(
         Checked folds; for `"loso"` one a subject, named by the subject; of a
         cross-validation those named `fold0` and so on.
     """
-    check_choice("evaluation", evaluation, EVALUATIONS)
+    own = evaluation.removeprefix(GROUP_KFOLD)
+    if own == evaluation or not own.isdecimal():
+        check_choice("evaluation", evaluation, EVALUATIONS)
     check_choice("protocol", protocol, PROTOCOLS)
     found = sorted({subject.id for subject in subjects})
     if len(found) < 2:
@@ -147,8 +152,8 @@ def make_folds(
     # By name of the fold: people to train on, people to test.
     if evaluation == "holdout":
         outer = {"holdout": _holdout(subjects, seed)}
-    elif evaluation in NUM_FOLDS:
-        wanted = num_folds or NUM_FOLDS[evaluation]
+    elif evaluation != "loso":
+        wanted = num_folds or NUM_FOLDS.get(evaluation) or int(own)
         if len(subjects) < wanted:
             raise ConfigurationError(
                 f"{wanted}-fold cross-validation needs at least {wanted} "

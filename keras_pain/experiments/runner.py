@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import itertools
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import joblib
 import numpy as np
@@ -27,7 +27,7 @@ from keras_pain.experiments.defects import (
 )
 from keras_pain.experiments.folds import class_counts, kept, prepare_fold
 from keras_pain.experiments.method_registry import own_code, resolve_method
-from keras_pain.experiments.methods import plain_name
+from keras_pain.experiments.methods import FitReport, plain_name
 from keras_pain.experiments.protocols import (
     STANDARD_PROTOCOLS,
     Fold,
@@ -38,6 +38,8 @@ from keras_pain.experiments.protocols import (
 from keras_pain.experiments.provenance import environment, start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 
+# In a dataset's entry of a configuration: folds may lack classes.
+_ABSENT = "absent_classes"
 AllSamples = Samples | Mapping[str, Samples]  # or by protocol
 
 
@@ -75,7 +77,7 @@ def plan(
     seeds: Iterable[int],
     dataset: Mapping,
     epochs: int | None = None,
-    extra: Mapping | None = None,
+    extra: Mapping | Callable[[str], Mapping] | None = None,
     num_folds: int | None = None,
     deterministic: bool = False,
 ) -> list[Task]:
@@ -93,7 +95,8 @@ def plan(
         dataset: What identifies the data; its entry `windows` are the windows'
             settings without any defect.
         epochs: Replaces the recipes' epochs where given.
-        extra: Further arguments of every method of the suite.
+        extra: Further arguments of every method of the suite, or what returns
+            them by its name.
         num_folds: See `make_folds`.
         deterministic: See `start_tensorflow`; part of the configuration, as
             it may move results.
@@ -104,7 +107,8 @@ def plan(
     standard = {protocol.name: protocol for protocol in STANDARD_PROTOCOLS}
     versions = environment()["versions"]
     # One traced network serves all folds of a process.
-    shared = {"epochs": epochs, "reuse": True, **(extra or {})}
+    shared = {"epochs": epochs, "reuse": True}
+    more = extra if callable(extra) else lambda name: extra or {}
     seeds, tasks = tuple(seeds), []
     for evaluation, protocol in itertools.product(evaluations, protocols):
         protocol = standard.get(protocol, protocol)
@@ -127,13 +131,14 @@ def plan(
         }
         if any("intensities" in defect.changes for defect in resolved):
             # As many samples are tested at once as are trained on.
-            batch = getattr(shared.get("options"), "batch_size", None)
+            batch = getattr(more("").get("options"), "batch_size", None)
             common["test_batch"] = batch or TEST_BATCH
         methods = []
         # Own ones first: what is wrong with them shows before the long work.
         for name in sorted(evaluations[evaluation], key=lambda n: ":" not in n):
             plain = plain_name(name)
-            options = apply_defects(defects, "arguments", shared, plain)
+            given = shared | more(plain)
+            options = apply_defects(defects, "arguments", given, plain)
             methods.append((name, options, resolve_method(name, **options)))
         for seed, (number, fold), (name, options, method) in itertools.product(
             seeds, enumerate(folds), methods
@@ -257,9 +262,18 @@ def run_task(
         boundary = own_code(f"{task.method}, fold {task.key.fold}")
     with boundary:
         seed = fold_seed(task.key.seed, task.number)
-        report = method.fit(train, data.validation, seed)
-        predict = method.predict_proba if test.num_classes else method.predict
-        predicted = np.asarray(predict(test))
+        seen = np.flatnonzero(class_counts(train))
+        learns = not test.num_classes or len(seen) > 1
+        if not learns:
+            report = FitReport()
+            predicted = np.eye(test.num_classes)[np.full(len(test), seen[0])]
+        else:
+            report = method.fit(train, data.validation, seed)
+            classes = test.num_classes
+            predict = method.predict_proba if classes else method.predict
+            predicted = np.asarray(predict(test))
+        if _ABSENT in task.config["dataset"] and learns:
+            predicted = _without_unseen(predicted, seen, test.num_classes)
         if not np.isfinite(predicted).all():
             raise KerasPainError(
                 f"{task.name}: predictions are NaN or infinite, its training "
@@ -268,7 +282,9 @@ def run_task(
             )
         defects = task.config["defects"]
         batch = task.config.get("test_batch", TEST_BATCH)
-        metrics = score(test.y, predicted, test.num_classes, defects, batch)
+        ordinal = task.config["dataset"].get("task") == "ordinal"
+        scored = test.y, predicted, test.num_classes, defects, batch, ordinal
+        metrics = score(*scored)
     result = {
         "metrics": metrics,
         "timings": {
@@ -301,8 +317,20 @@ def run_task(
         "subject": people.astype(str),
         "window_id": test.window_id,
     }
-    store.write(task.key, task.config, result, predictions, method.save)
+    save = method.save if learns else None
+    store.write(task.key, task.config, result, predictions, save)
     return metrics
+
+
+def _without_unseen(predicted, seen, classes):
+    """Probabilities in which a class that no one trained on has none."""
+    if not classes or len(seen) == classes:
+        return predicted
+    kept = np.zeros_like(predicted)
+    kept[:, seen] = predicted[:, seen]
+    total = kept.sum(axis=1, keepdims=True)
+    even = np.isin(np.arange(classes), seen) / len(seen)
+    return np.where(total > 0, kept / np.where(total > 0, total, 1), even)
 
 
 def task_samples(task: Task, samples: AllSamples) -> Samples:
@@ -337,6 +365,7 @@ def _prepared(task, samples):
             fold_seed(seed, task.number),
             dataset.get("augmentation", "balanced"),
             defects,
+            1 if _ABSENT in dataset else 2,
         ),
         most=2,  # as networks use it, and as the others do
     )

@@ -51,35 +51,42 @@ class SelectChannels(BaseLayer):
 
 
 class _BodyPartsLayer(BaseLayer):
-    """The layers of body parts; `parts` is the number of angles."""
+    """The layers of body parts.
+
+    `parts` is their number, 13 angles in EmoPain, and `features` that of the
+    channels of each, there angle and energy.
+    """
 
     parts: int = 13
+    features: int = 2
     keeps_mask = True
 
 
 class SplitBodyParts(_BodyPartsLayer):
-    """`(batch, time, channels)` to `(batch, time, parts, 2)`.
+    """`(batch, time, channels)` to `(batch, time, parts, features)`.
 
-    Channels after the energies (sEMG) are left out.
+    The first channel of all parts comes first, then the second; those behind
+    (sEMG) are left out.
     """
 
     def build(self, input_shape):
-        if input_shape[-1] < 2 * self.parts:
+        if input_shape[-1] < self.features * self.parts:
             raise ValueError(
-                f"{self.name} needs {self.parts} angles and {self.parts} "
-                f"energies, but its input has {input_shape[-1]} channels."
+                f"{self.name} needs {self.features} channels of each of "
+                f"{self.parts} parts (angles, then energies), but its input "
+                f"has {input_shape[-1]} channels."
             )
 
     def call(self, inputs):
-        both = ops.split(inputs[..., : 2 * self.parts], 2, axis=-1)
-        return ops.stack(both, axis=-1)
+        used = inputs[..., : self.features * self.parts]
+        return ops.stack(ops.split(used, self.features, axis=-1), axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:2], self.parts, 2)
+        return (*input_shape[:2], self.parts, self.features)
 
 
 class JoinBodyParts(_BodyPartsLayer):
-    """`(batch, time, parts, 2)` to `(batch, time, 2 * parts)`.
+    """`(batch, time, parts, features)` to `(batch, time, features * parts)`.
 
     The inverse of `SplitBodyParts`: angles first, then energies.
     """
@@ -88,11 +95,11 @@ class JoinBodyParts(_BodyPartsLayer):
         return ops.concatenate(ops.unstack(inputs, axis=-1), axis=-1)
 
     def compute_output_shape(self, input_shape):
-        return (*input_shape[:2], 2 * self.parts)
+        return (*input_shape[:2], self.features * self.parts)
 
 
 class FoldBodyParts(SplitBodyParts):
-    """`(batch, time, channels)` to `(batch * parts, time, 2)`.
+    """`(batch, time, channels)` to `(batch * parts, time, features)`.
 
     The parts of one window are neighbouring rows, and each row carries its
     window's mask.
@@ -107,7 +114,7 @@ class FoldBodyParts(SplitBodyParts):
 
     def compute_output_shape(self, input_shape):
         batch, time, _ = input_shape
-        return (batch and batch * self.parts, time, 2)
+        return (batch and batch * self.parts, time, self.features)
 
 
 class UnfoldBodyParts(_BodyPartsLayer):

@@ -108,6 +108,7 @@ _SPATIAL = {**_ENTRY, "version": 2}
 )
 def AACSFNet(
     input_shape: Sizes = (224, 224, 3),
+    num_classes: int = 0,
     *,
     patch_sizes: Sizes | None = None,
     mode: str = "corrected",
@@ -139,6 +140,8 @@ def AACSFNet(
     Args:
         input_shape: `(height, width, 3)`, at least 32 x 32, multiples of
             every patch size.
+        num_classes: Classes to tell apart instead; 0, as in the paper, is an
+            intensity. So in both parts alone.
         patch_sizes: Sides of the patches in pixels; None is `(32, 16)`, as
             coded `(32, 16, 8)`.
         mode: `"corrected"`, or `"as_coded"`, which turns every switch on that
@@ -170,7 +173,7 @@ def AACSFNet(
     )
     if patch_sizes is None:
         patch_sizes = THREE_SCALES if mode == "as_coded" else TWO_SCALES
-    inputs, x = _frames_input(name, input_shape)
+    inputs, x = _frames_input(name, input_shape, num_classes)
     sizes = (embed_dim, vit_layers, vit_heads)
     spatial = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
     spatial = _linear(spatial, _FEATURE_UNITS, "spatial_features")
@@ -190,7 +193,8 @@ def AACSFNet(
     x = layers.LayerNormalization(epsilon=1e-5, name="fusion_norm")(x)
     x = layers.Concatenate(axis=-1, name="fused")([branches, x])
     x = layers.Flatten(name="flatten")(x)
-    return Model(inputs, _intensity(x, 2 * _FEATURE_UNITS), name=name)
+    x = _intensity(x, 2 * _FEATURE_UNITS, num_classes)
+    return Model(inputs, x, name=name)
 
 
 @register(
@@ -203,6 +207,7 @@ def AACSFNet(
 )
 def ResNet50HAM(
     input_shape: Sizes = (224, 224, 3),
+    num_classes: int = 0,
     *,
     mode: str = "corrected",
     resnet_weights: str | os.PathLike | None = None,
@@ -249,11 +254,12 @@ def ResNet50HAM(
         BadFileError: The weights do not fit.
     """
     hybrid = _switches(name, mode, channels_across_batch, mean_of_normed)
-    inputs, x = _frames_input(name, input_shape)
+    inputs, x = _frames_input(name, input_shape, num_classes)
     network = (width, blocks, resnet_weights)
     sizes = (maps, global_layers, ff_units)
     x = _channel_branch(x, name, network, hybrid, sizes, dropout)
-    return Model(inputs, _intensity(x, _FEATURE_UNITS // 2), name=name)
+    x = _intensity(x, _FEATURE_UNITS // 2, num_classes)
+    return Model(inputs, x, name=name)
 
 
 @register(
@@ -265,6 +271,7 @@ def ResNet50HAM(
 )
 def BiScaleCrossViT(
     input_shape: Sizes = (224, 224, 3),
+    num_classes: int = 0,
     *,
     patch_sizes: Sizes = TWO_SCALES,
     mode: str = "corrected",
@@ -298,10 +305,10 @@ def BiScaleCrossViT(
         scale asks of the others, see `CrossAttention`.
     """
     (class_keys,) = _switches(name, mode, class_token_keys)
-    inputs, x = _frames_input(name, input_shape)
+    inputs, x = _frames_input(name, input_shape, num_classes)
     sizes = (embed_dim, vit_layers, vit_heads)
     x = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
-    x = _linear(x, 1, "intensity", dtype="float32")
+    x = _output(x, num_classes)
     return Model(inputs, x, name=name)
 
 
@@ -311,8 +318,9 @@ def _switches(name, mode, *values):
     return [mode == "as_coded" if v is None else bool(v) for v in values]
 
 
-def _frames_input(name, input_shape):
+def _frames_input(name, input_shape, num_classes):
     """The input, and the same normalised by the layer `"normalise"`."""
+    common.check_classes(name, num_classes)
     inputs = common.colour_input(name, input_shape, "height, width", "frames")
     return inputs, common.standardise(inputs, MEAN, STD, "normalise")
 
@@ -435,8 +443,14 @@ def _norm_relu(x, name):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _intensity(x, units):
-    """A hidden layer, and the pain intensity in float32, not bounded."""
+def _intensity(x, units, num_classes):
+    """A hidden layer, and what `_output` makes of it."""
     x = _norm_relu(_linear(x, units, "head"), "head")
     x = layers.Dropout(0.5, name="head_dropout")(x)  # released code
-    return _linear(x, 1, "intensity", dtype="float32")
+    return _output(x, num_classes)
+
+
+def _output(x, num_classes):
+    """The pain intensity in float32, not bounded, or classes."""
+    start = torch_start(x.shape[-1])
+    return common.output(x, num_classes, dtype="float32", **start)

@@ -89,6 +89,7 @@ def ALANet(
     dropout: float = 0.0,
     recurrent_activation: str = "sigmoid",
     mask_value: float = 0.0,
+    body: blocks.Sizes = (blocks.NUM_PARTS, 2),
     name: str = "alanet",
 ) -> Model:
     """ALANet's second stage: temporal and bodily attention over the codes.
@@ -116,6 +117,7 @@ def ALANet(
             any other loses the cuDNN kernel.
         mask_value: Value of padded frames. Unsaid: the Masking layer's
             default; windows are padded with zeros.
+        body: Body parts, and channels of each; see `SplitBodyParts`.
 
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`. The
@@ -124,8 +126,9 @@ def ALANet(
         `body_parts`, `(batch, time, 13)` and `(batch, units, 13)`.
     """
     gates = {"recurrent_activation": recurrent_activation}
+    body = body if body_parts else None
     inputs, codes, _ = _encode(
-        name, input_shape, num_classes, mask_value, units, body_parts, gates
+        name, input_shape, num_classes, mask_value, units, body, gates
     )
     # --- Attention over time and over features or body parts, then classes ---
     x = own.FrameMasking(name="code_mask")(codes)
@@ -163,6 +166,7 @@ def ALANetAutoencoder(
     body_parts: bool = False,
     recurrent_activation: str = "sigmoid",
     mask_value: float = 0.0,
+    body: blocks.Sizes = (blocks.NUM_PARTS, 2),
     name: str = "alanet_autoencoder",
 ) -> Model:
     """ALANet's first stage: Masking, LSTM, RepeatVector, LSTM, dense.
@@ -175,7 +179,7 @@ def ALANetAutoencoder(
     counts padded frames.
 
     Args:
-        units, recurrent_activation, mask_value: Unsaid, see `ALANet`.
+        units, recurrent_activation, mask_value, body: See `ALANet`.
         body_parts: Whether every body part has its own autoencoder. All 13
             train in one pass: their losses share no weights, and Adam does
             not care for the factor 1/13.
@@ -186,8 +190,9 @@ def ALANetAutoencoder(
         `reconstruction_target`.
     """
     gates = {"recurrent_activation": recurrent_activation}
+    body = body if body_parts else None
     inputs, _, code = _encode(
-        name, input_shape, 2, mask_value, units, body_parts, gates
+        name, input_shape, 2, mask_value, units, body, gates
     )
     gates["name"] = "decoder"
     time, channels = input_shape
@@ -196,12 +201,13 @@ def ALANetAutoencoder(
         x = layers.LSTM(units, return_sequences=True, **gates)(repeat(code))
         dense = layers.Dense(channels, dtype="float32", name="reconstruction")
         return Model(inputs, dense(x), name=name)
-    parts = blocks.NUM_PARTS
+    parts, features = body
     x = repeat(layers.Flatten(name="flat_code")(code))
     x = layers.Reshape((time, parts, units), name="part_codes")(x)
     x = own.GroupedLSTM(units, parts, **gates)(x)
-    x = own.GroupedDense(2, dtype="float32", name="reconstruction")(x)
-    outputs = own.JoinBodyParts(parts, dtype="float32", name="join_parts")(x)
+    x = own.GroupedDense(features, dtype="float32", name="reconstruction")(x)
+    options = {"dtype": "float32", "name": "join_parts"}
+    outputs = own.JoinBodyParts(parts, features, **options)(x)
     return Model(inputs, outputs, name=name)
 
 
@@ -268,20 +274,20 @@ def alanet_head(classifier: Model) -> Model:
     return Model(codes, classifier.output, name=name)
 
 
-def _encode(
-    name, input_shape, num_classes, mask_value, units, body_parts, gates
-):
-    """The input; codes, zero on padded frames; the last real frame's code."""
-    parts = blocks.NUM_PARTS
-    channels = 2 * parts if body_parts else 1
+def _encode(name, input_shape, num_classes, mask_value, units, body, gates):
+    """The input; codes, zero on padded frames; the last real frame's code.
+
+    `body` are parts and channels of each; None takes the body as a whole.
+    """
+    channels = body[0] * body[1] if body else 1
     inputs, x = blocks.masked_input(
         name, input_shape, num_classes, mask_value, channels, frames=1
     )
     # What cuDNN's kernel does anyway; said so that all backends agree.
     options = {**gates, "zero_output_for_mask": True, "name": "encoder"}
-    if body_parts:
-        x = own.SplitBodyParts(parts, name="split_parts")(x)
-        lstm = own.GroupedLSTM(units, parts, return_state=True, **options)
+    if body:
+        x = own.SplitBodyParts(*body, name="split_parts")(x)
+        lstm = own.GroupedLSTM(units, body[0], return_state=True, **options)
     else:
         options |= {"return_sequences": True, "return_state": True}
         lstm = layers.LSTM(units, **options)

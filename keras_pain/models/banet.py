@@ -63,6 +63,7 @@ def BANet(
     attention: str = "both",
     recurrent_activation: str = "sigmoid",
     mask_value: float | None = 0.0,
+    body: blocks.Sizes = (blocks.NUM_PARTS, 2),
     name: str = "banet",
 ) -> Model:
     """BANet, the body attention network, and its two ablations.
@@ -85,20 +86,21 @@ def BANet(
         recurrent_activation: See `StackedLSTM`.
         mask_value: Value of padded frames, which are masked; None feeds them
             to the network, as the released code and `as_published` do.
+        body: Body parts, and channels of each; see `FoldBodyParts`.
 
     Returns:
         A model from `(batch, time, channels)` to `(batch, num_classes)`. The
         attention maps are the outputs of its layers `"temporal_attention"`,
         `(batch, time, 13)`, and `"bodily_attention"`, `(batch, units, 13)`.
     """
-    parts = blocks.NUM_PARTS
+    parts, features = body
     check_choice(name, "attention", attention, ATTENTION)
 
     # --- Encoder, shared by all parts ---
     inputs, x = blocks.masked_input(
-        name, input_shape, num_classes, mask_value, channels=2 * parts
+        name, input_shape, num_classes, mask_value, channels=features * parts
     )
-    x = FoldBodyParts(parts, name="fold_parts")(x)
+    x = FoldBodyParts(parts, features, name="fold_parts")(x)
     options = ([units] * num_layers, dropout, recurrent_activation)
     x = blocks.lstm_layers(x, *options, sequences=True)
     x = UnfoldBodyParts(parts, name="unfold_parts")(x)

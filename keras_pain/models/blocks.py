@@ -28,8 +28,8 @@ def check_input(
     """Refuses a shape `(time, channels)` or classes that the model cannot take.
 
     Raises:
-        ConfigurationError: There must be two classes, so many `channels` and,
-            if any are given, `frames`.
+        ConfigurationError: There must be two classes, or none of an
+            intensity, so many `channels` and, if any are given, `frames`.
     """
     shape = tuple(input_shape)
     text = f"be (time, channels) with at least {channels} channels"
@@ -38,8 +38,13 @@ def check_input(
     text = f"fix the number of frames, at least {frames}"
     fits = not frames or (shape[0] or 0) >= frames
     require(fits, name, f"input_shape must {text}, not {shape}")
-    text = f"num_classes must be 2 or more, not {num_classes}"
-    require(num_classes >= 2, name, text)
+    check_classes(name, num_classes)
+
+
+def check_classes(name: str, num_classes: int) -> None:
+    """Raises ConfigurationError at one class; 0 means an intensity."""
+    text = "num_classes must be 2 or more, or 0 of an intensity, not "
+    require(num_classes == 0 or num_classes >= 2, name, text + str(num_classes))
 
 
 def masked_input(
@@ -120,7 +125,12 @@ def bodily_attention(x):
 def classifier(
     inputs, x, num_classes: int, name: str, layer="probabilities", **options
 ) -> Model:
-    """A model to the softmax, in float32 also under mixed precision."""
+    """A model to the softmax, in float32 also under mixed precision.
+
+    Where there are no classes, to one intensity.
+    """
+    if not num_classes:
+        return Model(inputs, intensity(x), name=name)
     options |= {"activation": "softmax", "dtype": "float32", "name": layer}
     outputs = layers.Dense(num_classes, **options)(x)
     return Model(inputs, outputs, name=name)
@@ -215,8 +225,11 @@ def hidden(x, units: int, name: str, dropout: float = 0.0):
     return x
 
 
-def intensity(x, scaled: bool = False):
+def intensity(x, num_classes: int = 0, scaled: bool = False):
     """The predicted intensity, `(batch, 1)`, linear and in float32.
+
+    With `num_classes`, which no paper of intensities has, the softmax over
+    these, `(batch, num_classes)`, in its place.
 
     Args:
         x: `(batch, features)`.
@@ -233,4 +246,11 @@ def intensity(x, scaled: bool = False):
         share = 1 / math.sqrt(x.shape[-1])
         x = layers.Rescaling(share, dtype="float32", name="head_scale")(x)
     options = {"kernel_initializer": start, "dtype": "float32"}
-    return layers.Dense(1, name="intensity", **options)(x)
+    return output(x, num_classes, **options)
+
+
+def output(x, num_classes: int, **options):
+    """The last layer: an intensity, or the softmax over classes."""
+    options["name"] = "probabilities" if num_classes else "intensity"
+    activation = "softmax" if num_classes else None
+    return layers.Dense(num_classes or 1, activation, **options)(x)

@@ -189,6 +189,7 @@ def DualStreamLSTM(
     num_classes: int = 2,
     *,
     semg: int = 4,
+    mocap: int = _MOCAP,
     mocap_units: int = 24,
     semg_units: int = 8,
     num_layers: int = 3,
@@ -208,6 +209,7 @@ def DualStreamLSTM(
     Args:
         input_shape: `(time, channels)`: angles and energies, then sEMG.
         semg: How many of the channels, from the end, are sEMG.
+        mocap: How many others there are at least.
         recurrent_activation: See `StackedLSTM`.
         mask_value: See `StackedLSTM`; of both streams.
 
@@ -220,9 +222,9 @@ def DualStreamLSTM(
     """
     inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
     require(
-        semg >= 1 and input_shape[1] >= _MOCAP + semg,
+        semg >= 1 and input_shape[1] >= mocap + semg,
         name,
-        f"needs sEMG: input_shape must have {_MOCAP} channels of movement and "
+        f"needs sEMG: input_shape must have {mocap} channels of movement and "
         f"semg={semg} (at least 1) after them, not {input_shape[1]} in all; "
         "without sEMG take stacked_lstm",
     )

@@ -147,7 +147,7 @@ def ConvNeXtLSTM(
     check_backbone(name, backbone)
     shape = tuple(input_shape)
     require(
-        len(shape) == 4 and shape[0] and num_classes >= 2,
+        len(shape) == 4 and shape[0] and num_classes != 1,
         name,
         "needs an input_shape (frames, height, width, 3) with a fixed number "
         f"of frames and 2 or more classes, not {shape} and {num_classes}",

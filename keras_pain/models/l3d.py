@@ -107,6 +107,7 @@ _ENTRY = {"paper": L3D_2024, "task": PAIN_INTENSITY, "recipe": L3D_RECIPE}
 )
 def L3D(
     input_shape: Sizes = (32, 224, 224, 3),
+    num_classes: int = 0,
     *,
     widths: str | Sequence[int] = "fitted",
     multi_scale: bool = False,
@@ -144,6 +145,8 @@ def L3D(
     Args:
         input_shape: `(time, height, width, 3)`. Every pooling leaves at least
             one place, so that small clips run.
+        num_classes: Classes to tell apart instead; 0, as in the paper, is an
+            intensity. So in all networks here.
         widths: Filters of the eight convolutions: a key of `WIDTHS`, or eight
             numbers.
         units: Of the layer before the last, without `multi_scale`.
@@ -161,9 +164,10 @@ def L3D(
 
     Returns:
         A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. Layers to look at: `relu_4`, `relu_6`, `relu_8` (scales
-        B, M, S), `attention_*`, and `feature_maps`, the last maps before
-        pooling and head: S, or the joined ones.
+        `(batch, 1)` or `(batch, num_classes)`. Layers to look at: `relu_4`,
+        `relu_6`, `relu_8` (scales B, M, S), `attention_*`, and
+        `feature_maps`, the last maps before pooling and head: S, or the joined
+        ones.
     """
     filters = _filters(name, widths)
     require(
@@ -179,6 +183,7 @@ def L3D(
         return own.ImprovedSE(ratio, shared, name=f"attention_{tag}")(x)
 
     # --- L3D without its head ---
+    common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
     scales = []
     for i, width in enumerate(filters, start=1):
@@ -202,7 +207,7 @@ def L3D(
         x = common.max_pool(x, (2, 2, 2), "pool_8b")
         x = layers.Flatten(name="flatten")(x)
         x = common.hidden(x, units, "fc_1")
-    x = common.intensity(x, scaled=multi_scale and scaled_head)
+    x = common.intensity(x, num_classes, scaled=multi_scale and scaled_head)
     return Model(inputs, x, name=name)
 
 
@@ -215,6 +220,7 @@ def L3D(
 )
 def C3D(
     input_shape: Sizes = (32, 224, 224, 3),
+    num_classes: int = 0,
     *,
     blocks: tuple[Sizes, ...] = C3D_BLOCKS,
     units: Sizes = (1000, 150),
@@ -250,6 +256,7 @@ def C3D(
     fits = min((*units, *sum(map(tuple, blocks), ())), default=0) > 0
     text = f"must hold positive numbers, not {blocks} and {units}"
     require(fits, name, f"blocks and units {text}")
+    common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
     for number, block in enumerate(blocks, start=1):
         for part, filters in enumerate(block):
@@ -263,7 +270,7 @@ def C3D(
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(units, start=1):
         x = common.hidden(x, width, f"fc_{number}", dropout)
-    return Model(inputs, common.intensity(x), name=name)
+    return Model(inputs, common.intensity(x, num_classes), name=name)
 
 
 @register(
@@ -276,6 +283,7 @@ def C3D(
 )
 def ResNetLSTM(
     input_shape: Sizes = (32, 224, 224, 3),
+    num_classes: int = 0,
     *,
     widths: Sizes = RESNET_WIDTHS,
     frame_units: int = 1000,
@@ -307,7 +315,7 @@ def ResNetLSTM(
         `(batch, 1)`. Its layer `"feature_maps"` puts out the residual
         network's last maps, `(batch, time, height / 32, width / 32, 512)`.
     """
-    sizes = (widths, frame_units, units, head_units)
+    sizes = (num_classes, widths, frame_units, units, head_units)
     return _build(layers.LSTM, name, input_shape, *sizes)
 
 
@@ -321,6 +329,7 @@ def ResNetLSTM(
 )
 def ResNetGRU(
     input_shape: Sizes = (32, 224, 224, 3),
+    num_classes: int = 0,
     *,
     widths: Sizes = RESNET_WIDTHS,
     frame_units: int = 1000,
@@ -333,11 +342,13 @@ def ResNetGRU(
     As `ResNetLSTM`, also in its arguments, with a GRU: 14,859,413 trained
     parameters (paper 14.86 M).
     """
-    sizes = (widths, frame_units, units, head_units)
+    sizes = (num_classes, widths, frame_units, units, head_units)
     return _build(layers.GRU, name, input_shape, *sizes)
 
 
-def _build(kind, name, input_shape, widths, frame_units, units, head_units):
+def _build(
+    kind, name, input_shape, num_classes, widths, frame_units, units, head_units
+):
     others = (frame_units, units, *head_units)
     require(
         len(widths) == 4 and min(*widths, *others) > 0,
@@ -345,6 +356,7 @@ def _build(kind, name, input_shape, widths, frame_units, units, head_units):
         "widths must be four positive numbers, frame_units, units and "
         f"head_units positive, not {widths} and {others}",
     )
+    common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
 
     # --- Frames on their own ---
@@ -361,7 +373,7 @@ def _build(kind, name, input_shape, widths, frame_units, units, head_units):
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(head_units, start=1):
         x = common.hidden(x, width, f"fc_{number}")
-    return Model(inputs, common.intensity(x), name=name)
+    return Model(inputs, common.intensity(x, num_classes), name=name)
 
 
 def _filters(name, widths) -> tuple[int, ...]:

@@ -121,6 +121,23 @@ class Recipe:
         del fields["sources"]
         return {k: v for k, v in fields.items() if v not in _DEFAULTS}
 
+    def of_task(self, num_classes: int) -> "Recipe":
+        """The recipe where the task is another one than the paper's.
+
+        Unsaid there: a recipe of classes learns intensities by the mean squared
+        error, one of intensities learns classes by the cross-entropy, as usual;
+        both keep the epoch of the lowest validation loss.
+        """
+        if ("crossentropy" in self.loss) == bool(num_classes):
+            return self
+        settings = {"loss": "categorical_crossentropy", "loss_options": {}}
+        if not num_classes:
+            settings |= {"loss": "mean_squared_error", "class_weights": "none"}
+        settings["monitor"] = "val_loss"
+        why = dict.fromkeys(settings, "unsaid: of another task, see `of_task`")
+        sources = {**self.sources, **why}
+        return dataclasses.replace(self, **settings, sources=sources)
+
     def loss_for(self, num_classes: int) -> str:
         """The name of the Keras loss for this number of classes.
 

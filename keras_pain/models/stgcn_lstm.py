@@ -117,7 +117,7 @@ def STGCNLSTM(
     require(fits, name, f"input_shape must be {text}, not {shape}")
     text = "needs 2 or more classes and the units of 2 LSTM layers, not "
     given = f"num_classes={num_classes}, units={tuple(units)}"
-    require(num_classes >= 2 and len(units) == 2, name, text + given)
+    require(num_classes != 1 and len(units) == 2, name, text + given)
     check_choice(name, "graph", graph, GRAPHS)
     check_choice(name, "aggregation", aggregation, AGGREGATIONS)
     kind = functools.partial(AGGREGATIONS[aggregation], graph)

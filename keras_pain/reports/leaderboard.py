@@ -45,12 +45,12 @@ from keras_pain.reports.statistics_figures import (
     plot_forest,
 )
 from keras_pain.reports.table import (
-    EVALUATIONS,
     MAJORITY,
     NOTHING,
     Grid,
     Scores,
     Sheet,
+    evaluation_title,
     hardware_remarks,
     number,
     read_scores,
@@ -217,7 +217,7 @@ def write_leaderboard(
     evaluation, protocol = standings.place
     lines = [
         f"Corpus: {corpus}",
-        f"{EVALUATIONS.get(evaluation, evaluation)}, protocol {protocol}.",
+        f"{evaluation_title(evaluation)}, protocol {protocol}.",
         f"Classes: {', '.join(class_names)}.",
         *header,
     ]

@@ -31,6 +31,7 @@ from keras_pain.experiments.defects import (
 from keras_pain.experiments.metrics import (
     CLASS_METRICS,
     DEFECT_METRICS,
+    ORDINAL_METRICS,
     REGRESSION_METRICS,
     REGRESSION_RULES,
     RULES,
@@ -39,6 +40,7 @@ from keras_pain.experiments.metrics import (
     average,
     pool,
 )
+from keras_pain.experiments.protocols import GROUP_KFOLD
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 from keras_pain.io import (
     csv_text,
@@ -64,6 +66,15 @@ EVALUATIONS = {
     "loso": "Leave one subject out",
     "cv5": "Five-fold cross-validation",
 }
+
+
+def evaluation_title(evaluation: str) -> str:
+    """What readers call an evaluation."""
+    folds = evaluation.removeprefix(GROUP_KFOLD)
+    usual = f"{folds} folds of people" if folds != evaluation else evaluation
+    return EVALUATIONS.get(evaluation, usual)
+
+
 _ROW = ["evaluation", "protocol", "method"]
 _PROTOCOLS = ("as_published", "leak_free")
 _PUBLISHED = ["method", "evaluation", "metric", "class", "value", "note"]
@@ -157,7 +168,8 @@ class TableSpec:
         trivial, scalars = TRAIN_MEAN, REGRESSION_METRICS
         if self.class_names:
             trivial = MAJORITY
-            scalars = (*SCALAR_METRICS, *WEIGHTED_METRICS, *DEFECT_METRICS)
+            scalars = SCALAR_METRICS + WEIGHTED_METRICS + DEFECT_METRICS
+            scalars += ORDINAL_METRICS
         if lacking := {(trivial, e) for e in self.evaluations} - {*pairs}:
             raise ValueError(f"table {self.name} lacks rows {lacking}")
         classes = range(len(self.class_names))
@@ -393,7 +405,9 @@ def _seed_metrics(folds, num_classes):
     # Some known defects are of the scoring, not of the training.
     defects = _defects(folds)
     batch = folds[0].config.get("test_batch", TEST_BATCH)
-    scored = functools.partial(score, defects=defects, batch_size=batch)
+    of = folds[0].config.get("dataset", {}).get("task") == "ordinal"
+    how = {"defects": defects, "batch_size": batch, "ordinal": of}
+    scored = functools.partial(score, **how)
     kind = "probabilities" if num_classes else "y_pred"
     per_fold = [scored(p["y_true"], p[kind], num_classes) for p in predictions]
     if not num_classes:
@@ -748,7 +762,7 @@ class _Table:
         for evaluation, of in evaluations.items():
             notes = [t for e, t in self.published.notes if e == evaluation]
             for kind, words in self.kinds(evaluation).items():
-                title = f"{EVALUATIONS.get(evaluation, evaluation)}, {words}"
+                title = f"{evaluation_title(evaluation)}, {words}"
                 title = self.sheet.marked(title, *notes)
                 lines = [self.method_lines(row, kind) for row in of]
                 self.sheet.grids.append(Grid(title, columns, lines))
@@ -830,7 +844,7 @@ class _Table:
                 + " Ratios are within this run." * bool(reference)
                 + hardware_remarks(self.scores, *what)
             )
-            title = f"{EVALUATIONS.get(evaluation, evaluation)}, training time"
+            title = f"{evaluation_title(evaluation)}, training time"
             grid = Grid(title, columns, groups, remarks=[text], timing=True)
             self.sheet.grids.append(grid)
 

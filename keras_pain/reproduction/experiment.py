@@ -187,6 +187,9 @@ class Experiment:
         cut, copies = described(self.settings_for(options)), self.augmentation
         return [f"Windows: {cut}; augmentation of training windows: {copies}."]
 
+    def announce(self, tasks, samples, options: Options, console) -> None:
+        """Says, before the folds are run, what they will take."""
+
     def remarks(self, loaded, settings: Mapping) -> list[str]:
         """Lines for the end of the header."""
         return []

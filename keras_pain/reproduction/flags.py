@@ -145,7 +145,67 @@ class Options:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class OwnOptions:
+    """Flags of scripts for users' own recordings, beside `Options`."""
+
+    label: str | None = _flag(
+        "Column of recordings.tsv, or of the files <file>_labels.tsv, that is "
+        "predicted."
+    )
+    task: str | None = _flag(
+        "What the label is. Default: class of words and of up to ten whole "
+        "numbers, else intensity.",
+        define=flags.DEFINE_enum,
+        enum_values=["class", "ordinal", "intensity"],
+    )
+    evaluation: str = _flag(
+        "loso (leave one person out), group_kfold:10 (folds of people), or "
+        "holdout (30 % of people).",
+        "loso",
+    )
+    test_dir: str | None = _flag(
+        "Folder of another corpus that is tested on, while all of --manual_dir "
+        "is trained on."
+    )
+    rate: float | None = _flag(
+        "Signals: frames a second that they are brought to. Default: 60, or "
+        "their own where it is lower.",
+        define=flags.DEFINE_float,
+        lower_bound=1.0,
+    )
+    window_seconds: float = _flag(
+        "Signals: length of a window.", 3.0, flags.DEFINE_float, lower_bound=0.1
+    )
+    step_seconds: float | None = _flag(
+        "Signals: from one window's start to the next. Default: a quarter of "
+        "the window.",
+        define=flags.DEFINE_float,
+        lower_bound=0.01,
+    )
+    channels: Sequence[str] | None = _flag(
+        "Signals: names of the channels to use. Default: all.",
+        define=flags.DEFINE_list,
+    )
+    level: str | None = _flag(
+        "Faces: clip (one sample a recording) or frame. Default: frame where "
+        "all recordings are single pictures, or the label is of frames.",
+        define=flags.DEFINE_enum,
+        enum_values=["clip", "frame"],
+    )
+    reader: str | None = _flag(
+        "Signals and landmarks: package.module:function of your own that reads "
+        "a file."
+    )
+    memory_gb: float | None = _flag(
+        "Most memory that training may hold. Default: 80 % of this machine's.",
+        define=flags.DEFINE_float,
+        lower_bound=0.1,
+    )
+
+
 _FIELDS = {field.name: field for field in dataclasses.fields(Options)}
+_OWN = {field.name: field for field in dataclasses.fields(OwnOptions)}
 _NAMES = list(_FIELDS)
 SPECIAL = _NAMES[_NAMES.index("challenge_columns") :]
 
@@ -158,6 +218,25 @@ def define_flags(used: Collection[str]) -> None:
         )
         if name in used or name not in SPECIAL:
             _show_in_help(name)
+
+
+def define_own_flags(*without: str) -> None:
+    """Defines the flags of `OwnOptions`, but for those that a script sets."""
+    for name, field in _OWN.items():
+        if name not in without:
+            arguments = field.metadata["arguments"]
+            define = field.metadata["define"]
+            define(name, default=field.default, **arguments)
+            _show_in_help(name)
+
+
+def own_flags(**given) -> OwnOptions:
+    """Their values, once they are parsed; `given` are those a script sets."""
+    defined = {n: flags.FLAGS[n].value for n in _OWN if n in flags.FLAGS}
+    for name in ("test_dir",):
+        if defined.get(name):
+            defined[name] = expanded(defined[name])
+    return OwnOptions(**(defined | given))
 
 
 def define_corpus(corpora: Sequence[str]) -> None:

@@ -81,6 +81,13 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
     Returns paths of all files written, the table's first. Raises KerasPainError
     where data, flags or an existing results folder do not fit.
     """
+    return finish(experiment, options)[1]
+
+
+def finish(
+    experiment: Experiment, options: Options
+) -> tuple[FinishedRun, list[Path]]:
+    """See `reproduce`; returns the finished run as well."""
     # Paths are shown as they are: brackets in them are no markup.
     plain = {"highlight": False, "soft_wrap": True, "markup": False}
     console = Console(stderr=True, **plain)
@@ -153,6 +160,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
         f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}, "
         f"{len(tasks)} folds to {results_dir}"
     )
+    experiment.announce(tasks, samples, options, console)
     runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
     lists = _write_notes(tasks, prepared, results_dir)
     header = [
@@ -200,7 +208,7 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
             path.unlink()
     print(paths[0].read_text(encoding="utf-8"))
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
-    return [*paths, *lists]
+    return finished, [*paths, *lists]
 
 
 def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:

@@ -108,8 +108,9 @@ _NUMBER = r"\s*(?:(?:np|numpy)\.\w+\()?([^\s,()_]+)\)?\s*"
 _PAIR = re.compile(rf"[(\[]{_NUMBER},{_NUMBER}[)\]]")
 # A column's name; a pair, whatever its form, has two numbers.
 _NAME = re.compile(r"[^\d()\[\]]*\d*[^\d()\[\]]*")
-_XY = tuple((f"x_{i}", f"y_{i}") for i in range(NUM_POINTS))
+_XY = tuple((f"x_{i}", f"y_{i}") for i in range(MESH_POINTS))
 _FRAME = re.compile(r"^(?!-)\D*(\d+)(?:\.0*|\D*)$")  # 7.0, frame_07.jpg
+_MESH_HINT = "give the 68 of iBUG, or MediaPipe's 468 without its ten of irises"
 _CSV_CURE = "write one row a frame with 68 cells such as (312, 205)"
 FARTHEST = 100_000  # pixels; no picture is as large
 
@@ -122,7 +123,8 @@ def read_csv(
     One row a frame, 68 cells, each a pair as text: `"(312, 205)"`. A first row
     of names that all differ, one a column, or a comment (#) is a header; the
     first of 69 columns is an index, if it holds no pairs. OpenFace is read by
-    its columns `x_0` to `y_67`; frames of `success` 0 or False have none.
+    its columns `x_0` to `y_67`; frames of `success` 0 or False have none. Of
+    MediaPipe's 468 points, in either form, the 68 of `MESH_TO_68` are taken.
 
     Returns `(T, 68, 2)` float32, x and y in pixels; NaN in frames without.
     Raises BadFileError where the file cannot be read, or has another number of
@@ -158,19 +160,23 @@ def _points_of(path, rows, num_frames):
     if not rows:
         raise bad("has no frames")
     if "x_0" in names:  # of OpenFace
-        if lacking := sorted(set(sum(_XY, ())) - set(names)):
+        count = sum(re.fullmatch(r"x_\d+", name) is not None for name in names)
+        if count not in (NUM_POINTS, MESH_POINTS):
+            raise bad(f"has {count} points instead of 68", _MESH_HINT)
+        pairs = _XY[:count]
+        if lacking := sorted(set(sum(pairs, ())) - set(names)):
             raise bad(f"has no column {lacking[0]}")
         table = [dict(zip(names, row, strict=False)) for row in rows]
         order = [_FRAME.sub(r"\1", row.get("frame", "")) for row in table]
         zero = re.compile(r"0+(\.0*)?|false", re.IGNORECASE).fullmatch
         lost = [bool(zero(row.get("success", ""))) for row in table]
         rows = [
-            ["(0, 0)"] * NUM_POINTS  # whatever stands there
+            ["(0, 0)"] * count  # whatever stands there
             if gone
-            else [f"({row.get(x)}, {row.get(y)})" for x, y in _XY]
+            else [f"({row.get(x)}, {row.get(y)})" for x, y in pairs]
             for row, gone in zip(table, lost, strict=True)
         ]
-    elif width == NUM_POINTS + 1 and not any(
+    elif width in (NUM_POINTS + 1, MESH_POINTS + 1) and not any(
         _PAIR.fullmatch(row[0]) for row in rows
     ):
         order, rows = [row[0] for row in rows], [row[1:] for row in rows]
@@ -183,8 +189,11 @@ def _points_of(path, rows, num_frames):
                 raise bad(problem, "write each frame of one face, in order")
     points = []
     for line, row in enumerate(rows, first):
+        if len(row) == MESH_POINTS:
+            row = [row[point] for point in MESH_TO_68]
         if len(row) != NUM_POINTS:
-            raise bad(f"row {line} has {len(row)} points instead of 68")
+            problem = f"row {line} has {len(row)} points instead of 68"
+            raise bad(problem, _CSV_CURE if len(row) < 99 else _MESH_HINT)
         for column, cell in enumerate(row):
             match = _PAIR.fullmatch(cell)
             try:

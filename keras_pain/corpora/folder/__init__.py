@@ -1,0 +1,139 @@
+"""A user's own recordings in a folder: signals, landmarks or faces.
+
+See `layout` for its form; `keras-pain template` writes an example. Corpora
+whose files only have another list read them the same way, see `corpus_of`.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+from keras_pain.corpora import base as raw
+from keras_pain.corpora.base import Findings, RawFile, StrPath
+from keras_pain.corpora.folder import layout as facts
+from keras_pain.corpora.folder import reader
+from keras_pain.corpora.folder.layout import KINDS as LAYOUTS
+from keras_pain.corpora.folder.layout import Tables, read_label, read_tables
+from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.io import sha256_of_content
+
+_read_file = read_file = reader.read_file
+tables = read_tables
+
+
+def detect_layout(root: StrPath) -> str:
+    """The kind of the recordings; raises as `read_tables` does."""
+    return read_tables(root).kind
+
+
+def find_files(root: StrPath, layout: str | None = None) -> list[RawFile]:
+    """The recordings that the tables list, by name, without opening them.
+
+    Those that are not there are refused; files that are not listed are noted
+    with the first. Raises KerasPainError where the tables cannot be used, or
+    the folder is of another kind.
+    """
+    return files_of(read_tables(root), layout)
+
+
+def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
+    """The files of `Tables`, see `find_files`."""
+    if layout not in (None, tables.kind):
+        check_choice("layout", layout, LAYOUTS)
+        raise ConfigurationError(
+            f"{tables.root}: holds {tables.kind}, not {layout}"
+        )
+    labels = {c: read_label(tables, c).of for c in tables.columns}
+    files = []
+    for row in tables.rows:
+        file = RawFile(
+            row.path, tables.kind, row.name, tables.root, row.subject
+        )
+        file.group = tables.groups.get(row.subject, "")
+        file.info = {
+            "start": row.start,
+            "end": row.end,
+            "rate": tables.rate,
+            "row": {**row.cells, "participant_id": row.subject},
+            "labels": {name: of[row.name] for name, of in labels.items()},
+        }
+        if tables.kind == "signals":
+            file.info["channels"] = [tuple(c) for c in tables.channels]
+        _check_place(file)
+        files.append(file)
+    about = Findings(tables.findings)
+    said = f"{{n}} files are not in {facts.RECORDINGS}: {{}}; left out"
+    about.listed("not_listed", _not_listed(tables), said)
+    raw.report_with_first(files, about)
+    return files
+
+
+def corpus_of(
+    find_tables: Callable[[StrPath], Tables],
+    kind: str,
+    hashes: pathlib.Path | None = None,
+) -> tuple:
+    """`LAYOUTS`, `detect_layout`, `find_files`, `read_file` of another list.
+
+    For a corpus of this kind that has tables of its own: `find_tables` makes
+    `Tables` of its folder. `hashes` lists the SHA-256 of each file's content,
+    unpacked, in the release (columns `file` and `sha256`): the report says
+    which differ.
+    """
+
+    def detect_layout(root):
+        return find_tables(root).kind
+
+    def find_files(root, layout=None):
+        files = files_of(find_tables(root), layout)
+        known = {}
+        if hashes is not None:
+            rows = facts.read_rows(hashes, ["file", "sha256"])
+            known = {row["file"]: row["sha256"] for row in rows}
+        for file in files:
+            place = file.relative.removesuffix(".gz")
+            file.info["sha256"] = known.get(place, "")
+        return files
+
+    def read_file(raw_file, reader=None):
+        recording, found = _read_file(raw_file, reader)
+        wanted = raw_file.info["sha256"]
+        if sha256_of_content(raw_file.path) == wanted:
+            found.checked("release", "the content is that of the release")
+        else:
+            found.noted("release", "its content is not that of the release")
+        return recording, found
+
+    return (kind,), detect_layout, find_files, read_file
+
+
+def _check_place(file):
+    path = file.path
+    ending = pathlib.PurePath(path.name.lower().removesuffix(".gz")).suffix
+    known = facts.ENDINGS[file.layout]
+    if not path.exists():
+        other = path.with_name(path.name + ".gz")
+        if other.exists() and file.layout != "faces":
+            file.path = other
+            return
+        problem = f"is in {facts.RECORDINGS} and not here"
+        file.refusal = "missing_file", problem, "add it or remove its row"
+    elif file.layout == "faces" and path.is_dir():
+        return
+    elif ending not in known:
+        problem = f"is no file of {file.layout}"
+        file.refusal = "ending", problem, f"give {', '.join(known)}"
+
+
+def _not_listed(tables):
+    listed = {row.path for row in tables.rows}
+    endings, found = facts.ENDINGS[tables.kind], []
+    for path in raw.files_below(tables.root):
+        name = path.name.lower().removesuffix(".gz")
+        ours = raw.is_leaving(path, tables.root) or name.endswith(facts.LABELS)
+        if ours or pathlib.PurePath(name).suffix not in endings:
+            continue
+        if path.parent == tables.root and name.endswith((".tsv", ".txt")):
+            continue
+        if not listed & {path, path.with_suffix(""), *path.parents}:
+            found.append(path.relative_to(tables.root).as_posix())
+    return found

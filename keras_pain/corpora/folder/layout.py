@@ -1,0 +1,473 @@
+"""A user's own folder: its tables, after BIDS, and what they have to say.
+
+    dataset_description.json   Name, and Kind: signals, landmarks or faces
+    participants.tsv           participant_id, group and whatever else is known
+    recordings.tsv             file, participant_id, start, end, labels
+    channels.tsv               signals: name, type, units, sampling_frequency,
+                               part
+    <file>_labels.tsv          labels of each frame, where there are any
+
+Names are those of the Brain Imaging Data Structure (BIDS 1.10) where it has
+them; `recordings.tsv` is ours. An empty cell, n/a and NaN are missing.
+"""
+
+import collections
+import csv
+import dataclasses
+import json
+import pathlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_pain.corpora import base as raw
+from keras_pain.corpora.base import Findings, StrPath
+from keras_pain.corpora.media import OTHER_VIDEOS
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+    reading,
+)
+from keras_pain.io import read_text
+
+KINDS = ("signals", "landmarks", "faces")
+DESCRIPTION = "dataset_description.json"
+PARTICIPANTS, RECORDINGS = "participants.tsv", "recordings.tsv"
+CHANNELS = "channels.tsv"
+LABELS = "_labels.tsv"
+MISSING = ("", "n/a", "nan")
+_CORE = ("file", "participant_id", "start", "end")
+_LONGEST = 60  # characters of a participant's id, which names a fold
+# BIDS' types of channels, and those that BIDS has no name for.
+EMG, ANGLE, ENVELOPE = "EMG", "JNTANG", "ENVELOPE"
+TYPES = (
+    *("EMG", "ENVELOPE", "JNTANG", "POS", "VEL", "ACCEL", "GYRO", "ANGACCEL"),
+    *("ORNT", "MAGN", "ECG", "EDA", "PPG", "RESP", "TEMP", "EEG", "EOG"),
+    *("PUPIL", "MISC"),
+)
+VIDEOS = (".mp4", ".mov", ".m4v", *OTHER_VIDEOS)
+PICTURES = (".jpg", ".jpeg", ".png")
+ENDINGS = {
+    "signals": (".csv", ".tsv", ".txt", ".npz", ".mat", ".parquet"),
+    "landmarks": (".csv",),
+    "faces": (*VIDEOS, *PICTURES),
+}
+
+
+class Channel(NamedTuple):
+    """A row of `channels.tsv`; `part` is the body part, `""` of none."""
+
+    name: str
+    type: str  # one of `TYPES`
+    units: str
+    rate: float  # samples a second
+    part: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of `recordings.tsv`: a recording, and the labels of all of it."""
+
+    name: str  # of the recording, unique
+    path: pathlib.Path
+    subject: str
+    start: float = 0.0  # seconds
+    end: float | None = None  # None is the file's end
+    cells: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """What the tables of a folder say.
+
+    Args:
+        root: The folder.
+        kind: One of `KINDS`.
+        rows: Recordings, in the order of their names.
+        groups: Group of each participant, `""` where none is said.
+        channels: Of signals.
+        rate: Frames a second of landmarks and pictures, if it is said.
+        about: What `dataset_description.json` says.
+        findings: What is odd about the tables.
+    """
+
+    root: pathlib.Path
+    kind: str
+    rows: tuple[Row, ...]
+    groups: Mapping[str, str]
+    channels: tuple[Channel, ...] = ()
+    rate: float | None = None
+    about: Mapping = dataclasses.field(default_factory=dict)
+    findings: Findings = dataclasses.field(default_factory=Findings)
+
+    @property
+    def columns(self) -> list[str]:
+        """Labels of whole recordings, in the order of the table."""
+        return list(dict.fromkeys(k for row in self.rows for k in row.cells))
+
+    def identity(self) -> list:
+        """What a dataset depends on beside the files, as JSON.
+
+        Labels are not part of it: a changed one is no reason to look for all
+        faces again. So they are read from the tables, in every run.
+        """
+        rows = [
+            (r.name, self.place(r), r.subject, r.start, r.end)
+            for r in self.rows
+        ]
+        return [self.kind, rows, [tuple(c) for c in self.channels], self.rate]
+
+    def place(self, row: Row) -> str:
+        """The path of a row's file as the table has it."""
+        return row.path.relative_to(self.root).as_posix()
+
+
+class Label(NamedTuple):
+    """One label of all recordings.
+
+    `of` has, by recording, a number (an index into `classes` where the table
+    has words), NaN where it is missing; or, where frames are labelled, their
+    times in seconds (None: one row a frame) and `(n,)` numbers.
+    """
+
+    name: str
+    of: dict[str, float | tuple[np.ndarray | None, np.ndarray]]
+    classes: tuple[str, ...]
+
+    @property
+    def by_frame(self) -> bool:
+        """Whether any recording has labels of its frames."""
+        return any(isinstance(value, tuple) for value in self.of.values())
+
+
+def read_tables(root: StrPath) -> Tables:
+    """Reads the tables of a folder, without its recordings.
+
+    Raises KerasPainError, of one line, where one is missing or is no table, a
+    person is in two groups or spelled in two ways, or nothing is listed.
+    """
+    root = _base(root)
+    about, path = {}, root / DESCRIPTION
+    if path.exists():
+        cure = 'write a JSON object such as {"Name": ..., "Kind": ...}'
+        with reading(path, "is no JSON object", cure):
+            about = json.loads(read_text(path))
+            if not isinstance(about, dict):
+                raise ValueError(f"a {type(about).__name__}")
+    people = read_rows(root / PARTICIPANTS, ["participant_id"])
+    if not people:
+        raise BadFileError(
+            root / PARTICIPANTS, "lists no participants", "add a row for each"
+        )
+    path = root / RECORDINGS
+    listed = read_rows(path, ["file", "participant_id"])
+    kind = _kind(root, about, listed)
+    groups = {}
+    for line, row in enumerate(people, start=2):
+        person = row["participant_id"]
+        group = _known(row.get("group", ""))
+        if groups.setdefault(person, group) != group:
+            raise BadFileError(
+                root / PARTICIPANTS,
+                f"line {line}: {person} is in the group {group!r} and in "
+                f"{groups[person]!r}",
+                "a person is in one group: mend one of the rows",
+            )
+    rows = []
+    for line, row in enumerate(listed, start=2):
+        try:
+            rows.append(_row(root, row))
+        except ValueError as error:
+            cure = "mend this row"
+            raise BadFileError(path, f"line {line}: {error}", cure) from error
+    channels = ()
+    if kind == "signals":
+        channels = _channels(root / CHANNELS)
+    rate = about.get("SamplingFrequency")
+    if rate is not None and not (
+        isinstance(rate, int | float) and 0 < rate < 1e6
+    ):
+        raise BadFileError(
+            root / DESCRIPTION,
+            f"SamplingFrequency is {rate!r}",
+            "give a number of frames a second",
+        )
+    return make_tables(
+        root, kind, rows, groups, channels=channels, rate=rate, about=about
+    )
+
+
+def make_tables(
+    root: pathlib.Path,
+    kind: str,
+    rows: Iterable[Row],
+    groups: Mapping[str, str],
+    **more,
+) -> Tables:
+    """`Tables` of rows, checked as `read_tables` does."""
+    rows, found = sorted(rows, key=lambda row: row.name), Findings()
+    if not rows:
+        raise BadFileError(
+            root / RECORDINGS, "lists no recordings", "add a row for each"
+        )
+    counts = collections.Counter(row.name for row in rows)
+    if twice := next((name for name, n in counts.items() if n > 1), None):
+        raise BadFileError(
+            root / RECORDINGS,
+            f"lists {twice} twice",
+            "give a file once, or parts of it with other start and end",
+        )
+    spelled: dict[str, str] = {}
+    for person in dict.fromkeys([*groups, *(row.subject for row in rows)]):
+        if not person or len(person) > _LONGEST or person.strip(". ") != person:
+            raise KerasPainError(
+                f"{root}: {person[:80]!r} is no participant_id: give up to "
+                f"{_LONGEST} characters, no dot first or last"
+            )
+        other = spelled.setdefault(_folded(person), person)
+        if other != person:
+            raise KerasPainError(
+                f"{root}: {other!r} and {person!r} differ in case, blanks or "
+                "Unicode only; spell a participant_id in one way"
+            )
+    unknown = {row.subject for row in rows} - groups.keys()
+    if groups and unknown:
+        raise KerasPainError(
+            f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is not in "
+            f"{PARTICIPANTS}; add the row"
+        )
+    absent = sorted(groups.keys() - {row.subject for row in rows})
+    found.listed("no_recording", absent, "{n} participants without one: {}")
+    return Tables(root, kind, tuple(rows), groups, findings=found, **more)
+
+
+def read_label(tables: Tables, name: str) -> Label:
+    """A label by the name of its column.
+
+    Of recordings from `recordings.tsv`, or else of their frames from the
+    files `<file>_labels.tsv`, one row a frame or with a column `time` in
+    seconds. Raises ConfigurationError where nothing has this label, and
+    BadFileError where a file cannot be read or a column mixes words and
+    numbers.
+    """
+    path = tables.root / RECORDINGS
+    cells = {r.name: _known(r.cells.get(name, "")) for r in tables.rows}
+    times: dict[str, np.ndarray | None] = {}
+    if name in tables.columns:
+        texts = {k: [text] for k, text in cells.items()}
+    else:
+        texts, known = {}, set()
+        for row in tables.rows:
+            path = labels_file(row.path)
+            texts[row.name], times[row.name] = [], None
+            if path.exists():
+                table = read_rows(path, ())
+                known.update(*table)
+                texts[row.name] = [_known(of.get(name, "")) for of in table]
+                if table and "time" in table[0]:
+                    times[row.name] = _numbers(path, table, "time")
+        if name not in known:
+            raise ConfigurationError(
+                f"--label: nothing here is called {name!r}; labels of "
+                f"recordings are {', '.join(tables.columns) or 'none'}, of "
+                f"frames {', '.join(sorted(known - {'time'})) or 'none'}"
+            )
+    said = sorted({text for of in texts.values() for text in of} - {""})
+    values = {text: _number(text) for text in said}
+    classes = ()
+    if words := [text for text, value in values.items() if value is None]:
+        if len(words) < len(said):
+            number = next(t for t in said if values[t] is not None)
+            raise BadFileError(
+                path,
+                f"label {name} has words ({words[0]!r}) and numbers ({number})",
+                "write either, and leave a cell empty that is not known",
+            )
+        classes = tuple(said)
+        values = {text: float(i) for i, text in enumerate(said)}
+    values[""] = np.nan
+    of = {k: np.array([values[t] for t in v]) for k, v in texts.items()}
+    if name in tables.columns:
+        return Label(name, {k: float(v[0]) for k, v in of.items()}, classes)
+    return Label(name, {k: (times[k], v) for k, v in of.items()}, classes)
+
+
+def labels_file(path: pathlib.Path) -> pathlib.Path:
+    """Where the labels of a file's frames are."""
+    stem = path.name if path.is_dir() else path.name.partition(".")[0]
+    return path.with_name(f"{stem}{LABELS}")
+
+
+def frame_values(
+    label: float | tuple, count: int, rate: float | None, start: float = 0.0
+) -> np.ndarray:
+    """`(count,)` labels of frames at `rate`, each that of the nearest row.
+
+    One number goes for all of them. Of rows with times, `start` is that of the
+    first frame in seconds; rows without are one a frame.
+    """
+    if not isinstance(label, tuple):
+        return np.full(count, label)
+    times, values = label
+    if not len(values):
+        return np.full(count, np.nan)
+    index = np.arange(count)
+    if times is not None:
+        wanted = start + index / (rate or 1.0)
+        order = np.argsort(times, kind="stable")
+        middle = (times[order][1:] + times[order][:-1]) / 2
+        index = order[np.searchsorted(middle, wanted)]
+    known = index < len(values)
+    return np.where(known, values[np.minimum(index, len(values) - 1)], np.nan)
+
+
+def read_rows(
+    path: pathlib.Path, needed: Sequence[str]
+) -> list[dict[str, str]]:
+    """Rows of a table with a header, cells stripped.
+
+    Tabs divide cells, or else commas or semicolons, whatever the header has.
+    Raises BadFileError where the file is no such table or lacks a column.
+    """
+    cure = f"write a header line with {', '.join(needed) or 'names'}"
+    with reading(path, "cannot be read as a table", cure):
+        lines = read_text(path).splitlines()
+        marks = [m for m in "\t,;" if lines and m in lines[0]]
+        mark = marks[0] if marks else "\t"
+        # An open quote must not swallow the lines behind it.
+        cells = csv.reader(filter(str.strip, lines), delimiter=mark)
+        table = [[cell.strip() for cell in row] for row in cells]
+    header = table[0] if table else []
+    lacking = [name for name in needed if name not in header]
+    problem = f"has no column {lacking[0]}" if lacking else ""
+    if not problem and len(set(header)) < len(header):
+        problem = "has two columns of one name"
+    for number, row in enumerate(table[1:], start=2):
+        if not problem and len(row) != len(header):
+            problem = f"row {number} has {len(row)} cells, the header "
+            problem += str(len(header))
+    if problem:
+        raise BadFileError(path, problem, cure)
+    return [dict(zip(header, row, strict=True)) for row in table[1:]]
+
+
+def _base(root):
+    """The folder that holds the tables: this one, or one in it."""
+    nothing = (
+        f"no {RECORDINGS} here (it holds {{}}); `keras-pain template signals "
+        "FOLDER` writes an example of such a folder"
+    )
+
+    def fits(folder):
+        return (folder / RECORDINGS).is_file()
+
+    return raw.find_base(root, ((), ("folder",)), fits, nothing)
+
+
+def _kind(root, about, listed):
+    kind = str(about.get("Kind", "")).lower()
+    if kind in KINDS:
+        return kind
+    if kind:
+        raise BadFileError(
+            root / DESCRIPTION,
+            f"Kind is {kind[:40]!r}",
+            f"give {', '.join(KINDS)}",
+        )
+    if (root / CHANNELS).exists():
+        return "signals"
+    for row in listed[:1]:
+        if row["file"].lower().removesuffix(".gz").endswith(".csv"):
+            return "landmarks"
+    return "faces"
+
+
+def row_of(
+    root: pathlib.Path, file: str, subject: str, cells: Mapping[str, str]
+) -> Row:
+    """The row of a whole file, by its path below the folder."""
+    found = {"file": file, "participant_id": subject}
+    return dataclasses.replace(_row(root, found), cells=dict(cells))
+
+
+def _row(root, row):
+    place = pathlib.PurePosixPath(row["file"].replace("\\", "/"))
+    if not row["file"] or place.is_absolute() or ".." in place.parts:
+        raise ValueError(f"{row['file'][:80]!r} is no path below the folder")
+    start, end = (_seconds(row, name) for name in ("start", "end"))
+    if end is not None and end <= (start or 0):
+        raise ValueError(f"end {end:g} is not behind start {start or 0:g}")
+    name = place.with_name(place.name.partition(".")[0]).as_posix()
+    if (start, end) != (None, None):
+        name += f"@{start or 0:g}-{'end' if end is None else f'{end:g}'}"
+    cells = {k: v for k, v in row.items() if k and k not in _CORE}
+    path = root.joinpath(*place.parts)
+    return Row(name, path, row["participant_id"], start or 0.0, end, cells)
+
+
+def _seconds(row, name):
+    text = _known(row.get(name, ""))
+    if not text:
+        return None
+    value = _number(text)
+    if value is None or not 0 <= value < 1e7:
+        raise ValueError(f"{name} {text[:40]!r} is no number of seconds")
+    return value
+
+
+def _channels(path):
+    names = ("name", "type", "units", "sampling_frequency")
+    rows, cure = read_rows(path, names), "mend this row"
+    if not rows:
+        raise BadFileError(path, "lists no channels", "add a row for each")
+    channels = []
+    for line, row in enumerate(rows, start=2):
+        rate, kind = _number(row["sampling_frequency"]), row["type"].upper()
+        part = _known(row.get("part", ""))
+        if rate is None or not 0 < rate <= 1e6:
+            problem = f"sampling_frequency {row['sampling_frequency'][:40]!r}"
+        elif kind not in TYPES:
+            problem = f"type {row['type'][:40]!r} is none of {', '.join(TYPES)}"
+        elif not row["name"] or row["name"] in {c.name for c in channels}:
+            problem = f"the name {row['name'][:40]!r} is empty or taken"
+        elif channels and channels[0].rate != rate:
+            problem = f"{row['name']} has {rate:g} Hz, {channels[0].name} "
+            problem += f"{channels[0].rate:g}"
+            cure = "a file has one row a sample: give channels of another "
+            cure += "rate files, and a folder, of their own, or resample them"
+        else:
+            given = row["name"], kind, row["units"], rate, part
+            channels.append(Channel(*given))
+            continue
+        raise BadFileError(path, f"line {line}: {problem}", cure)
+    return tuple(channels)
+
+
+def _numbers(path, table, name):
+    values = [_number(row[name]) for row in table]
+    if None in values:
+        problem = f"line {values.index(None) + 2}: {name} is no number"
+        raise BadFileError(path, problem, "give seconds")
+    return np.array(values)
+
+
+def _number(text):
+    """A finite number, or None."""
+    try:
+        value = float(text) if "_" not in text else np.nan
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _known(text):
+    """The cell, `""` where it is missing."""
+    return "" if text.strip().lower() in MISSING else text.strip()
+
+
+def _folded(text):
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(folded.split())

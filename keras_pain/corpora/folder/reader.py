@@ -1,0 +1,345 @@
+"""Files of a user's folder to recordings: signals, landmarks, faces.
+
+Rules, each named in the report: `time_column`: a column of times is looked at
+and left out; `short_gap`: up to a quarter of a second without a number is
+bridged by straight lines; `long_gap`, `two_rates` and others refuse the file.
+"""
+
+import functools
+import gzip
+import io
+import pathlib
+import zipfile
+
+import numpy as np
+
+from keras_pain.corpora import media
+from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
+from keras_pain.corpora.folder import layout
+from keras_pain.corpora.mat import load_matrix
+from keras_pain.corpora.recording import (
+    SignalRecording,
+    VideoRecording,
+    bridge_gaps,
+)
+from keras_pain.errors import BadFileError, reading
+from keras_pain.io import decoded, load_object
+from keras_pain.signals.landmarks import fill_missing, read_csv
+
+_MOST = 1 << 30  # bytes of one recording, unpacked
+_LARGEST = 1e12  # of a signal, whatever its unit
+_GAP = 0.25  # seconds
+_TIMES = ("time", "timestamp", "t", "time_s", "time_ms", "seconds")
+_COPY = "copy it anew or leave it out with --on_bad_file=skip"
+
+
+def read_file(
+    raw_file: RawFile, reader: str | None = None
+) -> tuple[SignalRecording | VideoRecording, Findings]:
+    """Reads one recording: all of a file, or the part that its row says.
+
+    `reader` is the user's own, `package.module:function`, of signals or
+    landmarks: it gets the path and the row of the table as a dict, and returns
+    `(T, C)` samples of the channels, or `(T, 68, 2)` points, of the whole
+    file; or a recording, which is taken as it is.
+
+    Raises BadFileError where it cannot be used, and ConfigurationError where
+    there is no such reader.
+    """
+    own = load_object(reader, "--reader") if reader else None
+    if not (own and raw_file.refusal and raw_file.refusal[0] == "ending"):
+        raw_file.check_refusal()
+    if own is None:
+        return _READ[raw_file.layout](raw_file)
+    with reading(raw_file.path, f"{reader} cannot read it", "mend the reader"):
+        made = own(raw_file.path, dict(raw_file.info["row"]))
+        if isinstance(made, SignalRecording | VideoRecording):
+            return made, Findings(raw_file.findings)
+        made = np.asarray(made, np.float64)
+        return _READ[raw_file.layout](raw_file, made)
+
+
+def _signals(raw_file, values=None):
+    found, info = Findings(raw_file.findings), raw_file.info
+    channels = [layout.Channel(*channel) for channel in info["channels"]]
+    names, rate = [c.name for c in channels], channels[0].rate
+    path, times = raw_file.path, None
+    with reading(path, "cannot be read as signals", _COPY):
+        if values is None:
+            values, times = _table(path, names)
+        else:
+            values = _of_matrix(path, values, names)
+    if times is not None:
+        found.noted("time_column", _checked_times(path, times, rate))
+    values = _part(raw_file, values, rate)
+    raw_file.check_frames(len(values))
+    finite = np.isfinite(values)
+    largest = np.abs(values, where=finite, out=np.zeros_like(values)).max()
+    if np.isinf(values).any() or largest > _LARGEST:
+        problem = f"a signal reaches {largest:.3g}, beyond {_LARGEST:g}"
+        raise BadFileError(path, problem, _COPY, "out_of_range")
+    if not finite.all():
+        most = max(round(_GAP * rate), 1)
+        bridged = bridge_gaps(values, ~finite, most)
+        lost = np.isnan(values)
+        if lost.any():
+            channel = names[int(lost.any(axis=0).argmax())]
+            problem = f"{channel} is missing in {lost.any(1).sum()} rows, more "
+            problem += f"than {most} of them in a row"
+            raise BadFileError(path, problem, LEAVE_OUT, "long_gap")
+        detail = f"{bridged.sum()} missing numbers bridged"
+        found.repaired("short_gap", detail)
+    recording = SignalRecording(
+        **raw_file.person,
+        signals=values,
+        frame_rate=rate,
+        labels=info["labels"],
+        simulated=raw_file.simulated,
+    )
+    return recording, found
+
+
+def _landmarks(raw_file, points=None):
+    found = Findings(raw_file.findings)
+    if points is None:
+        points = read_csv(raw_file.path, None)
+    rate = raw_file.info["rate"]
+    points = _part(raw_file, points, rate)
+    raw_file.check_frames(len(points))
+    with reading(raw_file.path, "has no landmarks", LEAVE_OUT, "no_landmarks"):
+        clip = fill_missing(points)
+    if missing := int((~clip.found).sum()):
+        detail = f"{missing} of {len(points)} frames have none, interpolated"
+        found.repaired("missing_landmarks", detail)
+    recording = VideoRecording(
+        **raw_file.person,
+        num_frames=len(points),
+        frames=list,
+        frame_rate=rate,
+        labels=raw_file.info["labels"],
+        frame_labels={"found": clip.found},
+        landmarks=clip.points,
+        simulated=raw_file.simulated,
+    )
+    return recording, found
+
+
+def _faces(raw_file, frames=None):
+    info, path = raw_file.info, raw_file.path
+    whole = (info["start"], info["end"]) == (0.0, None)
+    still = path.suffix.lower() in layout.PICTURES
+    source, rate = path, info["rate"]
+    if still:
+        source = [path]
+    elif not path.is_dir():
+        rate = media.frame_rate(path) or rate
+    if not whole and not rate:
+        problem = "its row has start or end, but nobody says its frame rate"
+        cure = f"write SamplingFrequency into {layout.DESCRIPTION}"
+        raise BadFileError(path, problem, cure, "no_rate")
+    found = Findings(raw_file.findings)
+    count, _, odd = media.survey(media.iterate_frames(source, found))
+    if count == 0:
+        raise BadFileError(path, "holds no picture", LEAVE_OUT, "empty")
+    begin, end = _span(raw_file, count, rate or 1.0)
+    raw_file.check_frames(end - begin, least=1 if whole else 2)
+    recording = VideoRecording(
+        **raw_file.person,
+        num_frames=end - begin,
+        frames=functools.partial(_frames, source, begin, end),
+        frame_rate=rate,
+        labels=info["labels"],
+        simulated=raw_file.simulated,
+    )
+    return recording, found + odd
+
+
+def _frames(source, begin, end):
+    return media.read_frames(source)[begin:end]
+
+
+_READ = {"signals": _signals, "landmarks": _landmarks, "faces": _faces}
+
+
+def _part(raw_file, values, rate):
+    """The frames that the row is about."""
+    info = raw_file.info
+    if (info["start"], info["end"]) == (0.0, None):
+        return values
+    if not rate:
+        problem = "its row has start or end, but nobody says its frame rate"
+        cure = f"write SamplingFrequency into {layout.DESCRIPTION}"
+        raise BadFileError(raw_file.path, problem, cure, "no_rate")
+    begin, end = _span(raw_file, len(values), rate)
+    return values[begin:end]
+
+
+def _span(raw_file, count, rate):
+    """First frame and end of the row's part of `count` frames."""
+    start, end = raw_file.info["start"], raw_file.info["end"]
+    begin = round(start * rate)
+    stop = count if end is None else round(end * rate)
+    if begin >= count or stop > count + 1:
+        problem = f"its row goes from {start:g} s to "
+        problem += "its end" if end is None else f"{end:g} s"
+        problem += f", but it has {count / rate:.3f} s"
+        cure = f"mend start and end in {layout.RECORDINGS}"
+        raise BadFileError(raw_file.path, problem, cure, "beyond_end")
+    return begin, min(stop, count)
+
+
+# --- Tables of numbers ---
+
+
+def _table(path, names):
+    """`(T, C)` float64 of the named channels; times, if a column has them."""
+    ending = pathlib.PurePath(path.name.lower().removesuffix(".gz")).suffix
+    if ending == ".npz":
+        return _of_npz(path, names), None
+    if ending == ".mat":
+        matrix = load_matrix(path, min_columns=1, widths=[len(names)])
+        return _of_matrix(path, matrix.values, names), None
+    if ending == ".parquet":
+        return _of_parquet(path, names)
+    return _of_text(path, names)
+
+
+def _of_matrix(path, values, names):
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(names):
+        problem = f"its matrix is {' x '.join(map(str, values.shape))}, but "
+        problem += f"{layout.CHANNELS} lists {len(names)} channels"
+        cure = "save one row a sample and one column a channel"
+        raise BadFileError(path, problem, cure, "channels")
+    return values
+
+
+def _of_npz(path, names):
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+        _check_bytes(path, size)
+    with np.load(path, allow_pickle=False) as arrays:
+        if set(names) <= set(arrays.files):
+            columns = [np.asarray(arrays[name], np.float64) for name in names]
+            if {column.shape for column in columns} != {(len(columns[0]),)}:
+                raise ValueError("channels are not vectors of one length")
+            return np.stack(columns, axis=1)
+        if len(arrays.files) == 1:
+            return _of_matrix(path, arrays[arrays.files[0]], names)
+        raise _lacking(path, names, arrays.files)
+
+
+def _of_parquet(path, names):
+    from pyarrow import parquet
+
+    about = parquet.ParquetFile(path)
+    known = about.schema_arrow.names
+    if not set(names) <= set(known):
+        raise _lacking(path, names, known)
+    times = [name for name in known if _is_time(name, names)][:1]
+    _check_bytes(path, 8 * about.metadata.num_rows * len(names))
+    table = about.read(columns=[*names, *times])
+    columns = [
+        table.column(name).to_numpy().astype(np.float64)
+        for name in [*names, *times]
+    ]
+    values = np.stack(columns[: len(names)], axis=1)
+    return values, columns[-1] if times else None
+
+
+def _of_text(path, names):
+    import pandas as pd
+
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rb") as stream:
+        content = stream.read(_MOST + 1)
+    _check_bytes(path, len(content))
+    first, second = _first_lines(content)
+    mark = max("\t;,", key=first.count)
+    mark = mark if mark in first else r"\s+"
+    cells = first.split(None if mark == r"\s+" else mark)
+    header = [cell.strip().strip('"') for cell in cells]
+    wanted, headed = names, set(names) <= set(header)
+    if not headed:
+        # A row of numbers is data, never a header.
+        if any(layout._number(cell) is None for cell in header if cell):
+            raise _lacking(path, names, header)
+        if len(header) != len(names):
+            problem = f"has no header and {len(header)} columns, but "
+            problem += f"{layout.CHANNELS} lists {len(names)}"
+            cure = "write a header line with the names of the channels"
+            raise BadFileError(path, problem, cure, "channels")
+        header = names
+    elif len(set(header) - {""}) < len([name for name in header if name]):
+        cure = "give each column a name of its own"
+        raise BadFileError(path, "has two columns of one name", cure)
+    times = [name for name in header if _is_time(name, names)][:1]
+    numbers = [header.index(name) for name in [*wanted, *times]]
+    width = len(second.split(None if mark == r"\s+" else mark))
+    if second.strip() and width != len(header):
+        problem = f"row 2 has {width} cells, row 1 {len(header)}"
+        raise BadFileError(path, problem, "give each row as many", "ragged")
+    table = pd.read_csv(
+        io.BytesIO(content),
+        sep=mark,
+        header=None,
+        skiprows=1 if headed else 0,
+        names=list(range(len(header))),
+        usecols=numbers,
+        index_col=False,
+        dtype=np.float64,
+        decimal="," if mark == ";" and "," in second else ".",
+        skipinitialspace=True,
+        encoding="utf-16"
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        else "utf-8-sig",
+    )
+    values = table[numbers].to_numpy()
+    if times:
+        return values[:, : len(names)], values[:, -1]
+    return values, None
+
+
+def _first_lines(content):
+    """The first two lines with something in them."""
+    lines = decoded(content[: 1 << 20][: len(content) // 2 * 2 or None])
+    lines = [line for line in lines.splitlines() if line.strip()]
+    return (*lines[:2], "", "")[:2]
+
+
+def _is_time(name, names):
+    return name.lower() in _TIMES and name not in names
+
+
+def _lacking(path, names, known):
+    gone = next(name for name in names if name not in known)
+    some = ", ".join(map(str, list(known)[:8]))[:120]
+    problem = f"has no channel {gone!r} (it has {some or 'none'})"
+    cure = f"mend the names there or in {layout.CHANNELS}"
+    return BadFileError(path, problem, cure, "channels")
+
+
+def _check_bytes(path, size):
+    if size > _MOST:
+        problem = f"holds {size / 2**30:.1f} GiB, more than {_MOST >> 30}"
+        raise BadFileError(path, problem, "cut it into parts", "too_large")
+
+
+def _checked_times(path, times, rate):
+    """Raises BadFileError where a column of times has other steps than one."""
+    steps = np.diff(times)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    uneven = float(np.mean(np.abs(steps - usual) > usual / 2)) if usual else 1.0
+    if usual <= 0 or uneven > 0.01:
+        problem = "its column of times has no even steps"
+        if usual > 0:
+            problem += f" ({100 * uneven:.0f} % are not {usual:g})"
+        cure = "resample it to one rate, or cut it where the rate changes"
+        raise BadFileError(path, problem, cure, "two_rates")
+    ratios = [usual * rate * unit for unit in (1, 1e-3, 1e-6, 1e-9)]
+    if not any(0.98 < ratio < 1.02 for ratio in ratios):
+        problem = f"its times are {usual:g} apart, {layout.CHANNELS} says "
+        problem += f"{rate:g} Hz"
+        cure = f"mend sampling_frequency in {layout.CHANNELS}"
+        raise BadFileError(path, problem, cure, "two_rates")
+    return f"times {usual:g} apart, as {rate:g} Hz; looked at and left out"
