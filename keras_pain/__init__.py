@@ -42,8 +42,13 @@ def evaluate(folder, *, label, **options):
     See `keras_pain.reproduction.own.evaluate`, whose arguments these are.
     Imports TensorFlow.
     """
+    from absl import logging
+
     from keras_pain.experiments.provenance import start_tensorflow
 
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow and TFDS report through absl what only they care about.
+    logging.set_verbosity(logging.ERROR)
     start_tensorflow(options.get("deterministic", False))
     from keras_pain.reproduction import own
 

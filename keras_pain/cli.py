@@ -101,6 +101,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--challenge_columns", metavar="NAME=COLUMN,...", help=text)
 
+    text = "Write an example of a folder of your own recordings, explained."
+    add = command("template", _template, text).add_argument
+    add("kind", choices=("signals", "landmarks", "faces"), help="of recordings")
+    add("folder", help="a new folder")
+
     text = "List the models: paper, task, input, parameters, FLOPs."
     command("models", _models, text)
 
@@ -204,11 +209,41 @@ def _check(args) -> int:
         except OSError as error:
             cure = "give another path with --json"
             raise unwritable(args.json, error, cure) from error
+    if hasattr(corpus, "tables") and args.json != "-":
+        _say_what_fits(args.corpus, args.manual_dir)
     for result in checks:
         if result.error is not None:
             problem = " ".join(str(result.error).split())
             print(f"keras-pain: {problem}", file=sys.stderr)
     return int(any(result.failed for result in checks))
+
+
+def _say_what_fits(corpus, manual_dir):
+    """Which methods can see the recordings, for each of their labels."""
+    start_tensorflow()
+    from keras_pain.reproduction import own
+
+    for label, found in own.fitting_methods(corpus, manual_dir).items():
+        fits = [name for name, why in found.items() if not why]
+        print(f"--label {label}: {', '.join(fits) or 'nothing fits'}")
+        reasons = {}
+        for name, why in found.items():
+            reasons.setdefault(why, []).append(name)
+        for why, names in reasons.items():
+            if why:
+                print(f"  not {', '.join(names)}: {why}")
+
+
+def _template(args) -> int:
+    from keras_pain.simulate.template import write_template
+
+    paths = write_template(args.kind, args.folder)
+    print(f"{len(paths)} SIMULATED recordings in {args.folder}; its README.md")
+    print("explains every file. Next:")
+    print(f"  keras-pain check folder --manual_dir {args.folder}")
+    flags = f"--manual_dir {args.folder} --label pain"
+    print(f"  python reproduce/own_data.py {flags}")
+    return 0
 
 
 def _models(args) -> int:

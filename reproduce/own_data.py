@@ -11,23 +11,8 @@ that fit. Leak-free: epochs are chosen on training people, the tested are
 scored once. Everything is what `keras_pain.evaluate` does in Python.
 """
 
-from keras_pain.experiments.provenance import quiet_start
-from keras_pain.reproduction import main
-from keras_pain.reproduction.flags import define_own_flags, own_flags
-
-
-def chosen(options):
-    """The experiment of the folder that the flags name."""
-    with quiet_start():  # it imports TensorFlow
-        from keras_pain.reproduction import own
-
-    return [
-        own.own_experiment(
-            options.manual_dir, own_flags(), methods=options.methods
-        )
-    ]
-
+from keras_pain.reproduction import main_own
 
 if __name__ == "__main__":
-    define_own_flags()
-    main(choose=chosen)
+    names = "num_frames size batch_size micro_batch mixed_precision backbone"
+    main_own(used=f"{names} backbone_weights balance".split())

@@ -95,7 +95,8 @@ def prepare_dataset(
         f"tfds_builders.{corpus}.{corpus}_dataset_builder"
     )
     config = module.Builder.config_for(manual_dir, layout)
-    builder = module.Builder(config=config, data_dir=os.fspath(data_dir))
+    with _quiet():  # of a config that is not among the builder's own
+        builder = module.Builder(config=config, data_dir=os.fspath(data_dir))
     builder.on_bad_file = on_bad_file
     builder.given = dict(given or {})
     files = builder.find_raw_files(manual_dir)

@@ -27,13 +27,12 @@ from keras_pain.experiments import methods
 from keras_pain.experiments.baselines import (
     CLASSICAL,
     CONSTANTS,
-    FACE_CLASSIFIERS,
-    LANDMARK_CLASSIFIERS,
+    OWN_CLASSIFIERS,
 )
 from keras_pain.io import load_object, sha256_of
 from keras_pain.models import registry
 
-_BASELINES = CLASSICAL | CONSTANTS | LANDMARK_CLASSIFIERS | FACE_CLASSIFIERS
+_BASELINES = CLASSICAL | CONSTANTS | OWN_CLASSIFIERS
 # What an own method is asked for classes, the first that it has.
 _ASKED = ("predict_proba", "decision_function", "predict")
 # It names folders and rows; reports escape what means something to them.

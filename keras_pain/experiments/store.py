@@ -226,7 +226,8 @@ class ResultStore:
         """The fold's result.json, or None where it is missing or damaged."""
         folder = self.path(key)
         try:
-            record = json.loads((folder / RESULT_FILE).read_bytes())
+            text = (folder / RESULT_FILE).read_bytes()
+            record = json.loads(text, parse_constant=_refuse_nan)
             if record["format"] != _FORMAT:
                 raise ValueError("another format")
             if record["key"] != dataclasses.asdict(key):
@@ -261,6 +262,10 @@ class ResultStore:
         said = "%s: damaged fold, counted as missing (%s)"
         _LOG.warning(said, folder, problem)
         return None
+
+
+def _refuse_nan(text):
+    raise ValueError(f"{text} is no JSON")
 
 
 def _check(predictions):

@@ -120,7 +120,8 @@ def _wrap(figure, words):
         wrapped = [textwrap.fill(line, columns) for line in lines]
         words.set_text("\n".join(wrapped))
     more = (of.height - one_line) / figure.dpi
-    figure.set_figheight(figure.get_figheight() + more)
+    if np.isfinite(more):  # text of which nothing can be seen has no height
+        figure.set_figheight(figure.get_figheight() + more)
 
 
 def saved(draw: Callable[..., Figure | None]):

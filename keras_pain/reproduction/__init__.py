@@ -8,25 +8,28 @@ the flags are parsed, so that `--help` is quick.
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from absl import app, logging
 from absl.flags import FLAGS
 
 from keras_pain.errors import ConfigurationError, exit_code
-from keras_pain.experiments.provenance import start_tensorflow
+from keras_pain.experiments.provenance import quiet_start, start_tensorflow
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import (
     Options,
+    OwnOptions,
     check_used,
     define_corpus,
     define_flags,
+    define_own_flags,
     options_of_flags,
+    own_flags,
     parse_flags,
 )
 
-__all__ = ["Experiment", "Options", "main", "reproduce"]
+__all__ = ["Experiment", "Options", "main", "main_own", "reproduce"]
 
 # Before TensorFlow is imported: its start-up notes are not the user's.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -39,6 +42,7 @@ def main(
     choose_corpus: bool = False,
     several: bool = False,
     choose: Callable[[Options], Sequence[Experiment]] | None = None,
+    used: Collection[str] = (),
 ) -> None:
     """Runs experiments with the flags of the command line.
 
@@ -46,11 +50,12 @@ def main(
     is that of the first, or with `several` all of them, one after another.
     `choose` says which of them a run with these options is of; each has its
     own folder in `--results_dir`, so that another one can be added later.
+    `--help` shows special flags that they use, or that are named in `used`.
 
     Problems that the user can cure end it with one line and exit code 1; an
     interrupt says what was kept.
     """
-    define_flags(set().union(*(e.flags for e in experiments)))
+    define_flags(set(used).union(*(e.flags for e in experiments)))
     corpora = list(dict.fromkeys(e.corpus for e in experiments))
     if choose_corpus:
         define_corpus([_ALL, *corpora] if several else corpora)
@@ -89,6 +94,29 @@ def main(
             sys.exit(130)
 
     app.run(run, flags_parser=parse_flags)
+
+
+def main_own(*, used: Collection[str] = (), **given) -> None:
+    """Runs a script on recordings of one's own, or on an open corpus.
+
+    `given` are arguments of `own_experiment`, the settings under `own`; without
+    any, the flags of `OwnOptions` say all. For `used` see `main`.
+    """
+    settings = given.pop("own", None)
+    if settings is None:
+        define_own_flags()
+
+    def chosen(options):
+        with quiet_start():  # it imports TensorFlow
+            from keras_pain.reproduction.own import own_experiment
+
+        own = own_flags() if settings is None else OwnOptions(**settings)
+        arguments = dict(given)
+        if options.methods:
+            arguments["methods"] = options.methods
+        return [own_experiment(options.manual_dir, own, **arguments)]
+
+    main(choose=chosen, used=used)
 
 
 def reproduce(experiment: Experiment, options: Options) -> list[Path]:

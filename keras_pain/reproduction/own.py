@@ -38,12 +38,14 @@ from keras_pain.experiments.baselines import (
     CLASSICAL,
     FACE_CLASSIFIERS,
     LANDMARK_CLASSIFIERS,
+    WINDOW_CLASSIFIERS,
 )
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
 from keras_pain.io import marked_title
 from keras_pain.models import registry
 from keras_pain.models.flops import count_flops
 from keras_pain.reports import statistics
+from keras_pain.reports.figures import paper_name
 from keras_pain.reports.table import (
     ColumnSpec,
     Grid,
@@ -63,16 +65,21 @@ _RATE = 60.0  # Hz, EmoPain's, for which the networks of windows were made
 _TESTED = "test:"  # before names of people and recordings of --test_dir
 # Of a run of all fitting methods, those that a first look is worth.
 _DEFAULTS = {
-    "signals": ("knn", "svm", "rf_frames", "stacked_lstm", "banet", "lsfan"),
-    "landmarks": ("svm_displacements", "stgcn_lstm"),
+    "signals": ("knn", "svm", "random_forest", "banet", "lsfan"),
+    "landmarks": ("lr_displacements", "stgcn_lstm"),
     "clip": ("pca_svm", "l3d"),
     "frame": ("pca_svm", "resnet50_ham"),
 }
+# Of windows; trivial ones are told by the task.
+_CLASSICAL = {*CLASSICAL, *WINDOW_CLASSIFIERS} - {"majority", "stratified"}
 _NUM_FRAMES = {"landmarks": 20, "faces": 16}
 _ENOUGH_MEMORY = 0.8
 # Passes over windows that a training step costs, and what is in memory beside
 # the windows: scaled and shuffled copies of training, validation and test.
 _TRAINING_PASSES, _COPIES = 3.0, 4.0
+# Of small layers, in the speed of a large matrix product; of a recurrent layer,
+# for each frame of a batch. Measured on two cores.
+_EFFICIENCY, _FRAME_SECONDS = 0.05, 2e-4
 
 
 # --- What is predicted ---
@@ -273,10 +280,8 @@ class _Own:
         methods = {task.key.method: task for task in tasks}
         seeds = len({task.key.seed for task in tasks})
         text = f"{len(methods)} methods x {folds} folds x {seeds} seeds"
-        if (seconds := _seconds(methods.values(), found)) is not None:
-            seconds *= folds * seeds / max(options.jobs, 1)
-            text += f": about {_duration(seconds)} on this machine, by the "
-            text += "operations of the networks"
+        seconds = _seconds(methods.values(), found) * folds * seeds
+        text += f": about {_duration(seconds / options.jobs)} for the networks"
         console.print(f"{text}; about {self.gigabytes(found):.1f} GB")
 
     def gigabytes(self, samples) -> float:
@@ -431,7 +436,7 @@ class SignalsExperiment(_Own, Experiment):
         shape = settings["length"], len(channels)
         return method_registry.fitting(
             [registry.WINDOWS],
-            [*_trivial(self.targets[0]), *CLASSICAL],
+            {*_trivial(self.targets[0]), *_CLASSICAL},
             {registry.WINDOWS: shape},
             len(self.targets[0].class_names),
             channels,
@@ -453,8 +458,8 @@ class SignalsExperiment(_Own, Experiment):
             lines.append(
                 "EMG: band-passed from 20 to 450 Hz, rectified, low-passed at "
                 "6 Hz, then resampled; classical methods see mean absolute "
-                "value, RMS, waveform length and changes of sign of the "
-                "band-passed EMG."
+                "value, RMS, waveform length and changes of sign of the EMG as "
+                "it was given."
             )
         return lines
 
@@ -470,8 +475,12 @@ class SignalsExperiment(_Own, Experiment):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClipsExperiment(_Own, FaceExperiment):
-    """A folder's landmarks or faces, a sample a recording or a frame."""
+    """A folder's landmarks or faces, a sample a recording or a frame.
 
+    Pictures have `side` pixels a side unless a flag says otherwise.
+    """
+
+    side: int = 224
     preparing: ClassVar[str] = ""
 
     @property
@@ -500,6 +509,8 @@ class ClipsExperiment(_Own, FaceExperiment):
                     )
                     if self._level() == "clip":
                         value = _of_clip(value, target.class_names)
+                elif self._level() == "frame":
+                    value = np.full(len(frames), value)
                 of[clip.name] = value
             store = clip_data.with_labels(store, target.name, of)
             if number:
@@ -518,7 +529,7 @@ class ClipsExperiment(_Own, FaceExperiment):
 
     def settings_for(self, options):
         small = options.smoke and self.corpus_kind == "faces"
-        size = options.size or (32 if small else 224)
+        size = options.size or (32 if small else self.side)
         settings = {
             "label": self.targets[0].name,
             "level": self._level(),
@@ -628,40 +639,42 @@ def _of_clip(values, class_names):
 # --- How long ---
 
 
-def _seconds(tasks, samples) -> float | None:
-    """Seconds of one fold of each network, by its operations; about."""
+def _seconds(tasks, samples) -> float:
+    """Seconds of one fold of all networks, about.
+
+    By their operations and this machine's speed; layers that go from frame to
+    frame take a time for each.
+    """
     import tensorflow as tf
 
-    size = 1024
-    x = tf.random.normal((size, size))
+    x = tf.random.normal((1024, 1024))
     _ = (x @ x).numpy()
     start = time.perf_counter()
-    for _ in range(3):
-        y = x @ x
-    _ = y.numpy()
-    rate = 3 * 2 * size**3 / (time.perf_counter() - start)
+    _ = (x @ x @ x @ x).numpy()
+    speed = 6 * 1024**3 / (time.perf_counter() - start) * _EFFICIENCY
     total = 0.0
     for task in tasks:
         method = method_registry.resolve_method(task.method, **task.options)
         if not hasattr(method, "entry"):
             continue
-        shape = getattr(samples, "input_shape", None)
-        if method.entry.data == registry.WINDOWS:
+        fed, shape = method.entry.data, getattr(samples, "input_shape", None)
+        if fed == registry.WINDOWS:
             from keras_pain.experiments.network import fitted_channels
 
-            x, method.of_channels = fitted_channels(
-                method.entry, samples.take([0])
-            )
-            shape = x.shape[1:]
-        elif method.entry.data == registry.LANDMARKS:
+            one = fitted_channels(method.entry, samples.take([0]))
+            shape, method.of_channels = one[0].shape[1:], one[1]
+        elif fed == registry.LANDMARKS:
             shape = (samples.num_frames, 68, 2)
-        elif method.entry.data == registry.FEATURES:
-            continue
+        elif fed == registry.FEATURES:
+            continue  # of a frozen backbone, which takes longer than this
         method.build(shape, samples.num_classes)
+        steps = method.epochs * len(samples) / method.recipe.batch_size
+        kinds = [type(layer).__name__ for layer in method.model.layers]
+        recurrent = sum("LSTM" in kind or "GRU" in kind for kind in kinds)
+        total += steps * recurrent * shape[0] * _FRAME_SECONDS
         passes = _TRAINING_PASSES * method.epochs * len(samples)
-        total += passes * count_flops(method.model)
-    # What small layers reach of a matrix product's speed.
-    return total / rate / 0.15
+        total += passes * count_flops(method.model) / speed
+    return total
 
 
 def _duration(seconds):
@@ -688,6 +701,7 @@ def own_experiment(
     development: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
+    size: int = 224,
 ) -> "SignalsExperiment | ClipsExperiment":
     """The experiment of a folder.
 
@@ -723,7 +737,10 @@ def own_experiment(
         name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
         title=title or f"{tables[0].root.name}: {own.label}",
         paper=paper,
-        rows=tuple(RowSpec(_NAMES.get(n, n), n, evaluation) for n in trivial),
+        rows=tuple(
+            RowSpec(_NAMES.get(n) or paper_name(n), n, evaluation)
+            for n in trivial
+        ),
         columns=_columns(target),
         class_names=target.class_names,
         notes=tuple(notes),
@@ -745,7 +762,7 @@ def own_experiment(
         targets=tuple(targets),
         own=own,
         development=tuple(development),
-        **({"noun": noun} if kind != "signals" else {}),
+        **({"noun": noun, "side": size} if kind != "signals" else {}),
     )
     if kind == "signals":
         for part in tables:
@@ -758,7 +775,9 @@ def own_experiment(
         found = experiment.fits()
         methods = [n for n in _DEFAULTS[usual] if not found.get(n, "")]
     labels = dict.fromkeys([*trivial, *methods])
-    rows = tuple(RowSpec(_NAMES.get(n, n), n, evaluation) for n in labels)
+    rows = tuple(
+        RowSpec(_NAMES.get(n) or paper_name(n), n, evaluation) for n in labels
+    )
     table = dataclasses.replace(experiment.table, rows=rows)
     return dataclasses.replace(experiment, table=table)
 
@@ -770,8 +789,9 @@ _NAMES = {
     "train_median": "Training median",
     "knn": "KNN",
     "svm": "SVM",
-    "rf_frames": "Random forest",
-    "svm_displacements": "SVM on displacements",
+    "rf_frames": "Random forest of 30",
+    "random_forest": "Random forest",
+    "lr_displacements": "Logistic regression on displacements",
     "pca_svm": "PCA + SVM",
 }
 
@@ -909,6 +929,27 @@ def without_people(
         confusions=confusions,
         pooled=pooled,
     )
+
+
+def fitting_methods(corpus: str, folder) -> dict[str, dict[str, str]]:
+    """By label of a folder, why methods do not fit it, `""` of those that do.
+
+    A label that cannot be predicted has its problem in place of methods.
+    """
+    found, tables = {}, get_corpus(corpus).tables(folder)
+    for name in [*tables.columns, *tables.frame_columns()]:
+        try:
+            experiment = own_experiment(
+                folder, OwnOptions(label=name), corpus=corpus, methods=()
+            )
+            found[name] = {
+                method: why
+                for method, why in experiment.fits().items()
+                if "is no baseline" not in why and "is fed" not in why
+            }
+        except KerasPainError as error:
+            found[name] = {"any method": str(error)}
+    return found
 
 
 # --- In Python ---

@@ -60,25 +60,25 @@ def resampled(values: np.ndarray, rate: float, target: float) -> np.ndarray:
     return signal.resample_poly(values, up, down, axis=0, padtype="line")
 
 
-def emg_sums(passed: np.ndarray, rate: float, target: float) -> np.ndarray:
+def emg_sums(emg: np.ndarray, rate: float, target: float) -> np.ndarray:
     """What a window's statistics are made of, for each frame at `target`.
 
-    Of band-passed EMG `(T, E)`: `(T', E, 4)` means over the samples of a frame
+    Of raw EMG `(T, E)`: `(T', E, 4)` means over the samples of a frame
     of |x| and x^2, and sums of |x_i - x_(i-1)| and of changes of sign.
     """
-    before = np.concatenate([passed[:1], passed[:-1]])
+    before = np.concatenate([emg[:1], emg[:-1]])
     parts = np.stack(
         [
-            np.abs(passed),
-            passed**2,
-            np.abs(passed - before),
-            (np.signbit(passed) != np.signbit(before)),
+            np.abs(emg),
+            emg**2,
+            np.abs(emg - before),
+            (np.signbit(emg) != np.signbit(before)),
         ],
         axis=-1,
     )
-    count = int(np.ceil(len(passed) * target / rate - 1e-9))
+    count = int(np.ceil(len(emg) * target / rate - 1e-9))
     edges = np.round(np.arange(count + 1) * rate / target).astype(int)
-    edges = np.minimum(edges, len(passed))
+    edges = np.minimum(edges, len(emg))
     total = np.cumsum(parts, axis=0, dtype=np.float64)
     total = np.concatenate([np.zeros_like(total[:1]), total])
     sums = total[edges[1:]] - total[edges[:-1]]
@@ -102,9 +102,9 @@ def prepared(
     values = np.array(values, np.float64)
     sums = np.zeros((0, 0, len(EMG_STATISTICS)), np.float32)
     if emg.any():
+        sums = emg_sums(values[:, emg], rate, target)
         passed = band_passed(values[:, emg], rate)
         values[:, emg] = envelope(passed, rate)
-        sums = emg_sums(passed, rate, target)
     frames = resampled(values, rate, target)
     frames[:, emg] = np.maximum(frames[:, emg], 0.0)
     if not emg.any():

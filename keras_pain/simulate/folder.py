@@ -18,7 +18,7 @@ from keras_pain.io import remove_leftovers, unwritable, write_file
 MOST_SEED = 2**31 - 1
 CURE = "free space or choose another folder"
 _MANIFEST = "keras_pain_manifest.csv"
-_PREAMBLE = """SIMULATED, NOT REAL
+PREAMBLE = """SIMULATED, NOT REAL
 
 The files below this folder were written by the simulator of
 keras_pain. They have the layout of the corpus that is named below
@@ -70,7 +70,7 @@ def prepare_folder(
             # Hidden ones are leftovers of writers and of file browsers.
             if not (name.startswith(".") or (ours and planned)):
                 refuse(base, f"files ({name})")
-    make_folder(base, files, _PREAMBLE + note)
+    make_folder(base, files, PREAMBLE + note)
 
 
 def refuse(base: pathlib.Path, what: str) -> NoReturn:

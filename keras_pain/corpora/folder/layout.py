@@ -108,6 +108,13 @@ class Tables:
         """Labels of whole recordings, in the order of the table."""
         return list(dict.fromkeys(k for row in self.rows for k in row.cells))
 
+    def frame_columns(self) -> list[str]:
+        """Labels of frames, of the first recording that has any."""
+        files = (labels_file(row.path) for row in self.rows)
+        first = next((file for file in files if file.exists()), None)
+        rows = read_rows(first, ()) if first else []
+        return [name for name in rows[0] if name != "time"] if rows else []
+
     def identity(self) -> list:
         """What a dataset depends on beside the files, as JSON.
 

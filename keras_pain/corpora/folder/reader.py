@@ -151,7 +151,8 @@ def _faces(raw_file, frames=None):
         labels=info["labels"],
         simulated=raw_file.simulated,
     )
-    return recording, found + odd
+    found += odd
+    return recording, found
 
 
 def _frames(source, begin, end):

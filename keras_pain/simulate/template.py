@@ -1,0 +1,171 @@
+"""An example of a user's own folder, every file explained: `template`.
+
+What is in it is made up, and says so; a user replaces it file by file.
+"""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+from numpy.random import default_rng
+
+from keras_pain.corpora.folder.layout import (
+    CHANNELS,
+    DESCRIPTION,
+    KINDS,
+    PARTICIPANTS,
+    RECORDINGS,
+    labels_file,
+)
+from keras_pain.corpora.media import write_mp4
+from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.io import write_file
+from keras_pain.signals.landmarks import csv_text
+from keras_pain.simulate import folder, pemf
+from keras_pain.simulate.face import draw_frames
+
+_PEOPLE = 8
+_RATE, _SECONDS = 400.0, 8.0  # of signals
+_FRAMES, _FRAME_RATE, _SIZE = 24, 12.0, (128, 128)  # of faces
+_CHANNELS = """name\ttype\tunits\tsampling_frequency\tpart
+emg_left\tEMG\tmV\t400\tleft_arm
+emg_right\tEMG\tmV\t400\tright_arm
+elbow_left\tJNTANG\tdeg\t400\tleft_arm
+elbow_right\tJNTANG\tdeg\t400\tright_arm
+"""
+_README = """# {name}: an example of your own {kind} (SIMULATED)
+
+Everything here is made up. Replace it by your own, remove `SIMULATED.txt`, and
+
+    keras-pain check folder --manual_dir {name}
+    python reproduce/own_data.py --manual_dir {name} --label pain
+
+Tables are tab-separated with a header line; n/a is missing.
+
+- `{description}`: `Name`; `Kind` (signals, landmarks or faces);
+  `SamplingFrequency`, frames a second of landmarks and folders of pictures.
+- `{participants}`: a row a person. `participant_id`, `group` (folds keep
+  groups in proportion), and whatever else you know, which is not looked at.
+- `{recordings}`: a row a recording. `file` below this folder;
+  `participant_id`; `start` and `end` in seconds, n/a for all of it; every other
+  column is a label, of words or numbers: here `pain` and `vas`.
+{more}- `SIMULATED.txt`: results say SIMULATED while it is here.
+"""
+_MORE = {
+    "signals": """- `{channels}`: a row a column of the files. `name` as in the header;
+  `type` (EMG, ENVELOPE of an EMG, JNTANG for joint angles in degrees, POS,
+  ACCEL, GYRO, ECG, EDA, ..., MISC); `units`; `sampling_frequency` in Hz;
+  `part` of the body, for networks that look at these, or n/a.
+- `data/*.csv`: a row a sample, a column a channel; also .tsv, .npz, .mat and
+  .parquet, and .gz of texts.
+- `data/*_labels.tsv`: labels of moments of the file beside it: `time` in
+  seconds and a column a label, here `guarding`; without `time`, a row a sample.
+""",
+    "landmarks": """- `data/*.csv`: a row a frame: OpenFace's output (x_0 to y_67),
+  or 68 cells such as (312, 205), or the 468 points of MediaPipe's mesh in
+  pixels.
+""",
+    "faces": """- `data/*.mp4`: videos; also folders of pictures, or single
+  pictures, .jpg or .png.
+""",
+}
+
+
+def write_template(kind: str, out: str | os.PathLike) -> list[pathlib.Path]:
+    """Writes an example folder of `kind`; returns the recordings' files.
+
+    Eight made-up people, four recordings each. Raises ConfigurationError at
+    another kind, or where the folder holds something already.
+    """
+    check_choice("kind", kind, KINDS)
+    root = pathlib.Path(out)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise ConfigurationError(f"{root}: is there already; give a new folder")
+    people = [f"P{number:02d}" for number in range(1, _PEOPLE + 1)]
+    rows, files = ["file\tparticipant_id\tstart\tend\tpain\tvas"], []
+    folder.make_folder(
+        root, [root / "data" / "x"], folder.PREAMBLE + "template"
+    )
+    for number, person in enumerate(people):
+        for take in range(4):
+            pain = take % 2
+            rng = default_rng([number, take])
+            vas = round(float(pain * rng.uniform(3, 9)), 1)
+            ending = "mp4" if kind == "faces" else "csv"
+            path = root / "data" / f"{person}_{take + 1}.{ending}"
+            place = path.relative_to(root).as_posix()
+            word = ("no", "yes")[pain]
+            rows.append(f"{place}\t{person}\tn/a\tn/a\t{word}\t{vas:g}")
+            _WRITE[kind](path, number, take, pain, rng)
+            files.append(path)
+    about = {"Name": root.name, "Kind": kind, "BIDSVersion": "1.10.0"}
+    about["License"] = "CC0"
+    if kind == "landmarks":
+        about["SamplingFrequency"] = _FRAME_RATE
+    groups = [("healthy", "patient")[n % 2] for n in range(_PEOPLE)]
+    ages = default_rng(0).integers(25, 70, _PEOPLE)
+    listed = zip(people, groups, ages, strict=True)
+    people = ["participant_id\tgroup\tage"]
+    people += ["\t".join(map(str, person)) for person in listed]
+    texts = {
+        DESCRIPTION: json.dumps(about, indent=1),
+        PARTICIPANTS: "\n".join(people),
+        RECORDINGS: "\n".join(rows),
+    }
+    names = {"description": DESCRIPTION, "participants": PARTICIPANTS}
+    names |= {"recordings": RECORDINGS, "channels": CHANNELS}
+    if kind == "signals":
+        texts[CHANNELS] = _CHANNELS
+    more = _MORE[kind].format(**names)
+    readme = _README.format(name=root.name, kind=kind, more=more, **names)
+    for name, text in {**texts, "README.md": readme}.items():
+        write_file(root / name, (text.strip() + "\n").encode(), folder.CURE)
+    return files
+
+
+def _signals(path, number, take, pain, rng):
+    """Bending both elbows; with pain slower, less far, and with more EMG."""
+    person = default_rng([number, 99])
+    time = np.arange(round(_RATE * _SECONDS)) / _RATE
+    pace = person.uniform(0.4, 0.6) * (1 - 0.3 * pain)
+    phase = 2 * np.pi * pace * time + rng.uniform(0, 2 * np.pi)
+    bend = (1 - np.cos(phase)) / 2
+    reach = person.uniform(70, 110, 2) * (1 - 0.25 * pain)
+    angles = 170 - reach * bend[:, None] + rng.normal(0, 0.5, (len(time), 2))
+    effort = (0.05 + 0.3 * bend) * (1 + 0.8 * pain * rng.uniform(0.6, 1.2))
+    gain = person.uniform(0.5, 1.5, 2)
+    emg = rng.normal(0, 1, (len(time), 2)) * effort[:, None] * gain
+    table = np.concatenate([emg.round(4), angles.round(2)], axis=1)
+    header = ",".join(
+        line.split("\t")[0] for line in _CHANNELS.split("\n")[1:5]
+    )
+    lines = [",".join(f"{v:g}" for v in row) for row in table.tolist()]
+    text = "\n".join([header, *lines, ""])
+    write_file(path, text.encode(), folder.CURE)
+    seconds = np.arange(0, _SECONDS, 0.5)
+    guarding = pain * (bend[(seconds * _RATE).astype(int)] > 0.6)
+    rows = [f"{s:g}\t{g:g}" for s, g in zip(seconds, guarding, strict=True)]
+    text = "\n".join(["time\tguarding", *rows, ""])
+    write_file(labels_file(path), text.encode(), folder.CURE)
+
+
+def _drawn(number, take, pain):
+    """Pictures and points of a simulated face, at rest or in pain."""
+    kind = 2 * pain  # of PEMF: neutral, or the posed pain
+    motion = pemf.motion_of(1000 + number + 37 * take, kind, _FRAMES)
+    seeds = range(100 * take, 100 * take + _FRAMES)
+    return zip(*draw_frames(1000 + number, _SIZE, motion, seeds), strict=True)
+
+
+def _landmarks(path, number, take, pain, rng):
+    _, points = _drawn(number, take, pain)
+    write_file(path, csv_text(np.stack(points)).encode(), folder.CURE)
+
+
+def _faces(path, number, take, pain, rng):
+    pictures, _ = _drawn(number, take, pain)
+    write_mp4(path, pictures, _FRAME_RATE)
+
+
+_WRITE = {"signals": _signals, "landmarks": _landmarks, "faces": _faces}
