@@ -54,17 +54,19 @@ Tables are tab-separated with a header line; n/a is missing.
 """
 _MORE = {
     "signals": """- `{channels}`: a row a column of the files. `name` as in
-  the header; `type` (EMG, ENVELOPE of an EMG, JNTANG for joint angles in degrees, POS,
-  ACCEL, GYRO, ECG, EDA, ..., MISC); `units`; `sampling_frequency` in Hz;
-  `part` of the body, for networks that look at these, or n/a.
+  the header; `type` (EMG, ENVELOPE of an EMG, JNTANG for joint angles in
+  degrees, POS, ACCEL, GYRO, ECG, EDA, ..., MISC); `units`;
+  `sampling_frequency` in Hz; `part` of the body, for networks that look at
+  these, or n/a.
 - `data/*.csv`: a row a sample, a column a channel; also .tsv, .npz, .mat and
   .parquet, and .gz of texts.
 - `data/*_labels.tsv`: labels of moments of the file beside it: `time` in
-  seconds and a column a label, here `guarding`; without `time`, a row a sample.
+  seconds and a column a label, here `guarding`; without `time`, a row a
+  sample.
 """,
     "landmarks": """- `data/*.csv`: a row a frame: OpenFace's output (columns
-  x_0 to y_67), or 68 cells such as (312, 205), or the 468 points of MediaPipe's mesh in
-  pixels.
+  x_0 to y_67), or 68 cells such as (312, 205), or the 468 points of
+  MediaPipe's mesh in pixels.
 """,
     "faces": """- `data/*.mp4`: videos; also folders of pictures, or single
   pictures, .jpg or .png.
