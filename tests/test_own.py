@@ -439,7 +439,7 @@ def label_of(*values, classes=()):
 )
 def test_the_task_is_told_by_the_label(values, task, names):
     target = own.target_of(label_of(*values), None)
-    assert (target.task, target.class_names) == (task, names)
+    assert (target.task, target.classes) == (task, names)
 
 
 def test_classes_of_another_corpus_go_by_name():
@@ -467,7 +467,7 @@ def test_labels_of_frames_are_those_of_the_nearest_row(root):
     table = root / "P0_0_labels.tsv"
     write_tsv(table, ("time", "guard"), [(0, 0), (1, 1), (2, "n/a")])
     label = layout.read_label(layout.read_tables(root), "guard")
-    values = layout.frame_values(label.of["P0_0"], 30, 10.0)
+    values = label.frames("P0_0", 30, 10.0)
     assert values[:5].tolist() == [0] * 5
     assert values[6:15].tolist() == [1] * 9
     assert np.isnan(values[16:]).all()
@@ -601,9 +601,7 @@ def test_one_folder_is_tested_by_another(root, tmp_path):
     write_tsv(
         tmp_path / "other" / "channels.tsv", names, [("a", "POS", "m", 9)]
     )
-    with pytest.raises(
-        ConfigurationError, match="not among those of --test_dir"
-    ):
+    with pytest.raises(ConfigurationError, match="the channels of --test_dir"):
         evaluate(root, tmp_path, test_dir=str(tmp_path / "other"))
 
 

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import re
+import sys
 import tempfile
 import time
 import traceback
@@ -64,8 +65,11 @@ def registered_methods() -> list[str]:
     return [*_BASELINES, *filter(fed, (*models, *generated, *_PEMF))]
 
 
+# How the reasons of `fitting` begin where samples are of another kind.
+NO_BASELINE, IS_FED = "is no baseline of such samples", "is fed "
+
+
 def fitting(
-    data: Collection[str],
     baselines: Collection[str],
     shapes: Mapping[str, tuple],
     num_classes: int,
@@ -73,24 +77,21 @@ def fitting(
 ) -> dict[str, str]:
     """Why registered methods do not fit samples, `""` where they do.
 
-    Args:
-        data: Kinds of `keras_pain.models.registry.DATA` that the samples are.
-        baselines: Names of baselines that can see them.
-        shapes: Shape of one sample, by kind.
-        num_classes: 0 where intensities are predicted.
-        channels: Type and body part of each, of windows.
+    `baselines` are those that can see them; `shapes` of one sample by the kinds
+    of `keras_pain.models.registry.DATA` that they are; `num_classes` is 0
+    where intensities are predicted; `channels` are type and body part of each,
+    of windows.
     """
     found = {}
     for name in registered_methods():
         kind, found[name] = fed(name), ""
         if not kind:
-            wrong = "is no baseline of such samples"
-            found[name] = "" if name in baselines else wrong
-        elif kind not in data or name.endswith(methods.GENERATED_TOO):
-            found[name] = f"is fed {kind}"
+            found[name] = "" if name in baselines else NO_BASELINE
+        elif kind not in shapes or name.endswith(methods.GENERATED_TOO):
+            found[name] = f"{IS_FED}{kind}"
         elif name in registry.MODELS:
+            entry = registry.MODELS[name]
             try:
-                entry = registry.MODELS[name]
                 _try_build(entry, shapes[kind], num_classes, channels)
             except ConfigurationError as error:
                 found[name] = " ".join(str(error).split())
@@ -187,6 +188,26 @@ def _identity(own, has_config):
 
 
 NOT_RESUMED = "only_in_process"
+
+
+def check_given(method: str, jobs: int) -> None:
+    """Says whether a given object's folds can be taken up by another run.
+
+    Raises KerasPainError where it cannot go to other processes, for `jobs`.
+    """
+    if not isinstance(method, GivenMethod):
+        return
+    if jobs > 1:
+        from joblib.externals import cloudpickle
+
+        with own_code(f"{method}: it cannot be sent to other processes"):
+            cloudpickle.dumps(method.what)
+    if NOT_RESUMED in resolve_method(method).config():
+        print(
+            f"{method}: has no config(), no get_params() and no source; its "
+            "folds cannot be taken up by another run",
+            file=sys.stderr,
+        )
 
 
 class OwnMethod:

@@ -467,6 +467,37 @@ def compare_all(scores: Sequence[SubjectScores]) -> list[Comparison]:
     return pairs
 
 
+def compare_errors(everyone: dict[str, Sequence[FoldResult]]):
+    """All pairs of methods of intensities, by each person's absolute error.
+
+    Of folds by method: a table with a row a pair, of the mean difference over
+    people, its interval, p of `paired_test` and by Holm, and the rank-biserial
+    effect size.
+    """
+    import pandas as pd
+
+    errors = {}
+    for name, folds in everyone.items():
+        found = [fold.predictions for fold in folds]
+        found = [
+            pd.Series(np.abs(of["y_true"] - of["y_pred"]), of["subject"])
+            for of in found
+        ]
+        errors[name] = pd.concat(found).groupby(level=0).mean()
+    rows = []
+    for first, second in itertools.combinations(errors, 2):
+        differences = (errors[first] - errors[second]).to_numpy()
+        low, high = mean_interval(differences)
+        row = {"first": first, "second": second}
+        row |= {"difference": differences.mean(), "low": low, "high": high}
+        row["p"] = paired_test(differences)[0]
+        row["rank_biserial"] = effect_sizes(differences)[0]
+        rows.append({**row, "people": len(differences)})
+    table = pd.DataFrame(rows)
+    table.insert(6, "p_holm", holm(table["p"]))
+    return table
+
+
 def paired_test(differences: np.ndarray) -> tuple[float, str]:
     """Whether `(S,)` paired differences, one a person, are centred at zero.
 

@@ -22,16 +22,10 @@ from keras_pain.corpora.folder.layout import (
     PICTURES,
     Label,
     Tables,
-    frame_values,
     read_label,
 )
 from keras_pain.data import clips as clip_data
-from keras_pain.data.prepare import (
-    PreparedDataset,
-    identify,
-    prepare_dataset,
-    read_examples,
-)
+from keras_pain.data.prepare import identify, prepare_dataset, read_examples
 from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
 from keras_pain.experiments import method_registry
 from keras_pain.experiments.baselines import (
@@ -40,10 +34,18 @@ from keras_pain.experiments.baselines import (
     LANDMARK_CLASSIFIERS,
     WINDOW_CLASSIFIERS,
 )
+from keras_pain.experiments.network import fitted_channels
+from keras_pain.experiments.pemf import PemfOptions
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
 from keras_pain.io import marked_title
-from keras_pain.models import registry
 from keras_pain.models.flops import count_flops
+from keras_pain.models.registry import (
+    CLIPS,
+    FEATURES,
+    FRAMES,
+    LANDMARKS,
+    WINDOWS,
+)
 from keras_pain.reports import statistics
 from keras_pain.reports.figures import paper_name
 from keras_pain.reports.table import (
@@ -63,7 +65,7 @@ from keras_pain.signals.biosignals import prepared as prepared_signals
 _MOST_CLASSES, _USUAL_CLASSES = 50, 10
 _RATE = 60.0  # Hz, EmoPain's, for which the networks of windows were made
 _TESTED = "test:"  # before names of people and recordings of --test_dir
-# Of a run of all fitting methods, those that a first look is worth.
+# What a first look is worth: rows where the user names none.
 _DEFAULTS = {
     "signals": ("knn", "svm", "random_forest", "banet", "lsfan"),
     "landmarks": ("lr_displacements", "stgcn_lstm"),
@@ -72,8 +74,20 @@ _DEFAULTS = {
 }
 # Of windows; trivial ones are told by the task.
 _CLASSICAL = {*CLASSICAL, *WINDOW_CLASSIFIERS} - {"majority", "stratified"}
+_LABELS = {
+    "majority": "Majority class",
+    "stratified": "Stratified random",
+    "train_mean": "Training mean",
+    "train_median": "Training median",
+    "knn": "KNN",
+    "svm": "SVM",
+    "rf_frames": "Random forest of 30",
+    "random_forest": "Random forest",
+    "lr_displacements": "Logistic regression on displacements",
+    "pca_svm": "PCA + SVM",
+}
 _NUM_FRAMES = {"landmarks": 20, "faces": 16}
-_ENOUGH_MEMORY = 0.8
+_MEMORY_SHARE = 0.8
 # Passes over windows that a training step costs, and what is in memory beside
 # the windows: scaled and shuffled copies of training, validation and test.
 _TRAINING_PASSES, _COPIES = 3.0, 4.0
@@ -82,62 +96,39 @@ _TRAINING_PASSES, _COPIES = 3.0, 4.0
 _EFFICIENCY, _FRAME_SECONDS = 0.05, 2e-4
 
 
-# --- What is predicted ---
-
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """A label as methods see it.
-
-    `of` has, by recording, a number or, as in `Label`, times and numbers: class
-    indices, or intensities; NaN is missing.
-    """
-
-    name: str
-    task: str
-    class_names: tuple[str, ...]
-    of: Mapping[str, float | tuple]
-
-    @property
-    def by_frame(self) -> bool:
-        return any(isinstance(value, tuple) for value in self.of.values())
-
-
 def target_of(
     label: Label, task: str | None, class_names: Sequence[str] | None = None
-) -> Target:
-    """The label as classes or intensities.
+) -> Label:
+    """The label as class indices or intensities, with its task.
 
     Raises ConfigurationError where it does not suit the task, or is the same
     everywhere; `class_names` are those of the corpus that is trained on.
     """
-    values = {
-        k: v[1] if isinstance(v, tuple) else v for k, v in label.of.items()
-    }
-    everything = np.concatenate([np.atleast_1d(v) for v in values.values()])
-    known = np.unique(everything[np.isfinite(everything)])
-    flag = f"--label {label.name}"
+    flag, values = (
+        f"--label {label.name}",
+        map(np.atleast_1d, label.of.values()),
+    )
+    known = np.unique(np.concatenate(list(values)))
+    known = known[np.isfinite(known)]
     if not len(known):
         raise ConfigurationError(f"{flag}: is missing in all recordings")
-    whole = np.array_equal(known, known.round())
     if task is None:
-        few = len(known) <= _USUAL_CLASSES and whole
+        few = len(known) <= _USUAL_CLASSES
+        few &= np.array_equal(known, known.round())
         task = "class" if label.classes or few else "intensity"
     if label.classes and task != "class":
         raise ConfigurationError(
             f"{flag}: has words ({label.classes[0]}, ...), which have no order "
             f"for --task {task}; number them in recordings.tsv"
         )
+    names = label.classes or tuple(f"{value:g}" for value in known)
     if class_names is None and len(known) < 2:
-        text = (
-            label.classes[int(known[0])] if label.classes else f"{known[0]:g}"
-        )
         raise ConfigurationError(
-            f"{flag}: is {text} in all recordings: there is nothing to learn"
+            f"{flag}: is {names[0]} in all recordings: there is nothing to "
+            "learn"
         )
     if task == "intensity":
-        return Target(label.name, task, (), label.of)
-    names = label.classes or tuple(f"{value:g}" for value in known)
+        return label._replace(task=task)
     if len(names) > _MOST_CLASSES:
         raise ConfigurationError(
             f"{flag}: has {len(names)} values, too many for classes; give "
@@ -148,21 +139,21 @@ def target_of(
         raise ConfigurationError(
             f"{flag}: --test_dir has {unknown[0]!r}, which --manual_dir lacks"
         )
-    place = np.array([wanted.index(name) for name in names], float)
+    place = np.array([*map(wanted.index, names), np.nan])
+    numbers = np.arange(len(names)) if label.classes else known
 
-    def index(value):
-        numbers = np.asarray(value, float)
-        at = numbers if label.classes else np.searchsorted(known, numbers)
-        at = np.where(np.isfinite(numbers), at, 0).astype(int)
-        return np.where(
-            np.isfinite(numbers), place[np.minimum(at, len(place) - 1)], np.nan
-        )
+    def index(values):
+        found = np.searchsorted(numbers, np.nan_to_num(values))
+        return place[np.where(np.isfinite(values), found, len(names))]
 
-    of = {
-        k: (v[0], index(v[1])) if isinstance(v, tuple) else float(index(v))
-        for k, v in label.of.items()
-    }
-    return Target(label.name, task, wanted, of)
+    of = {name: index(values) for name, values in label.of.items()}
+    return label._replace(of=of, classes=wanted, task=task)
+
+
+def _trivial(target):
+    if target.classes:
+        return ("majority", "stratified")
+    return ("train_mean", "train_median")
 
 
 # --- Experiments ---
@@ -173,7 +164,7 @@ class _Own:
     """What experiments on folders share.
 
     Args:
-        tables: Of the folder; with `tested` also of the one that is tested.
+        tables: Of the folder, and of the one that is tested, if there is one.
         targets: What is predicted, of each of these.
         own: The user's settings.
         development: People on whom settings were fixed; the report is also
@@ -181,13 +172,18 @@ class _Own:
     """
 
     tables: tuple[Tables, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[Label, ...] = ()
     own: OwnOptions = OwnOptions()
     development: tuple[str, ...] = ()
 
     preparing: ClassVar[str] = ""
 
-    def prepare(self, options, console) -> PreparedDataset:
+    @property
+    def kind(self) -> str:
+        """Of the recordings: signals, landmarks or faces."""
+        return self.tables[0].kind
+
+    def prepare(self, options, console):
         parts = []
         for number, tables in enumerate(self.tables):
             # Another corpus to test on is a folder.
@@ -195,16 +191,13 @@ class _Own:
             files = get_corpus(corpus).find_files(tables.root, tables.kind)
             given = {"reader": self.own.reader}
             content = identify(tables.root, files)
-            key = [content, tables.identity(), given]
-            key = hashlib.sha256(json.dumps(key).encode()).hexdigest()
-            if self.preparing:
-                console.print(f"{corpus}: {self.preparing}")
+            mark = _digest([content, tables.identity(), given])[:12]
             parts.append(
                 prepare_dataset(
                     corpus,
                     manual_dir=tables.root,
                     data_dir=options.data_dir or "data/tfds",
-                    layout=f"{tables.kind}_{key[:12]}",
+                    layout=f"{tables.kind}_{mark}",
                     on_bad_file=options.on_bad_file,
                     fingerprint=content,
                     given=given,
@@ -213,26 +206,17 @@ class _Own:
         return dataclasses.replace(parts[0], further=tuple(parts[1:]))
 
     def identity(self, loaded) -> dict:
-        """Beside the files: the tables and the labels in use."""
-        used = [[t.identity() for t in self.tables], self.own.reader]
+        """Beside the files: the tables, as far as they are in use."""
+        used = [[tables.identity() for tables in self.tables], self.own.reader]
         for target in self.targets:
-            of = {
-                k: repr(
-                    [
-                        np.asarray(part).tolist()
-                        for part in v
-                        if part is not None
-                    ]
-                )
-                if isinstance(v, tuple)
-                else repr(v)
-                for k, v in target.of.items()
+            arrays = {
+                **target.of,
+                **{f"t {k}": v for k, v in target.times.items()},
             }
-            used += [target.name, target.task, sorted(of.items())]
-        digest = hashlib.sha256(json.dumps(used, default=str).encode())
+            used += [sorted((k, repr(v.tolist())) for k, v in arrays.items())]
         tested = {"tested": self.tables[1].root.name} if self.tables[1:] else {}
         return {
-            "tables": digest.hexdigest()[:16],
+            "tables": _digest(used)[:16],
             "label": self.targets[0].name,
             "task": self.targets[0].task,
             # Folds may lack a class: the runner takes it for impossible there.
@@ -240,92 +224,70 @@ class _Own:
             **tested,
         }
 
-    def subjects(self, loaded, samples) -> list[Subject]:
-        groups = {**self.tables[0].groups}
+    def subjects(self, loaded, samples):
+        found, several = [], len(self.tables) > 1
         people = getattr(samples, "person", samples.subject)
-        found = []
         for name in np.unique(people).tolist():
-            split = ""
-            if self.tables[1:]:
-                split = "validation" if name.startswith(_TESTED) else "train"
+            tested = several and name.startswith(_TESTED)
+            groups = self.tables[tested].groups
             group = groups.get(name.removeprefix(_TESTED), "")
+            split = ("train", "validation")[tested] if several else ""
             found.append(Subject(name, group, split))
         return found
 
-    def check_method(self, name) -> None:
-        found = self.fits()
+    def check_method(self, name):
         if ":" in name:
-            data = [registry.WINDOWS] if self.corpus_kind == "signals" else []
+            data = [WINDOWS] if self.kind == "signals" else []
             method_registry.check_samples(name, data, (), self.noun)
-        elif found.get(name, "is not registered"):
-            reason = found.get(name, "is no method of the suite")
+            return
+        found = self.fits()
+        if reason := found.get(name, "is no method of the suite"):
             fits = sorted(name for name, why in found.items() if not why)
             raise ConfigurationError(
                 f"--methods: {name!r} cannot be used on these {self.noun}: "
                 f"{reason}; those that can are {', '.join(fits)}"
             )
 
-    @property
-    def corpus_kind(self) -> str:
-        return self.tables[0].kind
-
     def fits(self) -> dict[str, str]:
         """Why methods do not fit the samples, by name; `""` of others."""
-        raise NotImplementedError
+        baselines, shapes, channels = self.sample()
+        baselines = {*_trivial(self.targets[0]), *baselines}
+        classes = len(self.targets[0].classes)
+        return method_registry.fitting(baselines, shapes, classes, channels)
 
     def announce(self, tasks, samples, options, console):
         """How many trainings, how long about, in how much memory."""
         [found] = samples.values()
-        folds = len({task.key.fold for task in tasks})
-        methods = {task.key.method: task for task in tasks}
-        seeds = len({task.key.seed for task in tasks})
-        text = f"{len(methods)} methods x {folds} folds x {seeds} seeds"
-        seconds = _seconds(methods.values(), found) * folds * seeds
-        text += f": about {_duration(seconds / options.jobs)} for the networks"
-        console.print(f"{text}; about {self.gigabytes(found):.1f} GB")
+        counts = [
+            len({getattr(task.key, part) for task in tasks})
+            for part in ("method", "fold", "seed")
+        ]
+        methods = {task.key.method: task for task in tasks}.values()
+        seconds = _seconds(methods, found) * counts[1] * counts[2]
+        console.print(
+            "{} methods x {} folds x {} seeds: about ".format(*counts)
+            + f"{_duration(seconds / options.jobs)} for the networks, in about "
+            f"{self.gigabytes(found):.1f} GB"
+        )
 
     def gigabytes(self, samples) -> float:
         """What training will hold."""
-        if self.corpus_kind == "signals":
+        if self.kind == "signals":
             return 1 + _COPIES * samples.x.nbytes / 2**30
-        pixels = len(samples.frames.first) and int(samples.frames.first[-1])
-        pixels *= 3 * samples.size**2 if self.corpus_kind == "faces" else 0
-        return 1 + min(pixels, clip_data.DECODED_BYTES) / 2**30
+        size = int(samples.frames.first[-1]) * 3 * samples.size**2
+        faces = self.kind == "faces"
+        return 1 + faces * min(size, clip_data.DECODED_BYTES) / 2**30
 
-    def check_memory(self, gigabytes: float) -> None:
-        """Raises ConfigurationError above `--memory_gb`."""
-        limit = self.own.memory_gb
-        if limit is None:
-            pages, size = (
-                os.sysconf("SC_PHYS_PAGES"),
-                os.sysconf("SC_PAGE_SIZE"),
-            )
-            limit = _ENOUGH_MEMORY * pages * size / 2**30
-        if gigabytes > limit:
-            raise ConfigurationError(
-                f"training would hold about {gigabytes:.1f} GB, --memory_gb is "
-                f"{limit:.1f}: give a lower --rate, a larger --step_seconds, "
-                "fewer --channels, or more memory"
-            )
-
-    def label_remarks(self, samples) -> list[str]:
-        """What is left out, and which folds lack a class."""
+    def remarks(self, loaded, settings):
         lines = []
         for tables, target in zip(self.tables, self.targets, strict=True):
-            gone = [
-                name
-                for name, value in target.of.items()
-                if not np.isfinite(
-                    np.asarray(value[1] if isinstance(value, tuple) else value)
-                ).any()
-            ]
+            gone = sum(not np.isfinite(v).any() for v in target.of.values())
             if gone:
                 lines.append(
                     f"Recordings without the label {target.name}, left out: "
-                    f"{len(gone)} of {len(tables.rows)}."
+                    f"{gone} of {len(tables.rows)}."
                 )
-            for finding in tables.findings:
-                lines.append(f"{finding.rule}: {finding.detail}.")
+            lines += [f"{f.rule}: {f.detail}." for f in tables.findings]
         if self.tables[1:]:
             both = self.tables[0].groups.keys() & self.tables[1].groups.keys()
             lines.append(
@@ -341,116 +303,98 @@ class SignalsExperiment(_Own, Experiment):
 
     flags: ClassVar[set[str]] = set()
 
-    def _rate(self):
-        rate = min(tables.channels[0].rate for tables in self.tables)
-        return float(self.own.rate or min(rate, _RATE))
+    def chosen(self, number: int = 0) -> list:
+        """The channels of a folder that are used, and where they are in it.
 
-    def _chosen(self, tables):
-        """Positions of the channels that are used."""
-        names = [channel.name for channel in tables.channels]
-        wanted = list(
-            self.own.channels or [c.name for c in self.tables[0].channels]
-        )
-        for name in wanted:
-            if name not in names:
-                where = " of --test_dir" if tables is not self.tables[0] else ""
-                raise ConfigurationError(
-                    f"channel {name!r} is not among those{where}: "
-                    f"{', '.join(names)}; give --channels that are in both"
-                    if where
-                    else f"--channels: {name!r} is none of {', '.join(names)}"
-                )
-        return [names.index(name) for name in wanted]
-
-    def load(self, prepared, smoke):
-        target_rate, loaded = self._rate(), []
-        parts = (prepared, *prepared.further)
-        frames = sum(
-            file["seconds"] * target_rate for p in parts for file in p.report
-        )
-        settings = self.settings_for(Options())
-        width = len(self._chosen(self.tables[0]))
-        count = frames / settings["step"] * settings["length"] * width
-        self.check_memory(1 + _COPIES * 4 * count / 2**30)
-        for number, part in enumerate(parts):
-            tables, target = self.tables[number], self.targets[number]
-            rows = {row.name: row for row in tables.rows}
-            index, rate = self._chosen(tables), tables.channels[0].rate
-            types = [tables.channels[i].type for i in index]
-            emg = np.array([kind == "EMG" for kind in types])
-            mark = _TESTED * number
-            for _, _, example in read_examples(part.path):
-                name = example["recording"].decode()
-                signals, sums = prepared_signals(
-                    example["signals"][:, index], emg, rate, target_rate
-                )
-                start = rows[name].start if target.by_frame else 0.0
-                label = _at_rate(target.of[name], rate, start)
-                loaded.append(
-                    {
-                        "recording": mark + name,
-                        "subject_id": mark + rows[name].subject,
-                        "signals": signals,
-                        "sums": sums,
-                        "label": frame_values(
-                            label, len(signals), target_rate, start
-                        ),
-                    }
-                )
-        loaded.sort(key=lambda recording: recording["recording"])
-        if smoke:
-            people = sorted({r["subject_id"] for r in loaded})
-            if not self.tables[1:]:
-                people = people[:5]
-            loaded = [r for r in loaded if r["subject_id"] in people]
-        return loaded
+        Raises ConfigurationError where one is not there.
+        """
+        names = [c.name for c in self.tables[number].channels]
+        wanted = self.own.channels or [c.name for c in self.tables[0].channels]
+        if lacking := [name for name in wanted if name not in names]:
+            where = ("--manual_dir", "--test_dir")[number]
+            raise ConfigurationError(
+                f"--channels: {lacking[0]!r} is none of {', '.join(names)}, "
+                f"the channels of {where}; name some that are there"
+            )
+        index = [names.index(name) for name in wanted]
+        return [(i, self.tables[number].channels[i]) for i in index]
 
     def settings_for(self, options):
-        rate, own = self._rate(), self.own
+        own, channels = self.own, [channel for _, channel in self.chosen()]
+        rate = min(tables.channels[0].rate for tables in self.tables)
+        rate = float(own.rate or min(rate, _RATE))
         step = own.step_seconds or own.window_seconds / 4
-        channels = self.tables[0].channels
         return {
             "cut": "signal_windows",
             "rate": rate,
             "length": max(round(own.window_seconds * rate), 1),
             "step": max(round(step * rate), 1),
-            "channels": [
-                [channels[i].name, channels[i].type, channels[i].part]
-                for i in self._chosen(self.tables[0])
-            ],
-            "class_names": list(self.targets[0].class_names),
+            "channels": [[c.name, c.type, c.part] for c in channels],
+            "class_names": list(self.targets[0].classes),
         }
+
+    def load(self, prepared, smoke):
+        parts, loaded = (prepared, *prepared.further), []
+        settings = self.settings_for(Options())
+        rate = settings["rate"]
+        self.check_memory(parts, settings)
+        for number, (part, tables) in enumerate(
+            zip(parts, self.tables, strict=True)
+        ):
+            rows = {row.name: row for row in tables.rows}
+            index, channels = zip(*self.chosen(number), strict=True)
+            own_rate = tables.channels[0].rate
+            emg = np.array([channel.type == "EMG" for channel in channels])
+            target = self.targets[number].at_rate(own_rate)
+            for _, _, example in read_examples(part.path):
+                name = example["recording"].decode()
+                values, row = example["signals"][:, index], rows[name]
+                signals, sums = prepared_signals(values, emg, own_rate, rate)
+                y = target.frames(name, len(signals), rate, row.start)
+                names = {"recording": name, "subject_id": row.subject}
+                names = {k: _TESTED * number + v for k, v in names.items()}
+                loaded.append(names | dict(signals=signals, sums=sums, label=y))
+        loaded.sort(key=lambda recording: recording["recording"])
+        if smoke and not self.tables[1:]:
+            people = sorted({r["subject_id"] for r in loaded})[:5]
+            loaded = [r for r in loaded if r["subject_id"] in people]
+        return loaded
+
+    def check_memory(self, parts, settings) -> None:
+        """Raises ConfigurationError where training would hold too much."""
+        seconds = sum(file["seconds"] for part in parts for file in part.report)
+        count = seconds * settings["rate"] / settings["step"]
+        size = settings["length"] * len(settings["channels"]) * 4
+        needed = 1 + _COPIES * count * size / 2**30
+        limit = self.own.memory_gb
+        if limit is None:
+            pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            limit = _MEMORY_SHARE * pages / 2**30
+        if needed > limit:
+            raise ConfigurationError(
+                f"training would hold about {needed:.1f} GB, --memory_gb is "
+                f"{limit:.1f}: give a lower --rate, a larger --step_seconds, "
+                "fewer --channels, or more memory"
+            )
 
     def cut(self, loaded, settings, smoke):
         settings = {k: v for k, v in settings.items() if k != "rate"}
-        windows = super().cut(
-            loaded, settings, smoke and settings["class_names"]
-        )
-        for tables in self.tables[1:]:
-            self._chosen(tables)
-        return windows
+        return super().cut(loaded, settings, smoke and settings["class_names"])
 
-    def fits(self):
+    def sample(self):
         settings = self.settings_for(Options())
         channels = [tuple(c[1:]) for c in settings["channels"]]
-        shape = settings["length"], len(channels)
-        return method_registry.fitting(
-            [registry.WINDOWS],
-            {*_trivial(self.targets[0]), *_CLASSICAL},
-            {registry.WINDOWS: shape},
-            len(self.targets[0].class_names),
-            channels,
-        )
+        shapes = {WINDOWS: (settings["length"], len(channels))}
+        return _CLASSICAL, shapes, channels
 
     def describe(self, options):
-        settings, own = self.settings_for(options), self.own
-        types = [c[1] for c in settings["channels"]]
-        parts = dict.fromkeys(c[2] for c in settings["channels"] if c[2])
+        settings = self.settings_for(options)
+        rate, types = settings["rate"], [c[1] for c in settings["channels"]]
+        parts = {c[2] for c in settings["channels"] if c[2]}
         lines = [
-            f"Windows: {own.window_seconds:g} s at {settings['rate']:g} Hz, a "
-            f"new one after {settings['step'] / settings['rate']:g} s, the "
-            "last one of a recording padded with zeros if it is half full; no "
-            "augmentation.",
+            f"Windows: {settings['length'] / rate:g} s at {rate:g} Hz, a new "
+            f"one after {settings['step'] / rate:g} s, the last one of a "
+            "recording padded with zeros if it is half full; no augmentation.",
             f"Channels: {len(types)} ({', '.join(dict.fromkeys(types))}), "
             f"{len(parts) or 'no'} body parts named.",
         ]
@@ -465,12 +409,8 @@ class SignalsExperiment(_Own, Experiment):
 
     def remarks(self, loaded, settings):
         short = sum(2 * len(r["signals"]) < settings["length"] for r in loaded)
-        lines = self.label_remarks(loaded)
-        if short:
-            lines.append(
-                f"Recordings shorter than half a window, left out: {short}."
-            )
-        return lines
+        text = f"Recordings shorter than half a window, left out: {short}."
+        return super().remarks(loaded, settings) + [text] * (short > 0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -485,158 +425,117 @@ class ClipsExperiment(_Own, FaceExperiment):
 
     @property
     def flags(self):
-        names = {"num_frames", "batch_size"}
-        if self.corpus_kind == "faces":
-            names |= {"size", "micro_batch", "mixed_precision", "balance"}
-            names |= {"backbone", "backbone_weights"}
-        return names
+        names = "num_frames batch_size"
+        if self.kind == "faces":
+            names += " size micro_batch mixed_precision balance backbone"
+            names += " backbone_weights"
+        return set(names.split())
+
+    @property
+    def level(self) -> str:
+        """`"clip"` or `"frame"`: what a sample is."""
+        if self.kind == "landmarks":
+            return "clip"
+        paths = [row.path.suffix.lower() for row in self.tables[0].rows]
+        frames = self.targets[0].by_frame or set(paths) <= {*PICTURES}
+        return self.own.level or ("frame" if frames else "clip")
+
+    def settings_for(self, options):
+        settings = {
+            "label": self.targets[0].name,
+            "level": self.level,
+            "class_names": list(self.targets[0].classes),
+        }
+        if self.level == "clip":
+            usual = _NUM_FRAMES[self.kind]
+            settings["num_frames"] = options.num_frames or usual
+        if self.kind == "faces":
+            side = 32 if options.smoke else self.side
+            settings["size"] = options.size or side
+        return settings
 
     def load(self, prepared, smoke):
         stores = []
         for number, part in enumerate((prepared, *prepared.further)):
             tables, target = self.tables[number], self.targets[number]
-            faces = tables.kind == "faces"
+            faces = self.kind == "faces"
             read = clip_data.open_frames if faces else clip_data.landmark_store
             store, rows = read(part.path), {r.name: r for r in tables.rows}
-            rates = {file["name"]: _file_rate(file) for file in part.report}
+            seconds = {file["name"]: file["seconds"] for file in part.report}
             of = {}
             for clip, frames in store.numbered:
-                value = target.of.get(clip.name, np.nan)
-                if isinstance(value, tuple):
-                    start, rate = rows[clip.name].start, rates.get(clip.name)
-                    value = frame_values(
-                        _at_rate(value, rate, start), len(frames), rate, start
-                    )
-                    if self._level() == "clip":
-                        value = _of_clip(value, target.class_names)
-                elif self._level() == "frame":
-                    value = np.full(len(frames), value)
-                of[clip.name] = value
+                count, name = len(frames), clip.name
+                rate = seconds[name] and count / seconds[name]
+                one = target._replace(of={name: target.of[name]}).at_rate(rate)
+                values = one.frames(name, count, rate, rows[name].start)
+                if self.level == "clip":
+                    values = _of_clip(values, target.classes)
+                of[name] = values
             store = clip_data.with_labels(store, target.name, of)
-            if number:
-                store = clip_data.renamed(store, _TESTED)
-            stores.append(store)
+            stores.append(clip_data.renamed(store, _TESTED * number))
         return clip_data.JoinedFrames(stores) if stores[1:] else stores[0]
 
-    def _level(self):
-        if self.corpus_kind == "landmarks":
-            return "clip"
-        stills = all(
-            r.path.suffix.lower() in PICTURES for r in self.tables[0].rows
-        )
-        frames = stills or self.targets[0].by_frame
-        return self.own.level or ("frame" if frames else "clip")
-
-    def settings_for(self, options):
-        small = options.smoke and self.corpus_kind == "faces"
-        size = options.size or (32 if small else self.side)
-        settings = {
-            "label": self.targets[0].name,
-            "level": self._level(),
-            "class_names": list(self.targets[0].class_names),
-        }
-        if self._level() == "clip":
-            frames = options.num_frames or _NUM_FRAMES[self.corpus_kind]
-            settings["num_frames"] = frames
-        if self.corpus_kind == "faces":
-            settings["size"] = size
-        return settings
-
     def method_arguments(self, options, loaded):
-        from keras_pain.experiments.pemf import PemfOptions
-
-        weights = runs_backbone(options)
-        digest = ""
-        if self.corpus_kind == "landmarks":
-            digest = clip_data.digest(loaded, pictures=False)
-        of_clips = self.clip_options(options)
+        of_points = self.kind == "landmarks"
+        digest = clip_data.digest(loaded, pictures=False) if of_points else ""
         of_features = PemfOptions(
             backbone=f"ConvNeXt{options.backbone or 'Tiny'}",
-            backbone_weights=weights,
+            backbone_weights=_weights(options),
             batch_size=options.batch_size,
             landmarks=digest,
         )
-        kinds = (registry.FEATURES, registry.LANDMARKS)
+        of_clips = self.clip_options(options)
 
         def arguments(name):
             fed = method_registry.fed(name)
-            return {"options": of_features if fed in kinds else of_clips}
+            chosen = of_features if fed in (FEATURES, LANDMARKS) else of_clips
+            return {"options": chosen}
 
         return arguments
 
-    def fits(self):
-        clip = self._level() == "clip"
+    def sample(self):
         settings = self.settings_for(Options())
         frames, size = settings.get("num_frames", 0), settings.get("size", 0)
-        if self.corpus_kind == "landmarks":
-            shapes = {registry.LANDMARKS: (frames, 68, 2)}
-            baselines = LANDMARK_CLASSIFIERS
-        elif clip:
-            shapes = {registry.CLIPS: (frames, size, size, 3)}
-            shapes[registry.FEATURES] = (frames, 0)
-            baselines = FACE_CLASSIFIERS
-        else:
-            shapes = {registry.FRAMES: (size, size, 3)}
-            baselines = FACE_CLASSIFIERS
-        trivial = _trivial(self.targets[0])
-        classes = len(self.targets[0].class_names)
-        return method_registry.fitting(
-            shapes, [*trivial, *baselines], shapes, classes
-        )
+        if self.kind == "landmarks":
+            return LANDMARK_CLASSIFIERS, {LANDMARKS: (frames, 68, 2)}, ()
+        shapes = {FRAMES: (size, size, 3)}
+        if self.level == "clip":
+            shapes = {CLIPS: (frames, size, size, 3), FEATURES: (frames, 0)}
+        return FACE_CLASSIFIERS, shapes, ()
 
     def describe(self, options):
-        settings = self.settings_for(options)
-        if self.corpus_kind == "landmarks":
+        if self.kind == "landmarks":
+            frames = self.settings_for(options)["num_frames"]
             return [
-                f"Landmarks: 68 points in {settings['num_frames']} evenly "
-                "spaced frames of each recording; no augmentation."
+                f"Landmarks: 68 points in {frames} evenly spaced frames of "
+                "each recording; no augmentation."
             ]
         lines = super().describe(options)
-        weights = runs_backbone(options)
-        if weights is None:
-            lines.append(
+        if _weights(options) is None:
+            text = (
                 "Weights that papers take from ImageNet start at RANDOM here."
             )
+            lines.append(text)
         return lines
 
-    def remarks(self, loaded, settings):
-        return self.label_remarks(loaded)
 
-
-def _trivial(target):
-    names = ("majority", "stratified") if target.class_names else ()
-    return names or ("train_mean", "train_median")
-
-
-def runs_backbone(options: Options) -> str | None:
-    """Pretrained weights of own recordings: none unless they are given."""
+def _weights(options):
+    """Pretrained weights: none unless the user gives some."""
     weights = options.backbone_weights or "none"
     return None if weights == "none" else weights
 
 
-def _at_rate(label, rate, start):
-    """Rows without times get those of frames at `rate`."""
-    if isinstance(label, tuple) and label[0] is None and rate:
-        # The file is of the whole recording, its rows are its frames.
-        return np.arange(len(label[1])) / rate, label[1]
-    return label
-
-
-def _file_rate(file):
-    return file["frames"] / file["seconds"] if file["seconds"] else None
-
-
-def _of_clip(values, class_names):
+def _of_clip(values, classes):
     """The label of a clip: that of most frames, or their mean."""
     known = values[np.isfinite(values)]
     if 2 * len(known) < len(values) or not len(known):
         return np.nan
-    if not class_names:
-        return float(known.mean())
-    return float(np.bincount(known.astype(int)).argmax())
+    return np.bincount(known.astype(int)).argmax() if classes else known.mean()
 
 
-# --- How long ---
+def _digest(value):
+    text = json.dumps(value, default=str).encode()
+    return hashlib.sha256(text).hexdigest()
 
 
 def _seconds(tasks, samples) -> float:
@@ -655,17 +554,15 @@ def _seconds(tasks, samples) -> float:
     total = 0.0
     for task in tasks:
         method = method_registry.resolve_method(task.method, **task.options)
-        if not hasattr(method, "entry"):
+        if getattr(method, "entry", None) is None:
             continue
         fed, shape = method.entry.data, getattr(samples, "input_shape", None)
-        if fed == registry.WINDOWS:
-            from keras_pain.experiments.network import fitted_channels
-
-            one = fitted_channels(method.entry, samples.take([0]))
-            shape, method.of_channels = one[0].shape[1:], one[1]
-        elif fed == registry.LANDMARKS:
+        if fed == WINDOWS:
+            x, more = fitted_channels(method.entry, samples.take([0]))
+            shape, method.of_channels = x.shape[1:], more
+        elif fed == LANDMARKS:
             shape = (samples.num_frames, 68, 2)
-        elif fed == registry.FEATURES:
+        elif fed == FEATURES:
             continue  # of a frozen backbone, which takes longer than this
         method.build(shape, samples.num_classes)
         steps = method.epochs * len(samples) / method.recipe.batch_size
@@ -702,7 +599,7 @@ def own_experiment(
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
     size: int = 224,
-) -> "SignalsExperiment | ClipsExperiment":
+) -> SignalsExperiment | ClipsExperiment:
     """The experiment of a folder.
 
     `name` is of the table and of the results folder, and `methods` are its
@@ -716,42 +613,37 @@ def own_experiment(
     tables = [get_corpus(corpus).tables(folder)]
     if own.test_dir:
         tables.append(get_corpus("folder").tables(own.test_dir))
-        if tables[1].kind != tables[0].kind:
-            raise ConfigurationError(
-                f"--test_dir holds {tables[1].kind}, --manual_dir "
-                f"{tables[0].kind}; both have to be of one kind"
-            )
-    targets = []
-    for part in tables:
-        known = targets[0].class_names or None if targets else None
-        task = targets[0].task if targets else own.task
-        targets.append(target_of(read_label(part, own.label), task, known))
-    evaluation = _evaluation(own)
-    target, kind = targets[0], tables[0].kind
-    if own.reader and kind == "faces":
+    kinds = list(dict.fromkeys(part.kind for part in tables))
+    if kinds[1:]:
+        raise ConfigurationError(
+            f"--test_dir holds {kinds[1]}, --manual_dir {kinds[0]}; both have "
+            "to be of one kind"
+        )
+    if own.reader and kinds == ["faces"]:
         raise ConfigurationError("--reader is for signals and landmarks")
-    trivial = _trivial(target)
-    noun = {"signals": "windows", "landmarks": "clips", "faces": "clips"}[kind]
+    target = target_of(read_label(tables[0], own.label), own.task)
+    targets = [target] + [
+        target_of(read_label(part, own.label), target.task, target.classes)
+        for part in tables[1:]
+    ]
     name = name or f"own_{tables[0].root.name}_{own.label}"
+    made = SignalsExperiment if kinds == ["signals"] else ClipsExperiment
+    evaluation = _evaluation(own)
+    trivial = [RowSpec(_LABELS[n], n, evaluation) for n in _trivial(target)]
     table = TableSpec(
         name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
         title=title or f"{tables[0].root.name}: {own.label}",
         paper=paper,
-        rows=tuple(
-            RowSpec(_NAMES.get(n) or paper_name(n), n, evaluation)
-            for n in trivial
-        ),
+        rows=tuple(trivial),
         columns=_columns(target),
-        class_names=target.class_names,
+        class_names=target.classes,
         notes=tuple(notes),
         reference="",
-        samples=noun,
     )
-    made = SignalsExperiment if kind == "signals" else ClipsExperiment
     experiment = made(
         table=table,
         corpus=corpus,
-        layouts=(kind,),
+        layouts=tuple(kinds),
         settings={},
         augmentation="none",
         epochs=epochs,
@@ -762,47 +654,36 @@ def own_experiment(
         targets=tuple(targets),
         own=own,
         development=tuple(development),
-        **({"noun": noun, "side": size} if kind != "signals" else {}),
     )
-    if kind == "signals":
-        for part in tables:
-            experiment._chosen(part)
-    elif experiment._level() == "frame":
-        table = dataclasses.replace(table, samples="frames")
-        experiment = dataclasses.replace(experiment, table=table, noun="frames")
-    usual = kind if kind != "faces" else experiment._level()
+    usual, more = kinds[0], {}
+    if made is SignalsExperiment:
+        for number in range(len(tables)):
+            experiment.chosen(number)
+    else:
+        usual = "landmarks" if usual == "landmarks" else experiment.level
+        more = {"noun": f"{experiment.level}s", "side": size}
     if methods is None:
         found = experiment.fits()
-        methods = [n for n in _DEFAULTS[usual] if not found.get(n, "")]
-    labels = dict.fromkeys([*trivial, *methods])
-    rows = tuple(
-        RowSpec(_NAMES.get(n) or paper_name(n), n, evaluation) for n in labels
+        methods = [method for method in _DEFAULTS[usual] if not found[method]]
+    rows = [
+        RowSpec(_LABELS.get(method) or paper_name(method), method, evaluation)
+        for method in dict.fromkeys(methods)
+    ]
+    table = dataclasses.replace(
+        table,
+        rows=tuple(dict.fromkeys([*trivial, *rows])),
+        samples=more.get("noun", "windows"),
     )
-    table = dataclasses.replace(experiment.table, rows=rows)
-    return dataclasses.replace(experiment, table=table)
-
-
-_NAMES = {
-    "majority": "Majority class",
-    "stratified": "Stratified random",
-    "train_mean": "Training mean",
-    "train_median": "Training median",
-    "knn": "KNN",
-    "svm": "SVM",
-    "rf_frames": "Random forest of 30",
-    "random_forest": "Random forest",
-    "lr_displacements": "Logistic regression on displacements",
-    "pca_svm": "PCA + SVM",
-}
+    return dataclasses.replace(experiment, table=table, **more)
 
 
 def _evaluation(own):
     if own.test_dir:
         return "holdout"
     kind, _, folds = own.evaluation.partition(":")
-    if kind == GROUP_KFOLD and folds.isdecimal() and int(folds) > 1:
-        return f"{GROUP_KFOLD}{int(folds)}"
     if kind == GROUP_KFOLD:
+        if folds.isdecimal() and int(folds) > 1:
+            return f"{GROUP_KFOLD}{int(folds)}"
         raise ConfigurationError(
             f"--evaluation: {own.evaluation!r} is not like {GROUP_KFOLD}:10"
         )
@@ -812,90 +693,96 @@ def _evaluation(own):
 
 
 def _columns(target):
-    if target.task == "intensity":
-        names = {"icc": "ICC(3,1)", "pcc": "PCC", "mae": "MAE", "rmse": "RMSE"}
-        return tuple(ColumnSpec(label, name) for name, label in names.items())
-    names = {
-        "macro_f1": "Macro-F1",
-        "accuracy": "Accuracy",
-        "balanced_accuracy": "Balanced accuracy",
-        "mcc": "MCC",
-    }
+    names = "macro_f1:Macro-F1 accuracy:Accuracy "
+    names += "balanced_accuracy:Balanced_accuracy mcc:MCC"
     if target.task == "ordinal":
-        names = {"weighted_kappa": "Weighted kappa", "class_mae": "MAE"} | names
-    columns = [ColumnSpec(label, name) for name, label in names.items()]
-    if len(target.class_names) <= 8:
+        names = f"weighted_kappa:Weighted_kappa class_mae:MAE {names}"
+    elif target.task == "intensity":
+        names = "icc:ICC(3,1) pcc:PCC mae:MAE rmse:RMSE"
+    pairs = [text.split(":") for text in names.split()]
+    columns = [ColumnSpec(b.replace("_", " "), a) for a, b in pairs]
+    if len(target.classes) <= _USUAL_CLASSES:
         columns += [
             ColumnSpec(f"F1 {name}", "f1", index)
-            for index, name in enumerate(target.class_names)
+            for index, name in enumerate(target.classes)
         ]
     return tuple(columns)
 
 
+def fitting_methods(corpus: str, folder) -> dict[str, dict[str, str]]:
+    """By label of a folder, why methods do not fit it, `""` of those that do.
+
+    A label that cannot be predicted has its problem in place of methods; those
+    that are fed something else are left out.
+    """
+    found, tables = {}, get_corpus(corpus).tables(folder)
+    for name in [*tables.columns, *tables.frame_columns()]:
+        try:
+            own = OwnOptions(label=name)
+            of = own_experiment(folder, own, corpus=corpus, methods=()).fits()
+            other = (method_registry.NO_BASELINE, method_registry.IS_FED)
+            found[name] = {
+                k: why for k, why in of.items() if not why.startswith(other)
+            }
+        except KerasPainError as error:
+            found[name] = {"any method": str(error)}
+    return found
+
+
+# --- Reports ---
+
+
 def own_report(run: runs.FinishedRun) -> list[Path]:
-    """Writes the table, and scores over people with and without those on whom
-    settings were fixed, if there are any."""
-    absent = _absent_classes(run)
-    if absent:
-        run = dataclasses.replace(run, header=(*run.header, absent))
-    paths = runs.table_report(run)
-    if run.experiment.development:
-        paths += _write_people(run)
-    return paths
+    """Writes the table, with a line on classes that folds lack.
 
-
-def _absent_classes(run):
-    """A line on folds whose training has no sample of some class."""
-    names, texts = run.table.class_names, {}
+    Where settings were fixed on some people, also the scores over all people
+    and over the others.
+    """
+    names, texts = run.table.class_names, []
     for task in run.tasks:
         if names and run.store.contains(task.key):
             counts = run.store.read(task.key).result["windows"]["train"]
             gone = [n for n, c in zip(names, counts, strict=True) if not c]
-            if gone:
-                texts[task.key.fold] = ", ".join(gone)
+            texts += [f"{task.key.fold} without {', '.join(gone)}"] * bool(gone)
     if texts:
-        folds = "; ".join(
-            f"{fold} without {gone}" for fold, gone in texts.items()
-        )
-        return f"Classes that nobody else has are not predicted: {folds}."
-    return ""
+        line = "Classes that nobody else has are not predicted: "
+        line += "; ".join(dict.fromkeys(texts)) + "."
+        run = dataclasses.replace(run, header=(*run.header, line))
+    paths = runs.table_report(run)
+    return paths + (_write_people(run) if run.experiment.development else [])
+
+
+def _finished(run):
+    """Label of each finished method and its folds."""
+    for row in run.table.methods:
+        keys = [key for key in run.expected if key.method == row.method]
+        if all(map(run.store.contains, keys)):
+            yield row.label, [run.store.read(key) for key in keys]
 
 
 def _write_people(run) -> list[Path]:
-    out = run.experiment.development
+    out, classes = run.experiment.development, len(run.table.class_names)
+    columns = [
+        *("Method", "People", "Accuracy [95% over people]", "sd over seeds"),
+        *("Macro-F1 [95% over people]", "sd over seeds"),
+    ]
     grids = []
-    for title, without in (
-        ("All people", ()),
-        (f"Without {', '.join(out)}", out),
-    ):
+    for without in ((), out):
         rows = []
-        for row in run.table.methods:
-            keys = [k for k in run.expected if k.method == row.method]
-            if not all(map(run.store.contains, keys)):
-                continue
-            folds = [run.store.read(key) for key in keys]
-            cells = [row.label]
+        for label, folds in _finished(run):
+            cells = [label]
             for metric in ("accuracy", "macro_f1"):
-                found = statistics.subject_scores(
-                    folds, metric, len(run.table.class_names)
-                )
+                found = statistics.subject_scores(folds, metric, classes)
                 found = without_people(found, without)
-                low, high = statistics.percentile_interval(
-                    found.pooled_draws[metric]
-                )
-                seeds = (
-                    found.pooled.std(ddof=1) if len(found.pooled) > 1 else None
-                )
-                cells.append(
-                    f"{found.pooled.mean():.3f} [{low:.3f}, {high:.3f}]"
-                )
-                cells.append("–" if seeds is None else f"{seeds:.3f}")
-            cells.append(str(len(found.subjects)))
-            rows.append(cells)
-        columns = [
-            *("Method", "Accuracy [95% over people]", "sd over seeds"),
-            *("Macro-F1 [95% over people]", "sd over seeds", "People"),
-        ]
+                draws = found.pooled_draws[metric]
+                low, high = statistics.percentile_interval(draws)
+                mean, sd = found.pooled.mean(), np.nan
+                if len(found.pooled) > 1:
+                    sd = found.pooled.std(ddof=1)
+                cells += [f"{mean:.3f} [{low:.3f}, {high:.3f}]"]
+                cells += ["–" if np.isnan(sd) else f"{sd:.3f}"]
+            rows.append([label, str(len(found.subjects)), *cells[1:]])
+        title = f"Without {', '.join(without)}" if without else "All people"
         grids.append(Grid(title, columns, [rows], left=1))
     lines = [
         f"Settings were fixed on {', '.join(out)}, and on nobody else.",
@@ -904,13 +791,12 @@ def _write_people(run) -> list[Path]:
     ]
     simulated = run.prepared.simulated
     title = marked_title(f"{run.table.title}: by people", simulated)
-    sheet = Sheet("people", title, lines, grids)
-    names = ["people", *grids[0].columns]
+    sheet, names = Sheet("people", title, lines, grids), ["part", *columns]
+    names[4], names[6] = "Accuracy sd", "Macro-F1 sd"
     rows = [
-        dict(zip(names, [grid.title, *row], strict=False))
+        dict(zip(names, [grid.title, *row], strict=True))
         for grid in grids
-        for group in grid.groups
-        for row in group
+        for row in grid.groups[0]
     ]
     return sheet.write(run.results_dir, "people", names, rows, simulated)
 
@@ -929,30 +815,6 @@ def without_people(
         confusions=confusions,
         pooled=pooled,
     )
-
-
-def fitting_methods(corpus: str, folder) -> dict[str, dict[str, str]]:
-    """By label of a folder, why methods do not fit it, `""` of those that do.
-
-    A label that cannot be predicted has its problem in place of methods.
-    """
-    found, tables = {}, get_corpus(corpus).tables(folder)
-    for name in [*tables.columns, *tables.frame_columns()]:
-        try:
-            experiment = own_experiment(
-                folder, OwnOptions(label=name), corpus=corpus, methods=()
-            )
-            found[name] = {
-                method: why
-                for method, why in experiment.fits().items()
-                if "is no baseline" not in why and "is fed" not in why
-            }
-        except KerasPainError as error:
-            found[name] = {"any method": str(error)}
-    return found
-
-
-# --- In Python ---
 
 
 class Results:
@@ -976,69 +838,54 @@ class Results:
 
         `kind` is `"pooled"` over the samples of all folds, or `"fold_mean"`.
         Columns `... sd` are standard deviations over seeds, where there are
-        several. NaN is undefined.
+        several. NaN is undefined, or not finished.
         """
         check_choice("kind", kind, ("pooled", "fold_mean"))
-        run = self.run
-        scores = read_scores(
-            run.store, run.expected, len(run.table.class_names)
-        )
-        rows = {}
+        run, rows = self.run, {}
+        classes = len(run.table.class_names)
+        scores = read_scores(run.store, run.expected, classes)
         for row in run.table.methods:
             place = (row.evaluation, LEAK_FREE.name, row.method)
             cells = rows.setdefault(row.label, {})
-            for column in run.table.columns:
-                name = f"{kind}_{column.metric}"
-                found = scores.get(place, name, column.class_index)
-                cells[column.label] = np.nan if found is None else found["mean"]
+            for label, metric, index in run.table.columns:
+                found = scores.get(place, f"{kind}_{metric}", index)
+                cells[label] = np.nan if found is None else found["mean"]
                 if found is not None and np.isfinite(found.sd):
-                    cells[f"{column.label} sd"] = found.sd
+                    cells[f"{label} sd"] = found.sd
         frame = pd.DataFrame.from_dict(rows, orient="index")
         frame.index.name = "SIMULATED" if self.simulated else "method"
         return frame
 
-    def compare(self, metric: str | None = None) -> pd.DataFrame:
+    def compare(self, metric: str = "macro_f1") -> pd.DataFrame:
         """All pairs of methods, paired by person: the suite's statistics.
 
         Columns: the mean difference over people and its 95 % interval, p of
         the paired test and corrected by Holm, and the rank-biserial effect
         size. Of classes `metric` is one of
-        `keras_pain.reports.statistics.POOLED_METRICS`, macro-F1 by default; of
-        intensities it is the absolute error. Raises ConfigurationError where
-        fewer than two methods are finished, or people are too few.
+        `keras_pain.reports.statistics.POOLED_METRICS`; of intensities the
+        difference is that of each person's mean absolute error. Raises
+        ConfigurationError where fewer than two methods are finished.
         """
-        run, everyone = self.run, []
-        classes = len(run.table.class_names)
-        for row in run.table.methods:
-            keys = [k for k in run.expected if k.method == row.method]
-            if all(map(run.store.contains, keys)):
-                everyone.append((row.label, [run.store.read(k) for k in keys]))
+        everyone = dict(_finished(self.run))
         if len(everyone) < 2:
             raise ConfigurationError("a comparison needs two finished methods")
+        classes = len(self.run.table.class_names)
         if not classes:
-            return _compare_errors(everyone)
-        scores = [
-            statistics.subject_scores(folds, metric or "macro_f1", classes)
-            for _, folds in everyone
-        ]
-        labels = {
-            s.method: label
-            for s, (label, _) in zip(scores, everyone, strict=True)
+            return statistics.compare_errors(everyone)
+        scores = {
+            label: statistics.subject_scores(folds, metric, classes)
+            for label, folds in everyone.items()
         }
-        rows = [
-            {
-                "first": labels[pair.first],
-                "second": labels[pair.second],
-                "difference": pair.by_person.value,
-                "low": (pair.by_person.interval or (np.nan,) * 2)[0],
-                "high": (pair.by_person.interval or (np.nan,) * 2)[1],
-                "p": pair.by_person.p,
-                "p_holm": pair.by_person.p_holm,
-                "rank_biserial": pair.rank_biserial,
-                "people": pair.num_subjects,
-            }
-            for pair in statistics.compare_all(scores)
-        ]
+        labels = {found.method: label for label, found in scores.items()}
+        rows = []
+        for pair in statistics.compare_all([*scores.values()]):
+            row = {"first": labels[pair.first], "second": labels[pair.second]}
+            of = pair.by_person
+            low, high = of.interval or (np.nan, np.nan)
+            row |= {"difference": of.value, "low": low, "high": high}
+            row |= {"p": of.p, "p_holm": of.p_holm}
+            row["rank_biserial"] = pair.rank_biserial
+            rows.append({**row, "people": pair.num_subjects})
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
@@ -1046,45 +893,6 @@ class Results:
 
     def _repr_markdown_(self):
         return self.paths[0].read_text(encoding="utf-8")
-
-
-def _compare_errors(everyone):
-    """Pairs of methods by the mean absolute error of each person."""
-    errors = {}
-    for label, folds in everyone:
-        parts = [
-            pd.DataFrame(
-                {
-                    "person": fold.predictions["subject"],
-                    "error": np.abs(
-                        fold.predictions["y_true"] - fold.predictions["y_pred"]
-                    ),
-                }
-            )
-            for fold in folds
-        ]
-        errors[label] = pd.concat(parts).groupby("person")["error"].mean()
-    names, rows = list(errors), []
-    for index, first in enumerate(names):
-        for second in names[index + 1 :]:
-            differences = (errors[first] - errors[second]).to_numpy()
-            p, _ = statistics.paired_test(differences)
-            low, high = statistics.mean_interval(differences)
-            rows.append(
-                {
-                    "first": first,
-                    "second": second,
-                    "difference": differences.mean(),
-                    "low": low,
-                    "high": high,
-                    "p": p,
-                    "rank_biserial": statistics.effect_sizes(differences)[0],
-                    "people": len(differences),
-                }
-            )
-    frame = pd.DataFrame(rows)
-    frame.insert(6, "p_holm", statistics.holm(frame["p"]))
-    return frame
 
 
 def evaluate(
@@ -1095,11 +903,8 @@ def evaluate(
     evaluation: str = "loso",
     seeds: Sequence[int] = (0,),
     corpus: str = "folder",
-    name: str = "",
-    title: str = "",
-    paper: str = "None: own recordings",
-    notes: Sequence[str] = (),
     development: Sequence[str] = (),
+    title: str = "",
     **options,
 ) -> Results:
     """Compares methods on the recordings of a folder, person by person.
@@ -1116,77 +921,50 @@ def evaluate(
         evaluation: `"loso"`, `"group_kfold:10"` or `"holdout"`.
         seeds: Of training; folds are the same for all.
         corpus: `"folder"`, or an open corpus of the suite.
-        name, title, paper, notes: Of the table.
         development: People on whom the settings were fixed.
+        title: Of the table.
         **options: Fields of `keras_pain.reproduction.flags.OwnOptions` and
             `Options`, e.g. `task`, `test_dir`, `epochs`, `jobs`, `smoke`,
             `results_dir`.
 
-    Returns:
-        The finished folds as `Results`.
-
     Raises:
         KerasPainError: Of one line, that says what does not fit and the cure.
     """
-    fields = {field.name for field in dataclasses.fields(OwnOptions)}
-    known = {field.name for field in dataclasses.fields(Options)}
-    if unknown := sorted(options.keys() - fields - known):
+    fields = {
+        kind: {field.name for field in dataclasses.fields(kind)}
+        for kind in (OwnOptions, Options)
+    }
+    known = set().union(*fields.values())
+    if unknown := sorted(options.keys() - known):
         raise ConfigurationError(
             f"evaluate has no argument {unknown[0]!r}; it has "
-            f"{', '.join(sorted(fields | known))}"
+            f"{', '.join(sorted(known))}"
         )
-    own = {k: v for k, v in options.items() if k in fields}
-    own = OwnOptions(label=label, evaluation=evaluation, **own)
-    given = {k: v for k, v in options.items() if k in known - fields}
-    given = Options(manual_dir=os.fspath(folder), **given)
-    if isinstance(methods, Mapping):
-        methods = [
-            method_registry.GivenMethod(m, n) for n, m in methods.items()
-        ]
-    elif isinstance(methods, str):
+    given = {"label": label, "evaluation": evaluation, **options}
+    given["manual_dir"] = os.fspath(folder)
+    own, run_options = (
+        kind(**{k: v for k, v in given.items() if k in names})
+        for kind, names in fields.items()
+    )
+    if isinstance(methods, str):
         methods = [methods]
-    chosen = methods and [
-        m if isinstance(m, str) else method_registry.GivenMethod(m)
-        for m in methods
-    ]
+    if isinstance(methods, Mapping):
+        pairs = methods.items()
+        methods = [method_registry.GivenMethod(m, n) for n, m in pairs]
+    elif methods is not None:
+        methods = [
+            m if isinstance(m, str) else method_registry.GivenMethod(m)
+            for m in methods
+        ]
+    for method in methods or ():
+        method_registry.check_given(method, run_options.jobs)
     experiment = own_experiment(
         folder,
         own,
-        methods=chosen,
+        methods=methods,
         corpus=corpus,
-        name=name,
         title=title,
-        paper=paper,
-        notes=notes,
         development=development,
         seeds=seeds,
     )
-    return run_experiment(experiment, given)
-
-
-def run_experiment(experiment, options: Options) -> Results:
-    """`evaluate` of an experiment that is planned already."""
-    for row in experiment.table.methods:
-        if isinstance(row.method, method_registry.GivenMethod):
-            _check_given(row.method, options.jobs)
-    return Results(*runs.finish(experiment, options))
-
-
-def _check_given(method, jobs):
-    """Whether an object can go to other processes, and be taken up again."""
-    if jobs > 1:
-        from joblib.externals import cloudpickle
-
-        try:
-            cloudpickle.dumps(method.what)
-        except Exception as error:
-            raise KerasPainError(
-                f"{method}: cannot be sent to other processes "
-                f"({type(error).__name__}: {str(error)[:200]}); give jobs=1"
-            ) from error
-    found = method_registry.resolve_method(method).config()
-    if method_registry.NOT_RESUMED in found:
-        print(
-            f"{method}: has no config(), no get_params() and no source; its "
-            "folds cannot be taken up by another run",
-        )
+    return Results(*runs.finish(experiment, run_options))

@@ -55,7 +55,7 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
             "end": row.end,
             "rate": tables.rate,
             "row": {**row.cells, "participant_id": row.subject},
-            "labels": {name: of[row.name] for name, of in labels.items()},
+            "labels": {k: float(of[row.name]) for k, of in labels.items()},
         }
         if tables.kind == "signals":
             file.info["channels"] = [tuple(c) for c in tables.channels]

@@ -135,19 +135,47 @@ class Tables:
 class Label(NamedTuple):
     """One label of all recordings.
 
-    `of` has, by recording, a number (an index into `classes` where the table
-    has words), NaN where it is missing; or, where frames are labelled, their
-    times in seconds (None: one row a frame) and `(n,)` numbers.
+    `of` has, by recording, a number, or `(n,)` of rows that are frames, or have
+    `times` in seconds: NaN where it is missing, and an index into `classes`
+    where the table has words.
     """
 
     name: str
-    of: dict[str, float | tuple[np.ndarray | None, np.ndarray]]
-    classes: tuple[str, ...]
+    of: dict[str, np.ndarray]
+    classes: tuple[str, ...] = ()
+    times: Mapping[str, np.ndarray] = {}
+    by_frame: bool = False
+    task: str = ""  # once it is known
 
-    @property
-    def by_frame(self) -> bool:
-        """Whether any recording has labels of its frames."""
-        return any(isinstance(value, tuple) for value in self.of.values())
+    def frames(
+        self, name: str, count: int, rate: float | None, start: float = 0.0
+    ) -> np.ndarray:
+        """`(count,)` labels of frames at `rate`, each that of the nearest row.
+
+        `start` is the first frame's time in the file, in seconds.
+        """
+        values, rows = self.of[name], np.arange(count)
+        if not self.by_frame:
+            return np.full(count, values)
+        if not len(values):
+            return np.full(count, np.nan)
+        if name in self.times:
+            times = self.times[name]
+            order = np.argsort(times, kind="stable")
+            middle = (times[order][1:] + times[order][:-1]) / 2
+            wanted = start + rows / (rate or 1.0)
+            return values[order[np.searchsorted(middle, wanted)]]
+        known = rows < len(values)
+        return np.where(
+            known, values[np.minimum(rows, len(values) - 1)], np.nan
+        )
+
+    def at_rate(self, rate: float | None) -> "Label":
+        """The same, with times for rows that are frames at this rate."""
+        if not (self.by_frame and rate):
+            return self
+        times = {k: np.arange(len(v)) / rate for k, v in self.of.items()}
+        return self._replace(times={**times, **self.times})
 
 
 def read_tables(root: StrPath) -> Tables:
@@ -260,31 +288,25 @@ def read_label(tables: Tables, name: str) -> Label:
     BadFileError where a file cannot be read or a column mixes words and
     numbers.
     """
-    path = tables.root / RECORDINGS
-    cells = {r.name: _known(r.cells.get(name, "")) for r in tables.rows}
-    times: dict[str, np.ndarray | None] = {}
-    if name in tables.columns:
-        texts = {k: [text] for k, text in cells.items()}
-    else:
-        texts, known = {}, set()
-        for row in tables.rows:
+    path, by_frame = tables.root / RECORDINGS, name not in tables.columns
+    texts, times, known = {}, {}, set()
+    for row in tables.rows:
+        texts[row.name] = [_known(row.cells.get(name, ""))]
+        if by_frame:
             path = labels_file(row.path)
-            texts[row.name], times[row.name] = [], None
-            if path.exists():
-                table = read_rows(path, ())
-                known.update(*table)
-                texts[row.name] = [_known(of.get(name, "")) for of in table]
-                if table and "time" in table[0]:
-                    times[row.name] = _numbers(path, table, "time")
-        if name not in known:
-            raise ConfigurationError(
-                f"--label: nothing here is called {name!r}; labels of "
-                f"recordings are {', '.join(tables.columns) or 'none'}, of "
-                f"frames {', '.join(sorted(known - {'time'})) or 'none'}"
-            )
+            table = read_rows(path, ()) if path.exists() else []
+            known.update(*table)
+            texts[row.name] = [_known(of.get(name, "")) for of in table]
+            if table and "time" in table[0]:
+                times[row.name] = _numbers(path, table, "time")
+    if by_frame and name not in known:
+        raise ConfigurationError(
+            f"--label: nothing here is called {name!r}; labels of recordings "
+            f"are {', '.join(tables.columns) or 'none'}, of frames "
+            f"{', '.join(sorted(known - {'time'})) or 'none'}"
+        )
     said = sorted({text for of in texts.values() for text in of} - {""})
-    values = {text: _number(text) for text in said}
-    classes = ()
+    values, classes = {text: _number(text) for text in said}, ()
     if words := [text for text, value in values.items() if value is None]:
         if len(words) < len(said):
             number = next(t for t in said if values[t] is not None)
@@ -297,38 +319,15 @@ def read_label(tables: Tables, name: str) -> Label:
         values = {text: float(i) for i, text in enumerate(said)}
     values[""] = np.nan
     of = {k: np.array([values[t] for t in v]) for k, v in texts.items()}
-    if name in tables.columns:
-        return Label(name, {k: float(v[0]) for k, v in of.items()}, classes)
-    return Label(name, {k: (times[k], v) for k, v in of.items()}, classes)
+    if not by_frame:
+        of = {k: v[0] for k, v in of.items()}
+    return Label(name, of, classes, times, by_frame)
 
 
 def labels_file(path: pathlib.Path) -> pathlib.Path:
     """Where the labels of a file's frames are."""
     stem = path.name if path.is_dir() else path.name.partition(".")[0]
     return path.with_name(f"{stem}{LABELS}")
-
-
-def frame_values(
-    label: float | tuple, count: int, rate: float | None, start: float = 0.0
-) -> np.ndarray:
-    """`(count,)` labels of frames at `rate`, each that of the nearest row.
-
-    One number goes for all of them. Of rows with times, `start` is that of the
-    first frame in seconds; rows without are one a frame.
-    """
-    if not isinstance(label, tuple):
-        return np.full(count, label)
-    times, values = label
-    if not len(values):
-        return np.full(count, np.nan)
-    index = np.arange(count)
-    if times is not None:
-        wanted = start + index / (rate or 1.0)
-        order = np.argsort(times, kind="stable")
-        middle = (times[order][1:] + times[order][:-1]) / 2
-        index = order[np.searchsorted(middle, wanted)]
-    known = index < len(values)
-    return np.where(known, values[np.minimum(index, len(values) - 1)], np.nan)
 
 
 def read_rows(
