@@ -9,10 +9,10 @@ Rehabilitation Exercises", Data 3(1):2, 2018.
 
     python reproduce/open_ui_prmd.py --manual_dir UI_PRMD --exercises m05,m10
 
-One table an exercise, each in a folder of its own, also below `--results_dir`;
-without `--exercises`, all that the folder has. One sample an episode, as its
-label is the episode's; no augmentation, as the classes are equally frequent;
-40 epochs for every network. Two exercises with `--protocol leak_free --jobs 2`
+One table an exercise and one over all of them, each in a folder of its own,
+also below `--results_dir`; without `--exercises`, all that the folder has. One
+sample an episode, as its label is the episode's; no augmentation, as the
+classes are equally frequent; 40 epochs for every network. Two exercises with `--protocol leak_free --jobs 2`
 took 38 minutes on 2 CPU cores that had other work, too.
 """
 
@@ -38,11 +38,13 @@ SETTINGS = {
 
 
 def table(exercise: str) -> TableSpec:
-    """The table of one exercise."""
+    """The table of one exercise, or over all that are run."""
+    what = (
+        f"{exercise} ({EXERCISES[exercise]})" if exercise else "all exercises"
+    )
     return TableSpec(
-        name=f"open_ui_prmd_{exercise}",
-        title=f"UI-PRMD {exercise} ({EXERCISES[exercise]}): correct or "
-        "incorrect, leave one subject out",
+        name=f"open_ui_prmd_{exercise or 'all'}",
+        title=f"UI-PRMD {what}: correct or incorrect, leave one subject out",
         paper="No paper of this suite; data: Vakanski et al., Data 3(1):2, "
         "2018",
         rows=tuple(
@@ -72,22 +74,24 @@ def table(exercise: str) -> TableSpec:
     )
 
 
-EXPERIMENTS = tuple(
-    Experiment(
-        table=table(exercise),
+def experiment(*exercises: str) -> Experiment:
+    """One exercise, or several in one table."""
+    return Experiment(
+        table=table(exercises[0] if len(exercises) == 1 else ""),
         corpus="ui_prmd",
         layouts=("vicon",),
         settings=SETTINGS,
-        where={"exercise": (exercise,)},
+        where={"exercise": exercises},
         augmentation="none",
         epochs=40,
     )
-    for exercise in EXERCISES
-)
+
+
+EXPERIMENTS = tuple(map(experiment, EXERCISES))
 
 
 def chosen(options: Options) -> list[Experiment]:
-    """Those of the exercises asked for, or of which both classes are there."""
+    """Each exercise asked for, or of which both classes are there, and all."""
     names = flags.FLAGS.exercises
     if options.manual_dir is None:
         return list(EXPERIMENTS)  # it says that there have to be files
@@ -101,9 +105,9 @@ def chosen(options: Options) -> list[Experiment]:
         )
     for name in names or ():
         check_choice("--exercises", name, found)
-    return [
-        e for e in EXPERIMENTS if e.where["exercise"][0] in (names or found)
-    ]
+    wanted = [e for e in found if e in (names or found)]
+    together = [experiment(*wanted)] if wanted[1:] else []
+    return [*map(experiment, wanted), *together]
 
 
 if __name__ == "__main__":
