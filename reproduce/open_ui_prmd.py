@@ -12,8 +12,9 @@ Rehabilitation Exercises", Data 3(1):2, 2018.
 One table an exercise and one over all of them, each in a folder of its own,
 also below `--results_dir`; without `--exercises`, all that the folder has. One
 sample an episode, as its label is the episode's; no augmentation, as the
-classes are equally frequent; 40 epochs for every network. Two exercises with `--protocol leak_free --jobs 2`
-took 38 minutes on 2 CPU cores that had other work, too.
+classes are equally frequent; 40 epochs for every network. Two exercises with
+`--protocol leak_free --jobs 2` took 38 minutes on 2 CPU cores that had other
+work, too.
 """
 
 from absl import flags

@@ -413,11 +413,15 @@ def test_body_parts_come_from_the_table():
     windows = signal_windows(
         [recording_of(10, np.zeros(10))], channels=COLUMNS, **CUT
     )
-    x, body = by_parts(windows)
+    fitted, body = by_parts(windows)
     assert body == (2, 2)
+    x = fitted.x
     # First channels of both parts, then second ones; the lone one has zeros.
     np.testing.assert_array_equal(x[..., [0, 1, 2]], windows.x[..., [0, 2, 1]])
     assert not x[..., 3].any()
+    assert fitted.channel_names == ("emg", "x", "elbow", "no channel")
+    again, _ = by_parts(fitted)
+    np.testing.assert_array_equal(again.x, x)
 
 
 # --- Labels and tasks ---

@@ -479,17 +479,27 @@ def arranged(windows: WindowSet, order: str) -> WindowSet:
     return dataclasses.replace(windows, x=x, channel_names=names)
 
 
-def by_parts(windows: WindowSet) -> tuple[np.ndarray, tuple[int, int]]:
+def by_parts(windows: WindowSet) -> tuple[WindowSet, tuple[int, int]]:
     """Windows of own channels as networks of body parts want them.
 
     A channel without a part is one of its own; parts with fewer channels than
-    others get channels of zeros. Returns `(n, T, K * P)`, the first channel of
-    each of the P parts, then the second, up to K; and `(P, K)`.
+    others get channels of zeros. Returned are the windows, with the first
+    channel of each of the P parts, then the second, up to K; and `(P, K)`.
     """
     places: dict[str, list[int]] = {}
-    for index, (_, part) in enumerate(windows.channels):
-        places.setdefault(part or f"\0{index}", []).append(index)
+    named = zip(windows.channels, windows.channel_names, strict=True)
+    for index, ((_, part), name) in enumerate(named):
+        places.setdefault(part or name, []).append(index)
     most, zero = max(map(len, places.values())), windows.x.shape[2]
     filled = [of + [zero] * (most - len(of)) for of in places.values()]
-    x = np.pad(windows.x, ((0, 0), (0, 0), (0, 1)))
-    return x[:, :, np.transpose(filled).ravel()], (len(filled), most)
+    index = np.transpose(filled).ravel()
+    parts = list(places) * most
+    names = np.array([*windows.channel_names, "no channel"])[index].tolist()
+    kinds = np.array([*(kind for kind, _ in windows.channels), "MISC"])[index]
+    changed = dataclasses.replace(
+        windows,
+        x=np.pad(windows.x, ((0, 0), (0, 0), (0, 1)))[:, :, index],
+        channel_names=tuple(names),
+        channels=tuple(zip(kinds.tolist(), parts, strict=True)),
+    )
+    return changed, (len(filled), most)

@@ -103,13 +103,14 @@ def _try_build(entry, shape, num_classes, channels):
     more = {}
     if entry.data == registry.WINDOWS:
         from keras_pain.data.windows import WindowSet
-        from keras_pain.experiments.network import fitted_channels
+        from keras_pain.experiments.network import fitted_windows
 
         x = np.zeros((1, *shape), np.float32)
         of_one = [np.zeros(1, int)] * 6
-        windows = WindowSet(x, *of_one, (), channels=tuple(channels))
-        x, more = fitted_channels(entry, windows)
-        shape = x.shape[1:]
+        names = tuple(map(str, range(len(channels))))
+        windows = WindowSet(x, *of_one, (), names, tuple(channels))
+        windows, more = fitted_windows(entry, windows)
+        shape = windows.x.shape[1:]
     if entry.data == registry.FEATURES:
         shape = (shape[0], 8)  # whichever backbone
     entry.build(input_shape=tuple(shape), num_classes=num_classes, **more)

@@ -224,7 +224,7 @@ class WindowMethod(NetworkMethod):
     def fit(self, train, validation, seed):
         optim.set_seeds(seed)
         report = methods.FitReport()
-        _, self.of_channels = fitted_channels(self.entry, train.take([0]))
+        _, self.of_channels = fitted_windows(self.entry, train.take([0]))
         self.build(self._x(train.take([0])).shape[1:], train.num_classes)
         if self._start is not None:
             other = keras.models.load_model(self._start)
@@ -245,15 +245,15 @@ class WindowMethod(NetworkMethod):
         return [self._x(part) for part in (train, validation)]
 
     def _x(self, windows):
-        return fitted_channels(self.entry, windows)[0]
+        return fitted_windows(self.entry, windows)[0].x
 
     def evaluation(self, samples):
         return self.in_order(self._x(samples))
 
 
-def fitted_channels(
+def fitted_windows(
     entry: ModelEntry, windows: WindowSet
-) -> tuple[np.ndarray, dict]:
+) -> tuple[WindowSet, dict]:
     """Windows as a network of the registry wants them, and builder arguments.
 
     The suite's own channels come in the order that it was written for. Those
@@ -261,17 +261,21 @@ def fitted_channels(
     where it has a stream for it; it sees all of them.
     """
     if not windows.channels:
-        return arranged(windows, entry.channel_order).x, {}
+        return arranged(windows, entry.channel_order), {}
     known = inspect.signature(entry.builder).parameters
     by_part = entry.arguments.get("body_parts", "body_parts" not in known)
     if "body" in known and by_part:
-        x, body = by_parts(windows)
-        return x, {"body": body}
-    if "semg" in known:
-        emg = [kind in ("EMG", "ENVELOPE") for kind, _ in windows.channels]
-        order = np.argsort(emg, kind="stable")
-        return windows.x[:, :, order], {"semg": sum(emg), "mocap": 1}
-    return windows.x, {"channels": None} if "channels" in known else {}
+        windows, body = by_parts(windows)
+        return windows, {"body": body}
+    if "semg" not in known:
+        return windows, {"channels": None} if "channels" in known else {}
+    emg = [kind in ("EMG", "ENVELOPE") for kind, _ in windows.channels]
+    order = np.argsort(emg, kind="stable").tolist()
+    changed = {"x": windows.x[:, :, order]}
+    for name in ("channels", "channel_names"):
+        changed[name] = tuple(getattr(windows, name)[i] for i in order)
+    windows = dataclasses.replace(windows, **changed)
+    return windows, {"semg": sum(emg), "mocap": 1}
 
 
 class ALANetMethod(WindowMethod):

@@ -352,6 +352,11 @@ class Gallery:
             ("time",): ((*attention, names), moving),
             ("token", "token"): ((figures.plot_token_map, values), {}),
         }.get(axes, (average, style))
+        if test.channels and "token" not in axes:  # not the suite's own
+            what, options = average, style
+            if len(axes) == 2:
+                what = figures.plot_time_map, values, length, labels
+                options = {**style, "note": self.note}
         of = f"{TITLES[kind.name]}\non {self.window}"
         title = TITLES[kind.name] if what is average else of
         yield self._plot(kind, "window", title, *what, **options)
@@ -411,7 +416,8 @@ class Gallery:
             names = self.test.channel_names
             return figures.channel_labels(names, self.axis_labels)
         if axis == "part":
-            return figures.PART_LABELS
+            parts = [part for _, part in self.test.channels]
+            return list(dict.fromkeys(parts)) or figures.PART_LABELS
         what = {"unit": "code unit", "token": "feature map"}.get(axis)
         return [f"{what} {number + 1}" for number in range(count)]
 

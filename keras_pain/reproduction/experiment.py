@@ -187,6 +187,10 @@ class Experiment:
         cut, copies = described(self.settings_for(options)), self.augmentation
         return [f"Windows: {cut}; augmentation of training windows: {copies}."]
 
+    def note(self) -> dict:
+        """What `explain` needs to load the samples again, beside the data."""
+        return {}
+
     def announce(self, tasks, samples, options: Options, console) -> None:
         """Says, before the folds are run, what they will take."""
 

@@ -14,10 +14,10 @@ from keras_pain import load_model
 from keras_pain.data import clips
 from keras_pain.data.feed import frame_numbers
 from keras_pain.data.prepare import load_recordings
-from keras_pain.data.windows import arranged
 from keras_pain.errors import ConfigurationError, KerasPainError, reading
 from keras_pain.experiments.defects import apply_defects
 from keras_pain.experiments.folds import FoldData, prepare_fold
+from keras_pain.experiments.network import fitted_windows
 from keras_pain.experiments.pemf import PemfOptions, pemf_method
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.runner import fold_seed
@@ -32,6 +32,8 @@ from keras_pain.explain.run import (
 )
 from keras_pain.models.registry import MODELS
 from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
+from keras_pain.reproduction.flags import Options, OwnOptions
+from keras_pain.reproduction.own import OWN, own_experiment
 from keras_pain.reproduction.pemf import SHUFFLED
 from keras_pain.reproduction.run import RUN_FILE
 
@@ -147,19 +149,28 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
             f"{results_dir}: fold {key.fold} was run on other data than "
             f"{RUN_FILE} names; run the script again"
         )
-    if "cut" not in dataset["windows"]:
-        frames = clips.open_frames(place)
-        for part in further:
+    smoke, where = dataset.get("smoke", False), dataset.get("where", {})
+    settings, loaded = dataset["windows"], None
+    if OWN in note:
+        given = {**note[OWN], "own": OwnOptions(**note[OWN]["own"])}
+        own = own_experiment(**given, methods=())
+        options = Options(given["folder"], str(place.parents[2]), smoke=smoke)
+        loaded = own.load(own.prepare(options, Console(stderr=True)), smoke)
+    if "cut" not in settings:
+        frames = loaded or clips.open_frames(place)
+        for part in () if loaded else further:
             frames = clips.LandmarkedFrames(frames, clips.read_landmarks(part))
         return _face_fold(key, result, frames, simulated)
-    smoke, where = dataset.get("smoke", False), dataset.get("where", {})
     fold = Fold(**result.config["subjects"])
-    recordings = load_recordings(place, with_joints=True)
-    recordings = chosen_recordings(recordings, where, smoke=False)
-    if smoke:
-        people = {*fold.train, *fold.validation, *fold.test}
-        recordings = [r for r in recordings if r["subject_id"] in people]
-    windows = chosen_windows(recordings, dataset["windows"], smoke)
+    if loaded:
+        recordings, windows = loaded, own.cut(loaded, settings, smoke)
+    else:
+        recordings = load_recordings(place, with_joints=True)
+        recordings = chosen_recordings(recordings, where, smoke=False)
+        if smoke:
+            people = {*fold.train, *fold.validation, *fold.test}
+            recordings = [r for r in recordings if r["subject_id"] in people]
+        windows = chosen_windows(recordings, settings, smoke)
     defects = result.config.get("defects", ())
     windows = apply_defects(defects, "samples", windows, key.seed)
     data = prepare_fold(
@@ -171,12 +182,15 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
         [name for name in defects if name != "augmented_copies_tested"],
     )
     entry = MODELS.get(key.method)
-    order = entry.channel_order if entry else "canonical"
+
+    def seen(windows):
+        return fitted_windows(entry, windows)[0] if entry else windows
+
     return FinishedFold(
         key,
         result,
-        FoldData(**{k: arranged(v, order) for k, v in vars(data).items()}),
-        raw_test=arranged(windows.of_subjects(fold.test), order),
+        FoldData(**{k: seen(v) for k, v in vars(data).items()}),
+        raw_test=seen(windows.of_subjects(fold.test)),
         recordings={r["recording"]: r for r in recordings},
         simulated=simulated,
     )

@@ -34,7 +34,7 @@ from keras_pain.experiments.baselines import (
     LANDMARK_CLASSIFIERS,
     WINDOW_CLASSIFIERS,
 )
-from keras_pain.experiments.network import fitted_channels
+from keras_pain.experiments.network import fitted_windows
 from keras_pain.experiments.pemf import PemfOptions
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
 from keras_pain.io import marked_title
@@ -62,6 +62,7 @@ from keras_pain.reproduction.faces import FaceExperiment
 from keras_pain.reproduction.flags import Options, OwnOptions
 from keras_pain.signals.biosignals import prepared as prepared_signals
 
+OWN = "own"  # entry of a run's note
 _MOST_CLASSES, _USUAL_CLASSES = 50, 10
 _RATE = 60.0  # Hz, EmoPain's, for which the networks of windows were made
 _TESTED = "test:"  # before names of people and recordings of --test_dir
@@ -254,6 +255,11 @@ class _Own:
         baselines = {*_trivial(self.targets[0]), *baselines}
         classes = len(self.targets[0].classes)
         return method_registry.fitting(baselines, shapes, classes, channels)
+
+    def note(self):
+        place = {"folder": str(self.tables[0].root.resolve())}
+        place["corpus"] = self.corpus
+        return {OWN: {**place, "own": dataclasses.asdict(self.own)}}
 
     def announce(self, tasks, samples, options, console):
         """How many trainings, how long about, in how much memory."""
@@ -558,8 +564,8 @@ def _seconds(tasks, samples) -> float:
             continue
         fed, shape = method.entry.data, getattr(samples, "input_shape", None)
         if fed == WINDOWS:
-            x, more = fitted_channels(method.entry, samples.take([0]))
-            shape, method.of_channels = x.shape[1:], more
+            one, more = fitted_windows(method.entry, samples.take([0]))
+            shape, method.of_channels = one.x.shape[1:], more
         elif fed == LANDMARKS:
             shape = (samples.num_frames, 68, 2)
         elif fed == FEATURES:

@@ -162,7 +162,7 @@ def finish(
     )
     experiment.announce(tasks, samples, options, console)
     runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
-    lists = _write_notes(tasks, prepared, results_dir)
+    lists = _write_notes(tasks, prepared, results_dir, experiment.note())
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
         f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "
@@ -211,7 +211,7 @@ def finish(
     return finished, [*paths, *lists]
 
 
-def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:
+def _write_notes(tasks, prepared, results_dir, more) -> tuple[Path, ...]:
     """Writes who was in which part of every fold, and where the data are.
 
     One file a protocol, whose paths are returned, and one about the data.
@@ -230,6 +230,7 @@ def _write_notes(tasks, prepared, results_dir) -> tuple[Path, ...]:
         "layout": prepared.config,
         "fingerprint": prepared.fingerprint,
         "simulated": prepared.simulated,
+        **more,
     }
     for name, note in notes.items():
         text = json.dumps(note, indent=1) + "\n"
