@@ -315,7 +315,8 @@ class Gallery:
             quantity = "|gradient|"
         elif kind.name.endswith("attention"):
             quantity = "attention (share)"
-        rate = None if self.fold.resampled else FRAME_RATE
+        usual = self.fold.settings.get("rate", FRAME_RATE)
+        rate = None if self.fold.resampled else usual
         style = {"quantity": quantity, "frame_rate": rate}
         labels = self._labels(kind.axes[-1], maps.shape[-1])
         yield from self._draw_window(kind, maps[self.best], labels, style)
