@@ -64,6 +64,9 @@ class PemfOptions:
             trained on as well, see `films` and `CopyJitter`.
         normalise: Take place and size of the face in each clip away from its
             landmarks.
+        displacements: Feed STGCN-LSTM how normalised landmarks move away from
+            the first frame, instead of where they are. Not in the released
+            code; on BUHMAP-DB people who were never seen are told apart by it.
         scaler: Whose mean and standard deviation every coordinate is scaled
             by: `"train"`, or the released code's `"all_clips"`. There and in
             `copies` other texts raise ConfigurationError.
@@ -86,6 +89,7 @@ class PemfOptions:
     normalise_twice: bool = False
     copies: str = "none"
     normalise: bool = True
+    displacements: bool = False
     scaler: str = "train"
     oversample: bool = False
 
@@ -278,7 +282,9 @@ class STGCNMethod(SequenceMethod):
         points = landmarks_of(clips.frames)[numbers]
         if not self.options.normalise:
             return points
-        return np.stack([normalise_clip(clip) for clip in points])
+        points = np.stack([normalise_clip(clip) for clip in points])
+        moved = self.options.displacements
+        return points - points[:, :1] if moved else points
 
     def scaled_by(self, clips, x):
         if self.options.scaler == "train":
@@ -286,7 +292,9 @@ class STGCNMethod(SequenceMethod):
         return self.sequences(all_clips(clips))
 
     def config(self):
+        moved = {"displacements": True} if self.options.displacements else {}
         return super().config() | {
+            **moved,
             "landmarks": self.options.landmarks,
             "normalise": self.options.normalise,
             "scaler": self.options.scaler,

@@ -221,7 +221,10 @@ def _face_fold(key, result, frames, simulated) -> FaceFold:
             relative=method["relative"],
         )
     elif "landmarks" in method:
-        options = PemfOptions(normalise=method["normalise"])
+        moved = method.get("displacements", False)
+        options = PemfOptions(
+            normalise=method["normalise"], displacements=moved
+        )
     else:
         return FaceFold(key, result, test, model, pictures_of, simulated)
     # Its last layer is the network, and those before scale what it sees.
