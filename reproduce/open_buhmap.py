@@ -23,7 +23,7 @@ if __name__ == "__main__":
         # Settings were fixed on these, and on nobody else.
         development=("S01", "S02", "S03"),
         seeds=(0, 1, 2),
-        # 600 updates at a rate of 0.001: the loss on the three had flattened.
+        # 600 updates, which end in about an hour a seed on one core.
         epochs=25,
         notes=("Chance accuracy is 0.125: classes are equally frequent.",),
         used=("num_frames", "batch_size"),
