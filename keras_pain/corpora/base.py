@@ -31,7 +31,7 @@ SIMULATED_NOTE = "SIMULATED.txt"
 # The corpora by name, imported when asked for.
 CORPORA = {
     path.parent.name: f"{__package__}.{path.parent.name}"
-    for path in sorted(pathlib.Path(__file__).parent.glob("*/layout.py"))
+    for path in sorted(pathlib.Path(__file__).parent.glob("*/__init__.py"))
 }
 
 

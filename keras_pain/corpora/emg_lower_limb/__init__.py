@@ -1,9 +1,63 @@
-"""EMG dataset in Lower Limb: three activities, by the muscles of the thigh."""
+"""EMG dataset in Lower Limb: sEMG of the thigh and the angle of the knee.
 
-from keras_pain.corpora.emg_lower_limb import layout as facts
+UCI Machine Learning Repository 278 (CC BY 4.0): 22 men walk, sit down and
+extend the knee; half of them have an abnormal knee. Read is a folder of one CSV
+a recording, plain or .gz, of 18 men, and their list `recordings.csv` with the
+columns file, person, group and activity.
+"""
+
+from pathlib import Path
+
+from keras_pain.corpora.base import StrPath, find_base
 from keras_pain.corpora.folder import corpus_of
+from keras_pain.corpora.folder.layout import (
+    Channel,
+    Tables,
+    make_tables,
+    read_rows,
+    row_of,
+)
 
-tables = facts.tables
+LIST = "recordings.csv"
+RATE = 1000.0  # samples a second
+HASHES = Path(__file__).with_name("sha256.csv")
+# Columns of the files; part: the muscles' sides of the thigh.
+CHANNELS = (
+    Channel("Recto Femoral", "EMG", "mV", RATE, "front"),
+    Channel("Biceps Femoral", "EMG", "mV", RATE, "back"),
+    Channel("Vasto Medial", "EMG", "mV", RATE, "front"),
+    Channel("EMG Semitendinoso", "EMG", "mV", RATE, "back"),
+    Channel("Flexo-Extension", "JNTANG", "deg", RATE, "knee"),
+)
+_NEEDED = ("file", "person", "group", "activity")
+_NOTHING = (
+    f"no {LIST} here (it holds {{}}); give the folder of the recordings of UCI "
+    "278 and their list"
+)
+
+
+def tables(root: StrPath) -> Tables:
+    """The recordings, with the label `activity`; raises KerasPainError."""
+    base = find_base(
+        root,
+        ((), ("emg_lower_limb",)),
+        lambda folder: _is_list(folder / LIST),
+        _NOTHING,
+    )
+    found = read_rows(base / LIST, _NEEDED)
+    rows = [
+        row_of(base, row["file"], row["person"], {"activity": row["activity"]})
+        for row in found
+    ]
+    groups = {row["person"]: row["group"] for row in found}
+    return make_tables(base, "signals", rows, groups, channels=CHANNELS)
+
+
+def _is_list(path):
+    rows = read_rows(path, ()) if path.is_file() else []
+    return bool(rows) and {"file", "activity"} <= set(rows[0])
+
+
 LAYOUTS, detect_layout, find_files, read_file = corpus_of(
-    tables, "signals", facts.HASHES
+    tables, "signals", HASHES
 )

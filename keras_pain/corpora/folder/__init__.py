@@ -17,7 +17,7 @@ from keras_pain.corpora.folder.layout import Tables, read_label, read_tables
 from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.io import sha256_of_content
 
-_read_file = read_file = reader.read_file
+read_file = reader.read_file
 tables = read_tables
 
 
@@ -69,38 +69,46 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
 
 
 def corpus_of(
-    find_tables: Callable[[StrPath], Tables],
-    kind: str,
-    hashes: pathlib.Path,
+    find_tables: Callable[[StrPath], Tables], kind: str, hashes: pathlib.Path
 ) -> tuple:
     """`LAYOUTS`, `detect_layout`, `find_files`, `read_file` of another list.
 
     For a corpus of this kind that has tables of its own: `find_tables` makes
-    `Tables` of its folder. `hashes` lists the SHA-256 of each file's content,
-    unpacked, in the release (columns `file` and `sha256`): the report says
-    which differ.
+    `Tables` of its folder. For `hashes` see `note_release`.
     """
 
-    def detect_layout(root):
-        return find_tables(root).kind
-
-    def find_files(root, layout=None):
-        return files_of(find_tables(root), layout)
-
-    @functools.cache
-    def released():
-        rows = facts.read_rows(hashes, ["file", "sha256"])
-        return {row["sha256"] for row in rows}
-
-    def read_file(raw_file, reader=None):
-        recording, found = _read_file(raw_file, reader)
-        if sha256_of_content(raw_file.path) in released():
-            found.checked("release", "the content is that of the release")
-        else:
-            found.noted("release", "its content is not that of the release")
+    def read_own(raw_file, reader=None):
+        recording, found = read_file(raw_file, reader)
+        note_release(found, raw_file, hashes)
         return recording, found
 
-    return (kind,), detect_layout, find_files, read_file
+    return (
+        (kind,),
+        lambda root: find_tables(root).kind,
+        lambda root, layout=None: files_of(find_tables(root), layout),
+        read_own,
+    )
+
+
+def note_release(found: Findings, raw_file: RawFile, hashes: pathlib.Path):
+    """Adds whether a file holds what it holds in the release.
+
+    `hashes` is a table of names (`file`) and SHA-256 of contents, unpacked;
+    of a file that it does not name nothing is said.
+    """
+    known = _released(hashes).get(raw_file.path.name.removesuffix(".gz"))
+    if known is None:
+        return
+    if sha256_of_content(raw_file.path) == known:
+        found.checked("release", "the content is that of the release")
+    else:
+        found.noted("release", "its content is not that of the release")
+
+
+@functools.cache
+def _released(hashes):
+    rows = facts.read_rows(hashes, ["file", "sha256"])
+    return {row["file"].rpartition("/")[2]: row["sha256"] for row in rows}
 
 
 def _check_place(file):

@@ -17,16 +17,20 @@ Vicon writes a marker that its cameras lost as 0, 0, 0. Rules, in this order:
 
 import dataclasses
 import gzip
+import pathlib
 
 import numpy as np
 
 from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
+from keras_pain.corpora.folder import note_release
 from keras_pain.corpora.recording import Recording, bridge_gaps
 from keras_pain.corpora.ui_prmd import layout
 from keras_pain.errors import BadFileError, reading
 from keras_pain.io import decoded, number_lines
 from keras_pain.signals import kinematics
 
+# Of the two exercises that were at hand, m05 and m10.
+_HASHES = pathlib.Path(__file__).with_name("sha256.csv")
 TARGET_RATE = 60.0  # EmoPain's
 # Half a second at 100 Hz: no exercise is done in less. One incorrect episode
 # of the release has a single frame.
@@ -87,6 +91,7 @@ def read_file(raw_file: RawFile) -> tuple[UiPrmdRecording, Findings]:
         simulated=raw_file.simulated,
         **info,
     )
+    note_release(found, raw_file, _HASHES)
     return recording, found
 
 
