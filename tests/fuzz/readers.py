@@ -15,6 +15,8 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]  # the tests' own helpers
 import emopain_files
 import gsff_fakes
 import numpy as np
+import own_folders
+import pandas as pd
 import scipy.io
 
 from keras_pain.augment import diffusion, sources, training
@@ -50,6 +52,23 @@ class Reader:
 
 
 # --- Corpora ---
+
+
+def _own(ending, root):
+    """A user's folder of one person, with files of an ending."""
+    rows = own_folders.write_signals(root, people=1)
+    own_folders.write_tsv(root / "P0_0_labels.tsv", ("time", "x"), [(0, 1)])
+    names = [name for name, *_ in own_folders.CHANNELS]
+    for name, *_ in rows if ending != "csv" else ():
+        source, target = root / name, root / name.replace("csv", ending)
+        frame = pd.read_csv(source)[names]
+        if ending == "parquet":
+            frame.to_parquet(target)
+        else:
+            np.savez(target, **{n: frame[n].to_numpy() for n in names})
+        source.unlink()
+    text = (root / "recordings.tsv").read_text().replace("csv", ending)
+    (root / "recordings.tsv").write_text(text)
 
 
 def _dummy(corpus, root):
@@ -307,6 +326,21 @@ READERS = {
         ),
         _reader("pemf_corpus", "pemf", "**/*.xlsx"),
         _reader("ui_prmd", "ui_prmd", "**/*positions*.txt*"),
+        *(
+            Reader(
+                f"own_{ending}",
+                functools.partial(_own, ending),
+                f"*.{ending}",
+                functools.partial(_corpus, "folder"),
+            )
+            for ending in ("csv", "npz", "parquet")
+        ),
+        Reader(
+            "own_tables",
+            functools.partial(_own, "csv"),
+            "*.tsv",
+            functools.partial(_corpus, "folder"),
+        ),
         _of_file("landmark_csv", _points, landmarks.read_csv),
         Reader("pictures", _stills, "*.*", _still),
         Reader("pth", _weights, "*.pth", _read_weights),
