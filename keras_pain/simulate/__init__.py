@@ -21,9 +21,10 @@ def simulator_of(corpus: str) -> types.ModuleType:
         module = importlib.import_module(name)
         if hasattr(module, "simulate"):
             return module
-    raise ConfigurationError(
-        f"{corpus} has no simulator; its recordings are public"
-    )
+    instead = "its recordings are public"
+    if corpus == "folder":
+        instead = "`keras-pain template` writes an example"
+    raise ConfigurationError(f"{corpus} has no simulator; {instead}")
 
 
 def simulate(

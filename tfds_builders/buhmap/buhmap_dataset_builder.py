@@ -1,6 +1,6 @@
 """BUHMAP-DB: faces of sign language, as OpenFace features."""
 
-from tfds_builders.folder.folder_dataset_builder import FolderBuilder, config
+from tfds_builders.folder_builder import FolderBuilder, config
 
 
 class Builder(FolderBuilder):

@@ -1,6 +1,6 @@
 """EMG dataset in Lower Limb: sEMG of the thigh and the angle of the knee."""
 
-from tfds_builders.folder.folder_dataset_builder import FolderBuilder, config
+from tfds_builders.folder_builder import FolderBuilder, config
 
 
 class Builder(FolderBuilder):

@@ -1,6 +1,6 @@
 """Face Research Lab London Set: photographs, neutral or smiling."""
 
-from tfds_builders.folder.folder_dataset_builder import FolderBuilder, config
+from tfds_builders.folder_builder import FolderBuilder, config
 
 
 class Builder(FolderBuilder):

@@ -12,10 +12,9 @@ import numpy as np
 
 from keras_pain.corpora.base import SIMULATED_NOTE
 from keras_pain.corpora.ui_prmd import layout
-from tfds_builders.dummy_data import run
+from tfds_builders.dummy_data import NOTE, run
 
 FRAMES = 60
-NOTE = "Dummy data for the tests: every number is invented.\n"
 # mm, z up, of a figure that faces +x; its left is +y.
 _MIDDLE = {
     "C7": (-80, 0, 1450),

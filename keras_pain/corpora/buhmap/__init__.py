@@ -36,7 +36,7 @@ def tables(root: StrPath) -> Tables:
         for row in read_rows(base / LIST, ["file", "person", "class"])
     ]
     groups = dict.fromkeys(sorted({row.subject for row in rows}), "")
-    return make_tables(base, "landmarks", rows, groups, rate=RATE)
+    return make_tables(base, "landmarks", rows, groups, rate=RATE, listing=LIST)
 
 
 LAYOUTS, detect_layout, find_files, read_file = corpus_of(

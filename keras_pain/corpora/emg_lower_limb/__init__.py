@@ -50,7 +50,8 @@ def tables(root: StrPath) -> Tables:
         for row in found
     ]
     groups = {row["person"]: row["group"] for row in found}
-    return make_tables(base, "signals", rows, groups, channels=CHANNELS)
+    more = {"channels": CHANNELS, "listing": LIST}
+    return make_tables(base, "signals", rows, groups, **more)
 
 
 def _is_list(path):

@@ -43,7 +43,8 @@ def tables(root: StrPath) -> Tables:
                 rows.append(row_of(base, place, match[1], label))
     people = sorted({row.subject for row in rows})
     groups = {person: groups.get(person, "") for person in people}
-    return make_tables(base, "faces", rows, groups)
+    listing = " or ".join(EXPRESSIONS)
+    return make_tables(base, "faces", rows, groups, listing=listing)
 
 
 def _folders(base):

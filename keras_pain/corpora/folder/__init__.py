@@ -59,10 +59,10 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
         }
         if tables.kind == "signals":
             file.info["channels"] = [tuple(c) for c in tables.channels]
-        _check_place(file)
+        _check_place(file, tables.listing)
         files.append(file)
     about = Findings(tables.findings)
-    said = f"{{n}} files are not in {facts.RECORDINGS}: {{}}; left out"
+    said = f"{{n}} files are not in {tables.listing}: {{}}; left out"
     about.listed("not_listed", _not_listed(tables), said)
     raw.report_with_first(files, about)
     return files
@@ -111,7 +111,7 @@ def _released(hashes):
     return {row["file"].rpartition("/")[2]: row["sha256"] for row in rows}
 
 
-def _check_place(file):
+def _check_place(file, listing):
     path = file.path
     ending = pathlib.PurePath(path.name.lower().removesuffix(".gz")).suffix
     known = facts.ENDINGS[file.layout]
@@ -120,7 +120,7 @@ def _check_place(file):
         if other.exists() and file.layout != "faces":
             file.path = other
             return
-        problem = f"is in {facts.RECORDINGS} and not here"
+        problem = f"is in {listing} and not here"
         file.refusal = "missing_file", problem, "add it or remove its row"
     elif file.layout == "faces" and path.is_dir():
         return
@@ -137,7 +137,9 @@ def _not_listed(tables):
         ours = raw.is_leaving(path, tables.root) or name.endswith(facts.LABELS)
         if ours or pathlib.PurePath(name).suffix not in endings:
             continue
-        if path.parent == tables.root and name.endswith((".tsv", ".txt")):
+        if path.parent == tables.root and name.endswith(
+            (".tsv", ".txt", tables.listing)
+        ):
             continue
         if not listed & {path, path.with_suffix(""), *path.parents}:
             found.append(path.relative_to(tables.root).as_posix())

@@ -91,6 +91,7 @@ class Tables:
         channels: Of signals.
         rate: Frames a second of landmarks and pictures, if it is said.
         about: What `dataset_description.json` says.
+        listing: What lists the recordings, as messages call it.
         findings: What is odd about the tables.
     """
 
@@ -101,6 +102,7 @@ class Tables:
     channels: tuple[Channel, ...] = ()
     rate: float | None = None
     about: Mapping = dataclasses.field(default_factory=dict)
+    listing: str = RECORDINGS
     findings: Findings = dataclasses.field(default_factory=Findings)
 
     @property
@@ -244,14 +246,13 @@ def make_tables(
 ) -> Tables:
     """`Tables` of rows, checked as `read_tables` does."""
     rows, found = sorted(rows, key=lambda row: row.name), Findings()
+    path = root / more.get("listing", RECORDINGS)
     if not rows:
-        raise BadFileError(
-            root / RECORDINGS, "lists no recordings", "add a row for each"
-        )
+        raise BadFileError(path, "lists no recordings", "add a row for each")
     counts = collections.Counter(row.name for row in rows)
     if twice := next((name for name, n in counts.items() if n > 1), None):
         raise BadFileError(
-            root / RECORDINGS,
+            path,
             f"lists {twice} twice",
             "give a file once, or parts of it with other start and end",
         )
