@@ -550,20 +550,23 @@ def test_evaluate_takes_names_classes_and_instances(root, tmp_path, capsys):
     methods = {
         "tree": DecisionTreeClassifier(max_depth=2),
         "Loudest": Loudest,
+        "Loudest too": Loudest(),
+        "knn": "knn",
     }
     results = evaluate(root, tmp_path, methods=methods)
     table = results.table()
     assert list(table.index) == [
-        *("Majority class", "Stratified random", "tree", "loudest")
+        *("Majority class", "Stratified random", "tree", "Loudest"),
+        *("Loudest too", "KNN"),
     ]
     assert table.loc["tree", "Accuracy"] > 0.9
     pairs = results.compare()
-    assert len(pairs) == 6
+    assert len(pairs) == 15
     assert set(pairs.people) == {4}
     assert results.paths[0].name == "table.md"
     assert not results.simulated
-    evaluate(root, tmp_path, methods=methods)
-    assert "16 of 16 folds are finished and kept" in capsys.readouterr().err
+    evaluate(root, tmp_path, methods=methods, jobs=2)
+    assert "24 of 24 folds are finished and kept" in capsys.readouterr().err
 
 
 def test_networks_learn_classes_orders_and_intensities(root, tmp_path):

@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import inspect
 import json
+import pickle
 import re
 import sys
 import tempfile
@@ -162,11 +163,11 @@ class GivenMethod(str):
     def __new__(cls, what, name=""):
         kind = what if hasattr(what, "__name__") else type(what)
         self = super().__new__(cls, f"given:{name or kind.__name__}")
-        self.what = what
+        self.what, self.given_name = what, name
         return self
 
     def __reduce__(self):
-        return GivenMethod, (self.what, self.partition(":")[2])
+        return GivenMethod, (self.what, self.given_name)
 
 
 # Of methods without any other identity: no run but this one knows them.
@@ -199,10 +200,11 @@ def check_given(method: str, jobs: int) -> None:
     if not isinstance(method, GivenMethod):
         return
     if jobs > 1:
-        from joblib.externals import cloudpickle
+        from joblib import wrap_non_picklable_objects
 
         with own_code(f"{method}: it cannot be sent to other processes"):
-            cloudpickle.dumps(method.what)
+            # A list: a class would only be wrapped in another class.
+            pickle.dumps(wrap_non_picklable_objects([method.what]))
     if NOT_RESUMED in resolve_method(method).config():
         print(
             f"{method}: has no config(), no get_params() and no source; its "
@@ -233,6 +235,8 @@ class OwnMethod:
             name = getattr(type(own) if self.of_arrays else own, "name", None)
             if self.of_arrays and not isinstance(name, str):
                 name = path.partition(":")[2]
+            # Two of one class are told apart by the names they are given.
+            name = getattr(path, "given_name", "") or name
         parts = {"name": name, "fit": fits, "predict_proba": asked}
         if missing := [part for part, has in parts.items() if not has]:
             problem = f"is not a method: it lacks {', '.join(missing)}"

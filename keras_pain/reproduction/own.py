@@ -931,8 +931,8 @@ def evaluate(
         folder: Folder of the recordings.
         label: Column that is predicted.
         methods: Names of the suite, `module:object`, classes, factories, or
-            instances, which are copied for every fold; or these by name. None
-            takes a few that fit.
+            instances, which are copied for every fold; or a dict of names to
+            these, where texts keep their own. None takes a few that fit.
         evaluation: `"loso"`, `"group_kfold:10"` or `"holdout"`.
         seeds: Of training; folds are the same for all.
         corpus: `"folder"`, or an open corpus of the suite.
@@ -963,13 +963,12 @@ def evaluate(
     )
     if isinstance(methods, str):
         methods = [methods]
-    if isinstance(methods, Mapping):
-        pairs = methods.items()
-        methods = [method_registry.GivenMethod(m, n) for n, m in pairs]
-    elif methods is not None:
+    if methods is not None:
+        named = isinstance(methods, Mapping)
+        pairs = methods.items() if named else (("", m) for m in methods)
         methods = [
-            m if isinstance(m, str) else method_registry.GivenMethod(m)
-            for m in methods
+            m if isinstance(m, str) else method_registry.GivenMethod(m, n)
+            for n, m in pairs
         ]
     for method in methods or ():
         method_registry.check_given(method, run_options.jobs)
