@@ -7,7 +7,7 @@ import pathlib
 
 import numpy as np
 
-from keras_pain.corpora.buhmap import layout
+from keras_pain.corpora import buhmap as layout
 from keras_pain.signals.landmarks import NUM_POINTS
 from keras_pain.simulate.face import draw_frames
 from keras_pain.simulate.pemf import motion_of

@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from keras_pain.corpora.emg_lower_limb import layout
+from keras_pain.corpora import emg_lower_limb as layout
 from tfds_builders.dummy_data import csv_of, run, write_files
 
 PEOPLE = {"A01": "knee_abnormality", "N01": "healthy"}

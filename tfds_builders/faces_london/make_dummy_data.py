@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from keras_pain.corpora.faces_london import layout
+from keras_pain.corpora import faces_london as layout
 from keras_pain.simulate.expressions import FaceMotion
 from keras_pain.simulate.face import draw_frames
 from tfds_builders.dummy_data import run, write_files
