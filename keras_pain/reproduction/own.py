@@ -18,22 +18,12 @@ import numpy as np
 import pandas as pd
 
 from keras_pain.corpora.base import get_corpus
-from keras_pain.corpora.folder.layout import (
-    PICTURES,
-    Label,
-    Tables,
-    read_label,
-)
+from keras_pain.corpora.folder import layout
+from keras_pain.corpora.folder.layout import Label, Tables
 from keras_pain.data import clips as clip_data
 from keras_pain.data.prepare import identify, prepare_dataset, read_examples
 from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
-from keras_pain.experiments import method_registry
-from keras_pain.experiments.baselines import (
-    CLASSICAL,
-    FACE_CLASSIFIERS,
-    LANDMARK_CLASSIFIERS,
-    WINDOW_CLASSIFIERS,
-)
+from keras_pain.experiments import baselines, method_registry
 from keras_pain.experiments.network import fitted_windows
 from keras_pain.experiments.pemf import PemfOptions
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
@@ -47,15 +37,9 @@ from keras_pain.models.registry import (
     WINDOWS,
 )
 from keras_pain.reports import statistics
+from keras_pain.reports import table as reports
 from keras_pain.reports.figures import paper_name
-from keras_pain.reports.table import (
-    ColumnSpec,
-    Grid,
-    RowSpec,
-    Sheet,
-    TableSpec,
-    read_scores,
-)
+from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import run as runs
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.faces import FaceExperiment
@@ -74,7 +58,10 @@ _DEFAULTS = {
     "frame": ("pca_svm", "resnet50_ham"),
 }
 # Of windows; trivial ones are told by the task.
-_CLASSICAL = {*CLASSICAL, *WINDOW_CLASSIFIERS} - {"majority", "stratified"}
+_CLASSICAL = {*baselines.CLASSICAL, *baselines.WINDOW_CLASSIFIERS} - {
+    "majority",
+    "stratified",
+}
 _LABELS = {
     "majority": "Majority class",
     "stratified": "Stratified random",
@@ -254,10 +241,10 @@ class _Own:
 
     def fits(self) -> dict[str, str]:
         """Why methods do not fit the samples, by name; `""` of others."""
-        baselines, shapes, channels = self.sample()
-        baselines = {*_trivial(self.targets[0]), *baselines}
+        known, shapes, channels = self.sample()
+        known = {*_trivial(self.targets[0]), *known}
         classes = len(self.targets[0].classes)
-        return method_registry.fitting(baselines, shapes, classes, channels)
+        return method_registry.fitting(known, shapes, classes, channels)
 
     def note(self):
         place = {"folder": str(self.tables[0].root.resolve())}
@@ -446,7 +433,7 @@ class ClipsExperiment(_Own, FaceExperiment):
         if self.kind == "landmarks":
             return "clip"
         paths = [row.path.suffix.lower() for row in self.tables[0].rows]
-        frames = self.targets[0].by_frame or set(paths) <= {*PICTURES}
+        frames = self.targets[0].by_frame or set(paths) <= {*layout.PICTURES}
         return self.own.level or ("frame" if frames else "clip")
 
     def settings_for(self, options):
@@ -508,11 +495,15 @@ class ClipsExperiment(_Own, FaceExperiment):
         settings = self.settings_for(Options())
         frames, size = settings.get("num_frames", 0), settings.get("size", 0)
         if self.kind == "landmarks":
-            return LANDMARK_CLASSIFIERS, {LANDMARKS: (frames, 68, 2)}, ()
+            return (
+                baselines.LANDMARK_CLASSIFIERS,
+                {LANDMARKS: (frames, 68, 2)},
+                (),
+            )
         shapes = {FRAMES: (size, size, 3)}
         if self.level == "clip":
             shapes = {CLIPS: (frames, size, size, 3), FEATURES: (frames, 0)}
-        return FACE_CLASSIFIERS, shapes, ()
+        return baselines.FACE_CLASSIFIERS, shapes, ()
 
     def describe(self, options):
         if self.kind == "landmarks":
@@ -634,9 +625,11 @@ def own_experiment(
         )
     if own.reader and kinds == ["faces"]:
         raise ConfigurationError("--reader is for signals and landmarks")
-    target = target_of(read_label(tables[0], own.label), own.task)
+    target = target_of(layout.read_label(tables[0], own.label), own.task)
     targets = [target] + [
-        target_of(read_label(part, own.label), target.task, target.classes)
+        target_of(
+            layout.read_label(part, own.label), target.task, target.classes
+        )
         for part in tables[1:]
     ]
     name = name or f"own_{tables[0].root.name}_{own.label}"
@@ -798,7 +791,7 @@ def _write_people(run) -> list[Path]:
                 cells += ["–" if np.isnan(sd) else f"{sd:.3f}"]
             rows.append([label, str(len(found.subjects)), *cells[1:]])
         title = f"Without {', '.join(without)}" if without else "All people"
-        grids.append(Grid(title, columns, [rows], left=1))
+        grids.append(reports.Grid(title, columns, [rows], left=1))
     lines = [
         f"Settings were fixed on {', '.join(out)}, and on nobody else.",
         "Pooled over all samples, mean over seeds; intervals: bootstrap of "
@@ -806,7 +799,10 @@ def _write_people(run) -> list[Path]:
     ]
     simulated = run.prepared.simulated
     title = marked_title(f"{run.table.title}: by people", simulated)
-    sheet, names = Sheet("people", title, lines, grids), ["part", *columns]
+    sheet, names = (
+        reports.Sheet("people", title, lines, grids),
+        ["part", *columns],
+    )
     names[4], names[6] = "Accuracy sd", "Macro-F1 sd"
     rows = [
         dict(zip(names, [grid.title, *row], strict=True))
@@ -858,7 +854,7 @@ class Results:
         check_choice("kind", kind, ("pooled", "fold_mean"))
         run, rows = self.run, {}
         classes = len(run.table.class_names)
-        scores = read_scores(run.store, run.expected, classes)
+        scores = reports.read_scores(run.store, run.expected, classes)
         for row in run.table.methods:
             place = (row.evaluation, LEAK_FREE.name, row.method)
             cells = rows.setdefault(row.label, {})
