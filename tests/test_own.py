@@ -24,6 +24,7 @@ from keras_pain.corpora.base import read_corpus
 from keras_pain.corpora.folder import layout
 from keras_pain.data.windows import by_parts, signal_windows
 from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
+from keras_pain.experiments import method_registry
 from keras_pain.experiments.methods import FitReport
 from keras_pain.experiments.metrics import compute_ordinal
 from keras_pain.reproduction import own
@@ -567,6 +568,17 @@ def test_evaluate_takes_names_classes_and_instances(root, tmp_path, capsys):
     assert not results.simulated
     evaluate(root, tmp_path, methods=methods, jobs=2)
     assert "24 of 24 folds are finished and kept" in capsys.readouterr().err
+
+
+def test_given_objects_are_told_apart_by_what_they_hold():
+    other = Loudest()
+    other.level = 2
+    alike, same, changed = (
+        method_registry.OwnMethod(method_registry.GivenMethod(given)).config()
+        for given in (Loudest, Loudest(), other)
+    )
+    assert alike == same != changed
+    assert {"source_sha256", "attributes"} <= alike.keys()
 
 
 def test_networks_learn_classes_orders_and_intensities(root, tmp_path):

@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import joblib
 import numpy as np
 from scipy.special import softmax
 
@@ -177,16 +178,32 @@ _UNKNOWN = uuid.uuid4().hex
 def _identity(own, has_config):
     """What tells an object that was given from another one.
 
-    Its parameters, where it has no `config`, and its source; where neither is
-    to be had, the process, so that its folds cannot be taken up again.
+    Its parameters, or else attributes, where it has no `config`, and its
+    source; where these are not to be had, the process, so that its folds cannot
+    be taken up again.
     """
-    found = {}
-    if not has_config and hasattr(own, "get_params"):
-        found["parameters"] = repr(sorted(own.get_params().items()))
+    found, text = {}, _source(type(own))
+    if text:
+        found["source_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    if has_config:
+        return found
+    if hasattr(own, "get_params"):
+        parameters = repr(sorted(own.get_params().items()))
+        return found | {"parameters": parameters}
+    with contextlib.suppress(Exception):  # whatever pickling them raises
+        if text:
+            return found | {"attributes": joblib.hash(vars(own))}
+    return {NOT_RESUMED: _UNKNOWN}
+
+
+def _source(kind):
+    """The text of a class; in a notebook that of its cell; `""` of none."""
     with contextlib.suppress(OSError, TypeError):
-        text = inspect.getsource(type(own)).encode()
-        found["source_sha256"] = hashlib.sha256(text).hexdigest()
-    return found or ({} if has_config else {NOT_RESUMED: _UNKNOWN})
+        return inspect.getsource(kind)
+    for part in filter(inspect.isfunction, vars(kind).values()):
+        with contextlib.suppress(OSError, TypeError):
+            return "".join(inspect.findsource(part)[0])
+    return ""
 
 
 NOT_RESUMED = "only_in_process"
@@ -200,15 +217,14 @@ def check_given(method: str, jobs: int) -> None:
     if not isinstance(method, GivenMethod):
         return
     if jobs > 1:
-        from joblib import wrap_non_picklable_objects
-
         with own_code(f"{method}: it cannot be sent to other processes"):
             # A list: a class would only be wrapped in another class.
-            pickle.dumps(wrap_non_picklable_objects([method.what]))
+            pickle.dumps(joblib.wrap_non_picklable_objects([method.what]))
     if NOT_RESUMED in resolve_method(method).config():
         print(
-            f"{method}: has no config(), no get_params() and no source; its "
-            "folds cannot be taken up by another run",
+            f"{method}: has no config(), no get_params() and no source or "
+            "attributes that can be read; its folds cannot be taken up by "
+            "another run",
             file=sys.stderr,
         )
 
