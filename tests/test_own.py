@@ -484,6 +484,8 @@ def test_words_and_numbers_do_not_mix(root):
     write_recordings(
         root, [("P0_0.csv", "P0", "no", 1), ("P1_0.csv", "P1", 3, 1)]
     )
+    # A column of notes is no reason to refuse the others.
+    assert read_all(root, "fail")[0][0].labels == {"vas": 1.0}
     with pytest.raises(BadFileError, match="has words .* and numbers"):
         layout.read_label(layout.read_tables(root), "pain")
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_pain.corpora.base import RawFile, get_corpus
-from keras_pain.corpora.folder.layout import KINDS, read_label
+from keras_pain.corpora.folder.layout import KINDS, read_labels
 from keras_pain.errors import check_choice
 from keras_pain.io import load_object
 from tfds_builders.clip_maker import ClipSettings
@@ -111,9 +111,9 @@ class FolderBuilder(FaceBuilder, skip_registration=True):
     def _split_generators(self, dl_manager):
         generators = super()._split_generators(dl_manager)
         tables = self._tables
-        of = {name: read_label(tables, name) for name in tables.columns}
+        of = read_labels(tables)
         self.info.metadata.update(
-            labels=tables.columns,
+            labels=list(of),
             classes={k: list(v.classes) for k, v in of.items() if v.classes},
             channels=[channel._asdict() for channel in tables.channels],
             frame_rate=tables.channels[0].rate

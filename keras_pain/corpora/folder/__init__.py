@@ -13,7 +13,7 @@ from keras_pain.corpora.base import Findings, RawFile, StrPath
 from keras_pain.corpora.folder import layout as facts
 from keras_pain.corpora.folder import reader
 from keras_pain.corpora.folder.layout import KINDS as LAYOUTS
-from keras_pain.corpora.folder.layout import Tables, read_label, read_tables
+from keras_pain.corpora.folder.layout import Tables, read_tables
 from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.io import sha256_of_content
 
@@ -43,7 +43,7 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
         raise ConfigurationError(
             f"{tables.root}: holds {tables.kind}, not {layout}"
         )
-    labels = {c: read_label(tables, c).of for c in tables.columns}
+    labels = {k: label.of for k, label in facts.read_labels(tables).items()}
     files = []
     for row in tables.rows:
         file = RawFile(

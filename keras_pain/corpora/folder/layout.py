@@ -12,6 +12,7 @@ them; `recordings.tsv` is ours. An empty cell, n/a and NaN are missing.
 """
 
 import collections
+import contextlib
 import csv
 import dataclasses
 import json
@@ -323,6 +324,18 @@ def read_label(tables: Tables, name: str) -> Label:
     if not by_frame:
         of = {k: v[0] for k, v in of.items()}
     return Label(name, of, classes, times, by_frame)
+
+
+def read_labels(tables: Tables) -> dict[str, Label]:
+    """The labels of whole recordings by name, columns of notes left out.
+
+    Those are columns that mix words and numbers.
+    """
+    found = {}
+    for name in tables.columns:
+        with contextlib.suppress(BadFileError):
+            found[name] = read_label(tables, name)
+    return found
 
 
 def labels_file(path: pathlib.Path) -> pathlib.Path:
