@@ -134,11 +134,8 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
         start_tensorflow: Imports TensorFlow, on which the detector of faces
             runs, without its remarks.
 
-    Returns:
-        The exit code, 0.
-
-    Raises:
-        KerasPainError: There is no good picture, or what the parts raise.
+    Returns the exit code, 0. Raises KerasPainError where there is no good
+    picture, or what the parts raise.
     """
     from keras_pain.augment import sources
     from keras_pain.augment.prompts import PromptBuilder

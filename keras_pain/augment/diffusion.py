@@ -48,9 +48,8 @@ class Depth:
             prompt alone guide the generator; `npy:FOLDER`: `<name>.npy` of
             every picture, `(H, W)`, larger is nearer.
 
-    Raises:
-        ConfigurationError: No such source.
-        BadFileError: There is no such folder.
+    Raises ConfigurationError where there is no such source; BadFileError where
+    there is no such folder.
     """
 
     def __init__(self, text: str = "pipeline"):
@@ -74,12 +73,9 @@ class Depth:
     ) -> np.ndarray | None:
         """The depth of n pictures, in a height and width.
 
-        Returns:
-            `(n, height, width)` float32, larger is nearer; only differences
-            count. None leaves it to the generator.
-
-        Raises:
-            BadFileError: The depth of a picture cannot be read.
+        Returns `(n, height, width)` float32, larger is nearer; only differences
+        count. None leaves it to the generator. Raises BadFileError where the
+        depth of a picture cannot be read.
         """
         if self.kind == "pipeline":
             return None
@@ -127,11 +123,10 @@ class DiffusersGenerator:
     Takes a GPU where there is one. What a generator has says
     `keras_pain.augment.run.PictureRun`.
 
-    Raises:
-        ConfigurationError: A setting is out of range, the negative prompt
-            longer than the model reads, or the extra is not installed.
-        BadFileError: The folder is no such model, or lacks weights, or the hub
-            does not hand it out.
+    Raises ConfigurationError where a setting is out of range, the negative
+    prompt longer than the model reads, or the extra is not installed;
+    BadFileError where the folder is no such model, or lacks weights, or the hub
+    does not hand it out.
     """
 
     method = "gsff"
@@ -292,9 +287,8 @@ def model_hash(folder: str | os.PathLike) -> str:
     SHA-256 over the names and contents of the weights, configurations and
     vocabularies of a folder as diffusers saves it, 64 hexadecimal digits.
 
-    Raises:
-        BadFileError: It is no folder, holds another kind of pipeline, or the
-            weights of a network are missing.
+    Raises BadFileError where it is no folder, holds another kind of pipeline,
+    or the weights of a network are missing.
     """
     bad = functools.partial(BadFileError, folder, cure=_MODEL_CURE)
     folder = pathlib.Path(folder)

@@ -39,8 +39,7 @@ class GeometricGenerator:
     Args:
         strength: Share of the largest change, 0 to 1.
 
-    Raises:
-        ConfigurationError: The strength is no share.
+    Raises ConfigurationError where the strength is no share.
     """
 
     method = "geometric"
@@ -76,15 +75,11 @@ def change_face(
 ) -> tuple[np.ndarray, ...]:
     """Changes one face, `(H, W, 3)` uint8, by a share of the largest change.
 
-    Returns:
-        The picture; `(H, W)` bool, the hull of brows, eyes, nose and mouth
-        with its rim, where nothing is moved; `(H, W, 2)` float32, from where,
-        relative to itself, each pixel was taken, x and y; `(H, W, 3)` float32
-        by which the light was multiplied; `(H, W)` float32 share of new
-        background.
-
-    Raises:
-        KerasPainError: The landmarks, `(68, 2)` pixels, are no face.
+    Returns the picture; `(H, W)` bool, the hull of brows, eyes, nose and mouth
+    with its rim, where nothing is moved; `(H, W, 2)` float32, from where,
+    relative to itself, each pixel was taken, x and y; `(H, W, 3)` float32 by
+    which the light was multiplied; `(H, W)` float32 share of new background.
+    Raises KerasPainError where the landmarks, `(68, 2)` pixels, are no face.
     """
     random = np.random.default_rng(seed)
     height, width = frame.shape[:2]

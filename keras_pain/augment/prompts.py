@@ -71,13 +71,10 @@ OF_THE_HEAD = ("turn", "roll")
 def eye_axis(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Where a face of `(68, 2)` points in pixels is, which way up, how large.
 
-    Returns:
-        `(2,)` middle between the eyes; `(2, 2)` rows of unit length, along
-        the eyes towards the right of the picture and down the face; pixels
-        between the eyes.
-
-    Raises:
-        KerasPainError: Not 68 finite points, or eyes in one place.
+    Returns `(2,)` middle between the eyes; `(2, 2)` rows of unit length, along
+    the eyes towards the right of the picture and down the face; pixels between
+    the eyes. Raises KerasPainError where there are not 68 finite points, or
+    both eyes are in one place.
     """
     points = np.asarray(points, np.float64)
     if points.shape != (NUM_POINTS, 2) or not np.isfinite(points).all():
@@ -145,8 +142,7 @@ class PromptBuilder:
         anatomy: Phrase that the released code adds.
         limit: Tokens that the text encoder reads.
 
-    Raises:
-        ConfigurationError: The layout is unknown.
+    Raises ConfigurationError where the layout is unknown.
     """
 
     layout: str = "words"
@@ -180,14 +176,11 @@ class PromptBuilder:
             measured: False where the points are a schematic face put in
                 place; then only the head's position is put into words.
 
-        Returns:
-            `text`, its number of `tokens`, the `measures` of its words,
-            phrases `left_out` for want of room, and `points`: how many
-            landmarks survive the cut to 77 tokens, None where it lists none.
-
-        Raises:
-            ConfigurationError: The user's prompt alone is too long.
-            KerasPainError: No usable landmarks.
+        Returns `text`, its number of `tokens`, the `measures` of its words,
+        phrases `left_out` for want of room, and `points`: how many landmarks
+        survive the cut to 77 tokens, None where it lists none. Raises
+        ConfigurationError where the user's prompt alone is too long;
+        KerasPainError where there are none to use.
         """
         text, measures, left_out, survive = self.user_prompt, {}, [], None
         if count(text) > self.limit:

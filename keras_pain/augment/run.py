@@ -146,18 +146,14 @@ def generate(
 ) -> dict[str, Any]:
     """Makes pictures from frames; goes on from what a folder already holds.
 
-    Returns:
-        What is in the folder now: `made` pictures by this call and `kept`
-        ones; of these frames how many are `good`, the `rejected` as `(source,
-        copy, reason)`, frames that were `skipped` as `(source, problem)`, and
-        `notes`, the frames by what had to be changed in them.
-
-    Raises:
-        ConfigurationError: The folder is another run's, or holds a frame of
-            the same name with other content or label; two have one name; no
-            frame can be used.
-        KerasPainError: The generator cannot run, or the folder cannot be
-            written to.
+    Returns what is in the folder now: `made` pictures by this call and `kept`
+    ones; of these frames how many are `good`, the `rejected` as
+    `(source, copy, reason)`, frames that were `skipped` as `(source, problem)`,
+    and `notes`, the frames by what had to be changed in them. Raises
+    ConfigurationError where the folder is another run's, or holds a frame of
+    the same name with other content or label, two have one name, or no frame
+    can be used; KerasPainError where the generator cannot run, or the folder
+    cannot be written to.
     """
     from rich.console import Console
     from rich.progress import track
@@ -353,14 +349,10 @@ def open_folder(
     `settings` are all that decides what the pictures look like, JSON-able; the
     `versions` of the software are for the record only.
 
-    Returns:
-        Lines by source and number of the copy, if their file is there.
-
-    Raises:
-        ConfigurationError: The folder holds other files, or pictures of a
-            run with other settings.
-        BadFileError: The manifest is damaged.
-        KerasPainError: The folder cannot be written to.
+    Returns lines by source and number of the copy, if their file is there.
+    Raises ConfigurationError where the folder holds other files, or pictures of
+    a run with other settings; BadFileError where the manifest is damaged;
+    KerasPainError where the folder cannot be written to.
     """
     if path.exists() and not path.is_dir():
         raise ConfigurationError(f"{path}: is a file; {_ANOTHER}")
@@ -423,9 +415,8 @@ def add_picture(
 def read_run(folder: str | os.PathLike) -> dict:
     """`settings`, `simulated` and `begun_with` of a run's folder.
 
-    Raises:
-        ConfigurationError: The folder is not one of a run.
-        BadFileError: Its `run.json` is damaged.
+    Raises ConfigurationError where the folder is not one of a run; BadFileError
+    where its `run.json` is damaged.
     """
     path = pathlib.Path(folder) / RUN_FILE
     if not path.is_file():

@@ -83,15 +83,11 @@ def find_sources(
             is there. With labels, only the files that they list are taken;
             without, no picture can go into a training fold.
 
-    Returns:
-        Sources sorted by name.
-
-    Raises:
-        BadFileError: The folder or a listed file is missing, there are no
-            pictures, or the labels cannot be read.
-        ConfigurationError: The folder is that of a corpus' raw files, and
-            there are no labels; two pictures differ in their ending only; or
-            a PSPI is not from 0 to 16.
+    Returns sources sorted by name. Raises BadFileError where the folder or a
+    listed file is missing, there are no pictures, or the labels cannot be read;
+    ConfigurationError where the folder is that of a corpus' raw files and there
+    are no labels, two pictures differ in their ending only, or a PSPI is not
+    from 0 to 16.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -191,10 +187,8 @@ def of_dataset(
         all_frames: Also those without pain, which are most. Unsaid: which
             frames the paper's pictures are made from.
 
-    Raises:
-        ConfigurationError: The dataset has no PSPI, `every` is below 1, or no
-            frame is left.
-        KerasPainError: The dataset cannot be read.
+    Raises ConfigurationError where the dataset has no PSPI, `every` is below 1,
+    or no frame is left; KerasPainError where the dataset cannot be read.
     """
     options = {"label": "pspi", "level": "frame", "faces_only": True}
     clips = cut_clips(open_frames(folder), every=every, **options)
@@ -260,12 +254,9 @@ _CONVERTED = {
 def decode(coded: bytes, name: str) -> tuple[np.ndarray, list[str]]:
     """Decodes a JPEG or PNG picture, which messages call `name`.
 
-    Returns:
-        `(H, W, 3)` uint8, RGB, upright; and what had to be changed, as
-        phrases.
-
-    Raises:
-        BadFileError: It is no picture, cut off, too small, or of another kind.
+    Returns `(H, W, 3)` uint8, RGB, upright; and what had to be changed, as
+    phrases. Raises BadFileError where it is no picture, cut off, too small, or
+    of another kind.
     """
     from PIL import Image, ImageOps
 
@@ -334,8 +325,7 @@ class StoredPoints:
         path: CSV with a first line `file,x0,y0,...,x67,y67` (or up to
             `x65,y65`, of which 68 are made); empty cells where there are none.
 
-    Raises:
-        BadFileError: It cannot be read as such.
+    Raises BadFileError where it cannot be read as such.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -406,9 +396,8 @@ def open_landmarks(
             `landmarks.csv` of the folder of pictures, and `mtcnn` without.
         folder: That folder.
 
-    Raises:
-        ConfigurationError: No such kind of source.
-        BadFileError: A file is missing or cannot be read.
+    Raises ConfigurationError where there is no such kind of source;
+    BadFileError where a file is missing or cannot be read.
     """
     if text is None:
         stored = pathlib.Path(folder or "", "landmarks.csv")

@@ -48,10 +48,9 @@ class GeneratedFrame:
 def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
     """The good pictures in the folder of a run, by source and copy.
 
-    Raises:
-        ConfigurationError: It is no such folder, or a label is no PSPI.
-        BadFileError: A picture is missing, there is no good one, or they have
-            no labels or subjects.
+    Raises ConfigurationError where it is no such folder, or a label is no PSPI;
+    BadFileError where a picture is missing, there is no good one, or they have
+    no labels or subjects.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -89,9 +88,8 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
 class ExtendedFrames(FrameStore):
     """The frames of a dataset, and generated pictures after them.
 
-    Raises:
-        BadFileError: A picture cannot be read, or has another size than the
-            dataset's.
+    Raises BadFileError where a picture cannot be read, or has another size than
+    the dataset's.
     """
 
     def __init__(self, frames: FrameStore, pictures: Sequence[GeneratedFrame]):
@@ -164,14 +162,10 @@ def with_generated(
         cut: Cuts the run's samples: of them `"geometric"` makes pictures, and
             only those of their people are taken.
 
-    Returns:
-        The frames, what the rows are called that train on the pictures, and a
-        line for the header.
-
-    Raises:
-        ConfigurationError: The samples are clips, the folder is none of a run,
-            or its pictures were not made from this dataset's frames.
-        BadFileError: See `ExtendedFrames`.
+    Returns the frames, what the rows are called that train on the pictures, and
+    a line for the header. Raises ConfigurationError where the samples are
+    clips, the folder is none of a run, or its pictures were not made from this
+    dataset's frames; BadFileError as `ExtendedFrames` does.
     """
     if settings.get("level") != "frame":
         raise ConfigurationError(

@@ -22,15 +22,13 @@ def attention_maps(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
             `TransformerEncoder`.
         x: `(n, T, C)` scaled windows.
 
-    Returns:
-        For each kind of attention that the model has, its weights.
-        `"temporal_attention"` `(n, T)`, or `(n, T, 13)` where each body part
-        has its own; `"bodily_attention"` `(n, F, 13)` (BANet: one map for
-        each of F features) or `(n, F)` (ALANet on the whole body: over its F
-        code units, not body parts); `"self_attention"` `(n, tokens, tokens)`,
-        the mean over the heads of an encoder's first layer: from each token
-        (a row, which sums to one) to all tokens. L-SFAN's tokens are its 16
-        feature maps, not sensors.
+    Returns, for each kind of attention that the model has, its weights:
+    `"temporal_attention"` `(n, T)`, or `(n, T, 13)` where each body part has
+    its own; `"bodily_attention"` `(n, F, 13)` (BANet: one map for each of F
+    features) or `(n, F)` (ALANet on the whole body: over its F code units, not
+    body parts); `"self_attention"` `(n, tokens, tokens)`, the mean over the
+    heads of an encoder's first layer: from each token (a row, which sums to
+    one) to all tokens. L-SFAN's tokens are its 16 feature maps, not sensors.
 
     Raises ValueError where the model has none.
     """
@@ -89,15 +87,13 @@ def face_attention(
         model: From `AACSFNet`, `ResNet50HAM` or `BiScaleCrossViT`.
         frames: `(n, height, width, 3)`, RGB from 0 to 255.
 
-    Returns:
-        `(n, h, w)` weights from 0 to 1 that the hybrid attention multiplies
-        its feature maps with, a place being 32 x 32 pixels; None where there
-        is no such attention.
-        And by (asking scale, asked scale), both as sides of a patch in
-        pixels: `(n, rows, columns)`, how much the former's class token takes
-        from each patch of the latter, the mean over heads. What is missing to
-        one, of all patches of all scales, goes to class tokens. Empty where
-        only these are asked.
+    Returns `(n, h, w)` weights from 0 to 1 that the hybrid attention multiplies
+    its feature maps with, a place being 32 x 32 pixels; None where there is no
+    such attention. And by (asking scale, asked scale), both as sides of a patch
+    in pixels: `(n, rows, columns)`, how much the former's class token takes
+    from each patch of the latter, the mean over heads. What is missing to one,
+    of all patches of all scales, goes to class tokens. Empty where only these
+    are asked.
 
     Raises ValueError where the model has neither a layer
     `"spatial_attention"` nor one `"cross_attention"`.

@@ -91,9 +91,8 @@ def grad_cam(
         weights: One of `WEIGHTS`.
         lowers: Whether to show what lowers the output.
 
-    Returns:
-        `(n, T, S)` or `(n, T, H, W)` float32, not negative: linearly
-        interpolated between what the layer's places are centred on.
+    Returns `(n, T, S)` or `(n, T, H, W)` float32, not negative: linearly
+    interpolated between what the layer's places are centred on.
 
     Raises ConfigurationError as `activations_and_gradients` does, and where
     the layer has other outputs or `weights` is unknown.

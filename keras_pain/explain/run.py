@@ -115,10 +115,9 @@ class FinishedFold:
     def movement(self, index: int) -> tuple[np.ndarray | None, float]:
         """The skeletons of a test window, and its frames a second.
 
-        Returns:
-            `(frames, J, 3)` cm, of resampled windows those of the nearest
-            frames, None where the recording has none; and how many of them
-            are a second, also where they were resampled.
+        Returns `(frames, J, 3)` cm, of resampled windows those of the nearest
+        frames, None where the recording has none; and how many of them are a
+        second, also where they were resampled.
         """
         begin, length = (
             int(self.test.start[index]),

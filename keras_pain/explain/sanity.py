@@ -71,9 +71,8 @@ def cascading_randomisation(
         most: Layers after which maps are compared, spread evenly; None
             compares after each.
 
-    Returns:
-        In order, for each such layer with weights, `(draws, n)` to the maps of
-        the trained network; first, for "", where none are drawn anew yet.
+    Returns, in order, for each such layer with weights, `(draws, n)` to the
+    maps of the trained network; first, for "", where none are drawn anew yet.
     """
     compare = _comparison(model, x, explanation, length, class_index)
     layers = [part.name for part in reversed(model.layers) if part.weights]
@@ -134,10 +133,9 @@ def label_randomisation(
             the epochs that the network had, that only repeats it.
         on_training: Called with what is trained, before each training.
 
-    Returns:
-        For the name of each explanation: by what a network was trained on,
-        e.g. `"permuted labels, 5 epochs"`, the similarity `(n,)` of its maps
-        to those of the given one.
+    Returns, for the name of each explanation, by what a network was trained on,
+    e.g. `"permuted labels, 5 epochs"`, the similarity `(n,)` of its maps to
+    those of the given one.
     """
     rng = np.random.default_rng(seed)
     trainings = {"true": (train, validation)} if reference else {}

@@ -265,8 +265,7 @@ class OrientedPooling(BaseLayer):
     channels)` for `axis="time"`, `(batch, time, channels)` for
     `axis="sensors"`; with `bins`, `(batch, bins, channels)`.
 
-    Raises:
-        ConfigurationError: `axis` is unknown.
+    Raises ConfigurationError where `axis` is unknown.
     """
 
     axis: str

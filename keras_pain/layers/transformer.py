@@ -83,13 +83,10 @@ class TransformerEncoder(BaseLayer):
         inputs: `(batch, tokens, width)`.
         return_attention_scores: Whether to return the attention, too.
 
-    Returns:
-        `(batch, tokens, width)`, or this and the attention weights before
-        dropout, `(batch, num_heads, tokens, tokens)`, or, across the batch,
-        `(tokens, num_heads, batch, batch)`: each row, a query, sums to one.
-
-    Raises:
-        ConfigurationError: `norm` or `torch_init` is unknown.
+    Returns `(batch, tokens, width)`, or this and the attention weights before
+    dropout, `(batch, num_heads, tokens, tokens)`, or, across the batch,
+    `(tokens, num_heads, batch, batch)`: each row, a query, sums to one. Raises
+    ConfigurationError where `norm` or `torch_init` is unknown.
     """
 
     num_heads: int
@@ -217,9 +214,8 @@ class CrossAttention(BaseLayer):
     scale, and then for each scale its attention `(batch, num_heads, keys)` over
     the tokens of the other scales, those in order, before dropout.
 
-    Raises:
-        ConfigurationError: `keys` is unknown, there are less than two scales,
-            or the heads do not divide the width.
+    Raises ConfigurationError where `keys` is unknown, there are less than two
+    scales, or the heads do not divide the width.
     """
 
     num_heads: int

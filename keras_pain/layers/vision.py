@@ -54,8 +54,7 @@ class ChannelAttention(BaseLayer):
 
     Takes `(batch, height, width, channels)`, returns `(batch, 1, 1, channels)`.
 
-    Raises:
-        ConfigurationError: `reduction` is less than one.
+    Raises ConfigurationError where `reduction` is less than one.
     """
 
     reduction: int = 16
@@ -95,8 +94,7 @@ class SpatialAttention(BaseLayer):
     Takes `(batch, height, width, channels)`, returns `(batch, height, width,
     1)`.
 
-    Raises:
-        ConfigurationError: `kernel_size` is even.
+    Raises ConfigurationError where `kernel_size` is even.
     """
 
     kernel_size: int = 7

@@ -159,13 +159,10 @@ def AACSFNet(
         vit_heads: Heads of its attention, a divisor of `embed_dim`.
         dropout: Dropout rate everywhere but in the head, which has 0.5.
 
-    Returns:
-        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. For its attention see
-        `keras_pain.explain.attention.face_attention`.
-
-    Raises:
-        BadFileError: The weights do not fit.
+    Returns a model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+    `(batch, 1)`. For its attention see
+    `keras_pain.explain.attention.face_attention`. Raises BadFileError where the
+    weights do not fit.
     """
     *hybrid, class_keys, fused_across = _switches(
         *(name, mode, channels_across_batch, mean_of_normed),
@@ -244,14 +241,10 @@ def ResNet50HAM(
             final one.
         width: See `AACSFNet`, as for all that follow.
 
-    Returns:
-        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. Its layer `"spatial_attention"` puts out a map
-        `(batch, height / 32, width / 32, 1)` over the face,
-        `"channel_attention"` `(batch, 1, 1, channels)`.
-
-    Raises:
-        BadFileError: The weights do not fit.
+    Returns a model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+    `(batch, 1)`. Its layer `"spatial_attention"` puts out a map
+    `(batch, height / 32, width / 32, 1)` over the face, `"channel_attention"`
+    `(batch, 1, 1, channels)`. Raises BadFileError where the weights do not fit.
     """
     hybrid = _switches(name, mode, channels_across_batch, mean_of_normed)
     inputs, x = _frames_input(name, input_shape, num_classes)
@@ -299,10 +292,9 @@ def BiScaleCrossViT(
             asks all tokens of the others, as in CrossViT.
         embed_dim: See `AACSFNet`, as for all that follow.
 
-    Returns:
-        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. Its layer `"cross_attention"` also puts out what each
-        scale asks of the others, see `CrossAttention`.
+    Returns a model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+    `(batch, 1)`. Its layer `"cross_attention"` also puts out what each scale
+    asks of the others, see `CrossAttention`.
     """
     (class_keys,) = _switches(name, mode, class_token_keys)
     inputs, x = _frames_input(name, input_shape, num_classes)

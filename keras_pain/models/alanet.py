@@ -119,11 +119,10 @@ def ALANet(
             default; windows are padded with zeros.
         body: Body parts, and channels of each; see `SplitBodyParts`.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`. The
-        attention maps are the outputs of its layers `"temporal_attention"`,
-        `(batch, time)`, and `"bodily_attention"`, `(batch, units)`; with
-        `body_parts`, `(batch, time, 13)` and `(batch, units, 13)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
+    The attention maps are the outputs of its layers `"temporal_attention"`,
+    `(batch, time)`, and `"bodily_attention"`, `(batch, units)`; with
+    `body_parts`, `(batch, time, 13)` and `(batch, units, 13)`.
     """
     gates = {"recurrent_activation": recurrent_activation}
     body = body if body_parts else None
@@ -184,10 +183,9 @@ def ALANetAutoencoder(
             train in one pass: their losses share no weights, and Adam does
             not care for the factor 1/13.
 
-    Returns:
-        A model from `(batch, time, channels)` to its reconstruction: all
-        channels, or with `body_parts` the first 26 (angles and energies); see
-        `reconstruction_target`.
+    Returns a model from `(batch, time, channels)` to its reconstruction: all
+    channels, or with `body_parts` the first 26 (angles and energies); see
+    `reconstruction_target`.
     """
     gates = {"recurrent_activation": recurrent_activation}
     body = body if body_parts else None
@@ -217,8 +215,7 @@ def reconstruction_target(autoencoder: Model, x):
     Args:
         x: `(n, time, channels)` array or tensor.
 
-    Returns:
-        `x`, or its first 26 channels for an autoencoder of body parts.
+    Returns `x`, or its first 26 channels for an autoencoder of body parts.
     """
     return x[..., : autoencoder.output_shape[-1]]
 
@@ -229,8 +226,7 @@ def transfer_encoder(autoencoder: Model, classifier: Model) -> None:
     Args:
         classifier: From `ALANet`, with the same units, channels and parts.
 
-    Raises:
-        ConfigurationError: The two encoders differ in shape.
+    Raises ConfigurationError where the two encoders differ in shape.
     """
     models = (autoencoder, classifier)
     source, target = (model.get_layer("encoder") for model in models)
@@ -249,9 +245,8 @@ def transfer_encoder(autoencoder: Model, classifier: Model) -> None:
 def alanet_encoder(classifier: Model) -> Model:
     """The part of an `ALANet` from the windows to the codes.
 
-    Returns:
-        A model to `(batch, time[, 13], units)`, zero on padded frames. It
-        shares the classifier's layers.
+    Returns a model to `(batch, time[, 13], units)`, zero on padded frames. It
+    shares the classifier's layers.
     """
     codes = classifier.get_layer("encoder").output[0]
     name = f"{classifier.name}_encoder"
@@ -265,9 +260,8 @@ def alanet_head(classifier: Model) -> Model:
     once, train the head on them, and the classifier is trained. The head finds
     padded frames by their zero codes.
 
-    Returns:
-        A model from `alanet_encoder`'s output to `(batch, num_classes)`. It
-        shares the classifier's layers.
+    Returns a model from `alanet_encoder`'s output to `(batch, num_classes)`. It
+    shares the classifier's layers.
     """
     codes = classifier.get_layer("encoder").output[0]
     name = f"{classifier.name}_head"

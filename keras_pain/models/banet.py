@@ -88,10 +88,9 @@ def BANet(
             to the network, as the released code and `as_published` do.
         body: Body parts, and channels of each; see `FoldBodyParts`.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`. The
-        attention maps are the outputs of its layers `"temporal_attention"`,
-        `(batch, time, 13)`, and `"bodily_attention"`, `(batch, units, 13)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
+    The attention maps are the outputs of its layers `"temporal_attention"`,
+    `(batch, time, 13)`, and `"bodily_attention"`, `(batch, units, 13)`.
     """
     parts, features = body
     check_choice(name, "attention", attention, ATTENTION)

@@ -27,9 +27,8 @@ def check_input(
 ) -> None:
     """Refuses a shape `(time, channels)` or classes that the model cannot take.
 
-    Raises:
-        ConfigurationError: There must be two classes, or none of an
-            intensity, so many `channels` and, if any are given, `frames`.
+    Raises ConfigurationError unless there are two classes or more, or none of
+    an intensity, so many `channels` and, if any are given, `frames`.
     """
     shape = tuple(input_shape)
     text = f"be (time, channels) with at least {channels} channels"

@@ -68,13 +68,10 @@ def convert_lsfan(source: str | os.PathLike) -> tuple[Model, str]:
     Args:
         source: A `.pth` file, at 180 frames, 30 sensors and two classes.
 
-    Returns:
-        The model, from `LSFAN()`, and for people what was mapped.
-
-    Raises:
-        ConfigurationError: PyTorch is missing or too old.
-        BadFileError: The file is missing, is no state dict, or its tensors
-            are not exactly those of L-SFAN.
+    Returns the model, from `LSFAN()`, and for people what was mapped. Raises
+    ConfigurationError where PyTorch is missing or too old; BadFileError where
+    the file is missing, is no state dict, or its tensors are not exactly those
+    of L-SFAN.
     """
     state = read_tensors(source, _CURE)
     needed = {k: v for k, v in state.items() if k not in IGNORED}
@@ -92,8 +89,7 @@ def convert_lsfan(source: str | os.PathLike) -> tuple[Model, str]:
 def save_new(model: Model, target: str | os.PathLike) -> None:
     """Writes a model to a new `.keras` file, whole or not at all.
 
-    Raises:
-        KerasPainError: See `check_target`; or it cannot be written.
+    Raises KerasPainError as `check_target` does, or where it cannot be written.
     """
     check_target(target)
     with whole_file(target, "give another output file") as temporary:
@@ -103,9 +99,8 @@ def save_new(model: Model, target: str | os.PathLike) -> None:
 def check_target(target: str | os.PathLike) -> None:
     """Refuses an output file that cannot be made.
 
-    Raises:
-        ConfigurationError: It has another suffix, is there already, or its
-            folder is missing.
+    Raises ConfigurationError where it has another suffix, is there already, or
+    its folder is missing.
     """
     target = Path(target)
     text = "the output must end with .keras"
@@ -148,12 +143,9 @@ def read_tensors(source: str | os.PathLike, cure: str) -> Mapping:
     Args:
         cure: What a user can do where it cannot be used.
 
-    Returns:
-        Tensors by name, on the CPU.
-
-    Raises:
-        ConfigurationError: PyTorch is missing or too old.
-        BadFileError: The file is missing, or is no state dict.
+    Returns tensors by name, on the CPU. Raises ConfigurationError where PyTorch
+    is missing or too old; BadFileError where the file is missing, or is no
+    state dict.
     """
     torch, source = _import_torch(), Path(source)
     if not source.is_file():
@@ -205,8 +197,7 @@ def assign_tensors(
         tensors: From `read_tensors`, without what is not needed.
         cure: What a user can do where they do not fit.
 
-    Raises:
-        BadFileError: They are not exactly those of the targets.
+    Raises BadFileError where they are not exactly those of the targets.
     """
     import torch
 
@@ -266,8 +257,7 @@ def load_weights(
 ) -> None:
     """Puts a file of Keras' `save_weights` into a model, all of it.
 
-    Raises:
-        BadFileError: It does not hold the weights of `what`.
+    Raises BadFileError where it does not hold the weights of `what`.
     """
     problem = f"does not hold the weights of {what}"
     with reading(path, problem, cure), warnings.catch_warnings():

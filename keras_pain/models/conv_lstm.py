@@ -99,8 +99,7 @@ def ConvLSTM(
             LSTM layers of the other networks in the same comparison.
         recurrent_activation: See `StackedLSTM`.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
     """
     least = 1
     for _ in range(num_convolutions):
@@ -164,8 +163,7 @@ def BiLSTM(
         mask_value: See `StackedLSTM`. Unsaid: masking keeps the backward
             direction from starting in the padding.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
     """
     inputs, x = blocks.masked_input(
         name, input_shape, num_classes, mask_value, channels or 1
@@ -213,12 +211,9 @@ def DualStreamLSTM(
         recurrent_activation: See `StackedLSTM`.
         mask_value: See `StackedLSTM`; of both streams.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`.
-
-    Raises:
-        ConfigurationError: The input has no sEMG, or the number of classes is
-            impossible.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
+    Raises ConfigurationError where the input has no sEMG, or the number of
+    classes is impossible.
     """
     inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
     require(

@@ -105,8 +105,7 @@ def ConvNeXtHead(
         units: Of the first LSTM layer and of the dense layer; the other LSTM
             layers have half as many.
 
-    Returns:
-        A model from `(batch, frames, features)` to `(batch, num_classes)`.
+    Returns a model from `(batch, frames, features)` to `(batch, num_classes)`.
     """
     blocks.check_input(name, input_shape, num_classes)
     check_choice(name, "variant", variant, VARIANTS)
@@ -135,13 +134,10 @@ def ConvNeXtLSTM(
         backbone, weights, normalise_twice: See `FrameEncoder`.
         variant, units, dropout: See `ConvNeXtHead`.
 
-    Returns:
-        A model from `(batch, frames, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, num_classes)`. Its layer `"frame_features"` puts out
-        `(batch, frames, features)`.
-
-    Raises:
-        ConfigurationError, BadFileError: See `FrameEncoder`.
+    Returns a model from `(batch, frames, height, width, 3)`, RGB from 0 to 255,
+    to `(batch, num_classes)`. Its layer `"frame_features"` puts out
+    `(batch, frames, features)`. Raises ConfigurationError, BadFileError as
+    `FrameEncoder` does.
     """
     check_choice(name, "variant", variant, VARIANTS)
     check_backbone(name, backbone)
@@ -213,14 +209,10 @@ def FrameEncoder(
             code does, which shrinks their contrast about 58 times. The layer
             is called `"first_normalisation"`.
 
-    Returns:
-        A model from `(batch, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, features)`.
-
-    Raises:
-        ConfigurationError: An argument is impossible, or the ImageNet weights
-            cannot be fetched.
-        BadFileError: The file is missing or holds other weights.
+    Returns a model from `(batch, height, width, 3)`, RGB from 0 to 255, to
+    `(batch, features)`. Raises ConfigurationError where an argument is
+    impossible, or the ImageNet weights cannot be fetched; BadFileError where
+    the file is missing or holds other weights.
     """
     check_backbone("frame encoder", backbone)
     shape = tuple(input_shape)

@@ -68,9 +68,8 @@ def count_flops(model: keras.Model, batch_size: int = 1) -> int:
     Args:
         model: A functional or sequential model with fixed input shapes.
 
-    Raises:
-        ConfigurationError: A layer without a rule, or an input whose shape is
-            not fixed.
+    Raises ConfigurationError where a layer has no rule, or the shape of an
+    input is not fixed.
     """
     return _all_work(model, batch_size)["operations"]
 
@@ -78,15 +77,12 @@ def count_flops(model: keras.Model, batch_size: int = 1) -> int:
 def count_work(model: keras.Model) -> Counter:
     """Multiply-adds, and elements by the kind of work done on them.
 
-    Returns:
-        Numbers for one example by the names in `KINDS`: multiply-adds of all
-        products and weighted sums; of dense layers and convolutions, sums
-        with a bias; elements normalised; elements that pass an activation;
-        elements that a pooling reads; and of `ImprovedSE` three an element:
-        its mean, its maximum, its product. Scaling the input is not counted.
-
-    Raises:
-        ConfigurationError: As for `count_flops`.
+    Returns numbers for one example by the names in `KINDS`: multiply-adds of
+    all products and weighted sums; of dense layers and convolutions, sums with
+    a bias; elements normalised; elements that pass an activation; elements that
+    a pooling reads; and of `ImprovedSE` three an element: its mean, its
+    maximum, its product. Scaling the input is not counted. Raises
+    ConfigurationError as `count_flops` does.
     """
     work = _all_work(model, 1)
     work["multiply_adds"] = work["operations"] // 2

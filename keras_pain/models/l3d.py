@@ -142,6 +142,7 @@ def L3D(
       meets the printed sum; nothing in the text suggests it.
     * Where the poolings stand: behind convolutions 1, 2, 4, 6, 8 and 8, as in
       C3D, the last two being those that the paper adds.
+
     Args:
         input_shape: `(time, height, width, 3)`. Every pooling leaves at least
             one place, so that small clips run.
@@ -162,12 +163,10 @@ def L3D(
             micro-batches whose gradients are accumulated are no substitute for
             the paper's batch of 100 then; without it they are, exactly.
 
-    Returns:
-        A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)` or `(batch, num_classes)`. Layers to look at: `relu_4`,
-        `relu_6`, `relu_8` (scales B, M, S), `attention_*`, and
-        `feature_maps`, the last maps before pooling and head: S, or the joined
-        ones.
+    Returns a model from `(batch, time, height, width, 3)`, RGB from 0 to 255,
+    to `(batch, 1)` or `(batch, num_classes)`. Layers to look at: `relu_4`,
+    `relu_6`, `relu_8` (scales B, M, S), `attention_*`, and `feature_maps`, the
+    last maps before pooling and head: S, or the joined ones.
     """
     filters = _filters(name, widths)
     require(
@@ -248,10 +247,9 @@ def C3D(
         batch_norm: Whether convolutions are followed by batch normalisation;
             L3D's figure 2 shows C3D without.
 
-    Returns:
-        A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. Its layer `"feature_maps"` puts out the last maps before
-        the last pooling.
+    Returns a model from `(batch, time, height, width, 3)`, RGB from 0 to 255,
+    to `(batch, 1)`. Its layer `"feature_maps"` puts out the last maps before
+    the last pooling.
     """
     fits = min((*units, *sum(map(tuple, blocks), ())), default=0) > 0
     text = f"must hold positive numbers, not {blocks} and {units}"
@@ -310,10 +308,9 @@ def ResNetLSTM(
         frame_units: Features of a frame, ResNet-18's own last layer.
         head_units: Of the layers between it and the output.
 
-    Returns:
-        A model from `(batch, time, height, width, 3)`, RGB from 0 to 255, to
-        `(batch, 1)`. Its layer `"feature_maps"` puts out the residual
-        network's last maps, `(batch, time, height / 32, width / 32, 512)`.
+    Returns a model from `(batch, time, height, width, 3)`, RGB from 0 to 255,
+    to `(batch, 1)`. Its layer `"feature_maps"` puts out the residual network's
+    last maps, `(batch, time, height / 32, width / 32, 512)`.
     """
     sizes = (num_classes, widths, frame_units, units, head_units)
     return _build(layers.LSTM, name, input_shape, *sizes)

@@ -90,11 +90,10 @@ def LSFAN(
             features: 6 at 30 sensors, as released, and also 6 at 26, where
             PyTorch, which needs a divisor of the sensors, would refuse 5.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`. Its
-        layer `"feature_maps"` puts out `(batch, time / 4, sensors, maps)`, the
-        last maps before pooling; `"encoder"` its tokens and the attention
-        among them, `(batch, heads, maps, maps)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
+    Its layer `"feature_maps"` puts out `(batch, time / 4, sensors, maps)`, the
+    last maps before pooling; `"encoder"` its tokens and the attention among
+    them, `(batch, heads, maps, maps)`.
     """
     inputs, x = _tokens(name, input_shape, num_classes, filters)
     x, _ = TransformerEncoder(

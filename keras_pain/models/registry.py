@@ -75,8 +75,7 @@ class Recipe:
         patience: Epochs without a better `monitor` that end the training;
             None trains all epochs.
 
-    Raises:
-        ValueError: A field has no source, or a value is impossible.
+    Raises ValueError where a field has no source, or a value is impossible.
     """
 
     learning_rate: float
@@ -214,8 +213,7 @@ def register(name: str, data: str = WINDOWS, **fields: Any) -> Callable:
         **fields: Others of `ModelEntry`. `input_shape` is the default of the
             builder's argument.
 
-    Returns:
-        The decorator; it returns the builder.
+    Returns the decorator; it returns the builder.
     """
 
     def add(builder):

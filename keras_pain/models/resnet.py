@@ -42,8 +42,7 @@ def resnet18_maps(x, widths: Sizes = WIDTHS):
         widths: Filters of the four stages; the first convolution has as many
             as the first of them.
 
-    Returns:
-        `(pictures, height / 32, width / 32, widths[-1])`, rounded up.
+    Returns `(pictures, height / 32, width / 32, widths[-1])`, rounded up.
     """
 
     def normed(x, filters, size, stride, name):
@@ -89,14 +88,10 @@ def ResNet50(
             which are fetched once, or taken from Keras' cache if somebody put
             the file there.
 
-    Returns:
-        A model from `(batch, height, width, channels)`, normalised, to
-        `(batch, height / 32, width / 32, 32 * width)`, sizes rounded up.
-
-    Raises:
-        ConfigurationError: An argument is impossible, or the weights cannot
-            be fetched.
-        BadFileError: The weights do not fit.
+    Returns a model from `(batch, height, width, channels)`, normalised, to
+    `(batch, height / 32, width / 32, 32 * width)`, sizes rounded up. Raises
+    ConfigurationError where an argument is impossible, or the weights cannot be
+    fetched; BadFileError where the weights do not fit.
     """
     require(
         len(blocks) == 4 and min(width, *blocks) >= 1,
@@ -140,10 +135,9 @@ def load_resnet50(model: Model, source: str | os.PathLike) -> None:
         source: A torchvision state dict, `.pth`, whose classes are left out;
             Keras weights of this layout, `.weights.h5`; or `"imagenet"`.
 
-    Raises:
-        ConfigurationError: PyTorch is missing, or the ImageNet weights cannot
-            be fetched.
-        BadFileError: The file is missing, of another kind, or does not fit.
+    Raises ConfigurationError where PyTorch is missing, or the ImageNet weights
+    cannot be fetched; BadFileError where the file is missing, of another kind,
+    or does not fit.
     """
     source = _imagenet() if source == "imagenet" else Path(source)
     if not source.name.endswith(_SUFFIXES):

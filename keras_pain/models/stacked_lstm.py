@@ -62,8 +62,7 @@ def StackedLSTM(
             to the network. Unsaid: the paper pads with zeros and names no
             masking layer; masking keeps padding from shifting the state.
 
-    Returns:
-        A model from `(batch, time, channels)` to `(batch, num_classes)`.
+    Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
     """
     inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
     widths = [units] * num_layers

@@ -107,9 +107,8 @@ def STGCNLSTM(
         graph_filters: Features that are averaged. The released code has as
             many as points.
 
-    Returns:
-        A model from `(batch, time, 68, 2)`, x and y in pixels, to
-        `(batch, num_classes)`.
+    Returns a model from `(batch, time, 68, 2)`, x and y in pixels, to
+    `(batch, num_classes)`.
     """
     shape = tuple(input_shape)
     fits = len(shape) == 3 and shape[0] and shape[1:] == (NUM_POINTS, 2)
