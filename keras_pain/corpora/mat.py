@@ -41,7 +41,7 @@ MAX_COLUMNS = 400  # far beyond any layout with its undocumented extras
 _MAX_BYTES = 2**28  # of a matrix: an hour of 160 columns at 60 Hz
 _HEAD_BYTES = 4096  # of a variable: flags, shape and name
 _HEADER_TEXT = 116  # bytes of free text at the head of a .mat file
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 # The MATLAB 5 format: types of elements, those of numbers, and classes from 1.
 _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = dict(zip((*range(1, 8), 9, 12, 13), "bBhHiIfdqQ", strict=True))
@@ -153,9 +153,7 @@ def mat_version(path: StrPath) -> str:
     if not head:
         problem = "is empty (0 bytes)"
     # HDF5 begins after a user block of 0, 512, 1024, ... bytes.
-    elif any(
-        head.startswith(_HDF5_SIGNATURE, at) for at in (0, 512, 1024, 2048)
-    ):
+    elif any(head[at:].startswith(_HDF5) for at in (0, 512, 1024, 2048)):
         return "7.3"
     elif head.startswith(b"MATLAB 7.3"):
         problem = "is a damaged MATLAB 7.3 file (no HDF5 inside)"
@@ -212,11 +210,10 @@ def _choose(path, version, min_columns, widths, prefer, several):
             elif variable.shape[1] >= min_columns:
                 usable.append(variable)
     names = [v.name for v in usable]
+    last = several == "last" and version != "7.3"
     if prefer in names:
         chosen = usable[names.index(prefer)]
-    elif len(usable) == 1 or (
-        usable and several == "last" and version != "7.3"
-    ):
+    elif usable and (last or len(usable) == 1):
         chosen = usable[-1]
     elif usable:
         shown = ", ".join(names)
@@ -381,10 +378,11 @@ def _turn(variable, headed, min_columns, widths):
     A usual number of columns says more than a possible one; in doubt, a file
     with MATLAB's header is believed.
     """
-    last, first = (
-        (n in widths) + (min_columns <= n <= MAX_COLUMNS)
-        for n in variable.shape
-    )
+
+    def columns(n):
+        return (n in widths) + (min_columns <= n <= MAX_COLUMNS)
+
+    last, first = map(columns, variable.shape)
     turned = first > last if first != last else headed or None
     shape = variable.shape[::-1] if turned is False else variable.shape
     return variable._replace(shape=shape, turned=turned)

@@ -52,9 +52,8 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
     files = [same[0] for same in clips]
     about_all = Findings()
     samples = _read_samples(raw.child(base, *facts.SAMPLES), about_all)
-    about_all.listed(
-        "stray_files", strays, "{n} files are no clips: {}; skipped"
-    )
+    said = "{n} files are no clips: {}; skipped"
+    about_all.listed("stray_files", strays, said)
     places = collections.Counter(
         file.path.relative_to(base).parent.parent.as_posix()
         for file in files
@@ -130,10 +129,8 @@ def _read_samples(path, found):
             problem = f"has no column {', '.join(missing)}"
             raise BadFileError(path, problem if lines else "is empty", "")
     except BadFileError as error:
-        detail = (
-            f"{path.name} {error.problem}: nothing to compare the clips with"
-        )
-        found.noted("bad_samples", detail)
+        said = f"{path.name} {error.problem}: nothing to compare the clips with"
+        found.noted("bad_samples", said)
         return {}
     samples, broken, twice = {}, [], []
     for line, row in rows:
@@ -184,19 +181,14 @@ def _compare(samples, files):
             if name not in there:
                 subject = sample["subject_name"].lower()
                 absent[subject].append(sample["sample_name"])
+        listed = "that samples.csv lists"
         for subject in first.keys() & absent.keys():
-            first[subject].findings.listed(
-                "missing_clips",
-                absent.pop(subject),
-                f"{{n}} clips of {subject} that samples.csv lists are not "
-                "here: {}",
-            )
+            said = f"{{n}} clips of {subject} {listed} are not here: {{}}"
+            clips, findings = absent.pop(subject), first[subject].findings
+            findings.listed("missing_clips", clips, said)
         for file in sound[:1]:
-            file.findings.listed(
-                "missing_subjects",
-                sorted(absent),
-                "{n} people that samples.csv lists have no clip here: {}",
-            )
+            said = f"{{n}} people {listed} have no clip here: {{}}"
+            file.findings.listed("missing_subjects", sorted(absent), said)
     for subject in first.keys() - set(facts.SUBJECTS):
         detail = f"{subject} is none of the 87 people; kept"
         first[subject].findings.noted("unknown_subject", detail)

@@ -147,11 +147,9 @@ def _number(path, layout):
 def _mat_files(folder):
     # Names with a leading dot are leavings of macOS archives.
     return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() == ".mat"
-        and not path.name.startswith(".")
-        and not path.is_dir()
+        p
+        for p in folder.iterdir()
+        if p.suffix.lower() == ".mat" and p.name[0] != "." and not p.is_dir()
     )
 
 
@@ -229,11 +227,6 @@ def _raw_file(path, base, layout, split, group):
 
 
 def _order(file):
-    number = file.subject_id[1:]
-    return (
-        file.path.parent.name.lower(),
-        file.subject_id[:1],
-        int(number) if number.isdigit() else 0,
-        file.difficulty,
-        file.path.name,
-    )
+    letter, number = file.subject_id[:1], file.subject_id[1:]
+    who = letter, int(number) if number.isdigit() else 0, file.difficulty
+    return file.path.parent.name.lower(), *who, file.path.name

@@ -42,33 +42,23 @@ class Fame:
     energies = slice(147, 160)
     # Activity type of each of the 24 flags, in column order.
     activity_columns = tuple(
-        tuple(line.strip().split(" = "))
-        for line in """
-        One Leg Stand 1 = one_leg_stand
-        One Leg Stand 2 = one_leg_stand
-        One Leg Stand 3 = one_leg_stand
-        One Leg Stand 4 = one_leg_stand
-        One Leg Stand 5 = one_leg_stand
-        One Leg Stand 6 = one_leg_stand
-        Sitting Still = sitting_still
-        Reach Forward 2 = reach_forward
-        Reach Forward 1 = reach_forward
-        Sit to Stand Instructed 1 = sit_to_stand
-        Sit to Stand Instructed 2 = sit_to_stand
-        Sit to Stand Instructed 3 = sit_to_stand
-        Stand to Sit Instructed 1 = stand_to_sit
-        Stand to Sit Instructed 2 = stand_to_sit
-        Stand to Sit Instructed 3 = stand_to_sit
-        Standing Still = standing_still
-        Sit to Stand Not Instructed = sit_to_stand
-        Stand to Sit Not Instructed = stand_to_sit
-        Bend 2 = bend
-        Bend 1 = bend
-        Walk = walking
-        Other Major: Bend to pick up = bend
-        Sit to Stand Instructed 4 = sit_to_stand
-        Stand to Sit Instructed 4 = stand_to_sit
-        """.strip().splitlines()
+        (name, kind)
+        for kind, *names in (
+            ("one_leg_stand", *(f"One Leg Stand {n}" for n in range(1, 7))),
+            ("sitting_still", "Sitting Still"),
+            ("reach_forward", "Reach Forward 2", "Reach Forward 1"),
+            ("sit_to_stand", *(f"Sit to Stand Instructed {n}" for n in "123")),
+            ("stand_to_sit", *(f"Stand to Sit Instructed {n}" for n in "123")),
+            ("standing_still", "Standing Still"),
+            ("sit_to_stand", "Sit to Stand Not Instructed"),
+            ("stand_to_sit", "Stand to Sit Not Instructed"),
+            ("bend", "Bend 2", "Bend 1"),
+            ("walking", "Walk"),
+            ("bend", "Other Major: Bend to pick up"),
+            ("sit_to_stand", "Sit to Stand Instructed 4"),
+            ("stand_to_sit", "Stand to Sit Instructed 4"),
+        )
+        for name in names
     )
 
 

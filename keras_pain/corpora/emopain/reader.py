@@ -75,13 +75,8 @@ def read_file(
         arrays = _read_coordinates(found)
     else:
         arrays = _read_challenge(found, challenge_columns)
-    recording = Recording(
-        **raw_file.person,
-        frame_rate=facts.FRAME_RATE,
-        simulated=found.simulated,
-        **arrays,
-    )
-    return recording, found
+    more = {"frame_rate": facts.FRAME_RATE, "simulated": found.simulated}
+    return Recording(**raw_file.person, **more, **arrays), found
 
 
 def _read_fame(found):
@@ -128,11 +123,8 @@ def _read_coordinates(found):
     else:
         values = found.extra_columns(values, columns)
     labels = {name: getattr(Coordinates, name) for name in _LABELS}
-    return {
-        **arrays,
-        "semg": _semg(found, values[:, Coordinates.semg]),
-        **_given_labels(found, values, labels),
-    }
+    arrays["semg"] = _semg(found, values[:, Coordinates.semg])
+    return arrays | _given_labels(found, values, labels)
 
 
 def _read_challenge(found, challenge_columns):
@@ -159,12 +151,8 @@ def _read_challenge(found, challenge_columns):
             "say it, e.g. with --challenge_columns="
             "exercise=none,pain=none,protective=30",
         )
-    return {
-        "angles": angles,
-        "energies": energies,
-        "semg": _semg(found, values[:, Challenge.semg]),
-        **labels,
-    }
+    semg = _semg(found, values[:, Challenge.semg])
+    return {"angles": angles, "energies": energies, "semg": semg, **labels}
 
 
 def _movement(found, positions, joint_names):

@@ -52,12 +52,12 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
             _raw_file(paths, base, layout, folder, kind, sheet)
             for kind, paths in _types(folder, layout)
         ]
-        there = {file.info["kind"] for file in clips}
-        lacking = [
-            k.folder for i, k in enumerate(facts.KINDS) if i not in there
-        ]
+        lacking = {i: kind.folder for i, kind in enumerate(facts.KINDS)}
+        for file in clips:
+            lacking.pop(file.info["kind"], None)
         about_model = Findings()
-        about_model.listed("missing_clips", lacking, "no clip of the type {}")
+        said = "no clip of the type {}"
+        about_model.listed("missing_clips", list(lacking.values()), said)
         raw.report_with_first(clips, about_model)
         files += clips
     for file in files:
@@ -153,14 +153,11 @@ def _raw_file(paths, base, layout, folder, kind, sheet):
     def place(path):
         return path.relative_to(folder).as_posix()
 
-    # "Algometer Pain S019" before "Algometer Pain-1 S019".
-    paths = sorted(
-        paths,
-        key=lambda path: (
-            max(map(int, _COPY.findall(place(path))), default=0),
-            media.natural_key(path),
-        ),
-    )
+    def order(path):  # "Algometer Pain S019" before "Algometer Pain-1 S019"
+        copy = max(map(int, _COPY.findall(place(path))), default=0)
+        return copy, media.natural_key(path)
+
+    paths = sorted(paths, key=order)
     first, *others = map(place, paths)
     type_name = pathlib.PurePosixPath(first).parts[0]
     subject = f"S{int(_SUBJECT.fullmatch(folder.name)[1]):03d}"

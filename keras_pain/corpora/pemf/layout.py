@@ -27,11 +27,7 @@ NUM_CODERS = 6
 # Action units that the coders marked, in the order of the sheet's columns.
 ACTION_UNITS = (4, 6, 7, 9, 10, 12, 20, 25, 26, 27, 43, 45)
 RATINGS_COLUMNS = (
-    "Clip",
-    "Age",
-    "Gender",
-    "Kind",
-    "Intensity",
+    *("Clip", "Age", "Gender", "Kind", "Intensity"),
     *(f"AU{number}" for number in ACTION_UNITS),
 )
 

@@ -166,7 +166,8 @@ def repair_markers(
         if filled.any():
             detail = f"{_count(filled)} put back from the rest of the cluster"
             found.repaired(rule, detail)
-    bridged = _bridge_gaps(markers)
+    values = markers.reshape(len(markers), -1)  # a view
+    bridged = bridge_gaps(values, np.isnan(values), MAX_GAP)[:, ::3]
     if bridged.any():
         found.repaired("short_gap", f"{_count(bridged)} bridged")
     lost = np.isnan(markers[..., 0])
@@ -251,12 +252,6 @@ def _rotations(shape, points, seen):
     return u @ vt, centre, centres
 
 
-def _bridge_gaps(markers):
-    """Bridges in place; returns `(T, 39)` flags of what was bridged."""
-    values = markers.reshape(len(markers), -1)  # a view
-    return bridge_gaps(values, np.isnan(values), MAX_GAP)[:, ::3]
-
-
 def joints_from_markers(markers: np.ndarray) -> np.ndarray:
     """The joints of `layout.JOINTS`, in EmoPain's axes and unit.
 
@@ -321,8 +316,5 @@ def _unit(vector):
         return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
 
 
-_OFFSETS = {
-    "upper_leg": _hip_centre,
-    "upper_arm": _shoulder_centre,
-    "crown": _crown,
-}
+_OFFSETS = {"upper_leg": _hip_centre, "upper_arm": _shoulder_centre}
+_OFFSETS["crown"] = _crown

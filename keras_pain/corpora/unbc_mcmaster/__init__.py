@@ -145,12 +145,11 @@ class _Search:
             where = folder if tree == "images" else belonging(tree, folder.name)
             there = where and where.is_dir()
             file.info[tree] = self._numbered(where, name, tree) if there else {}
-        labels = {s: belonging(s, f"{folder.name}.txt") for s in SCALES}
-        file.info["scales"] = {
-            scale: label
-            for scale, label in labels.items()
-            if label and label.is_file()
-        }
+        scales = file.info["scales"] = {}
+        for scale in SCALES:
+            label = belonging(scale, f"{folder.name}.txt")
+            if label and label.is_file():
+                scales[scale] = label
         if file.refusal is not None:
             # Two people may each have a folder of a name that says nothing.
             file.name = f"{place} {name}"

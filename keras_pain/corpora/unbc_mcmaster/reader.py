@@ -63,12 +63,9 @@ def read_file(
     raw_file.check_frames(len(images))
     numbers, paths = list(images), list(images.values())
     found, last = Findings(raw_file.findings), numbers[-1]
-    found.listed(
-        "missing_frames",
-        sorted(set(range(1, last + 1)) - set(numbers)),
-        f"{{n}} of {last} frames missing: {{}}; read without them, labels go "
-        "by number",
-    )
+    missing = sorted(set(range(1, last + 1)) - set(numbers))
+    said = f"{{n}} of {last} frames missing: {{}}; read without them, labels "
+    found.listed("missing_frames", missing, said + "go by number")
     scales, scores, units, points = _read_labels(raw_file.info, numbers, found)
     _compare(found, numbers, scores, units)
     size = None
@@ -138,20 +135,13 @@ def _read_labels(info, numbers, found):
     frames = set(numbers)
     for name in ("pspi", "facs", "aam"):
         here, title = set(info[name]), name.upper()
-        found.listed(
-            "missing_labels",
-            sorted(frames - here),
-            f"{{n}} frames without {title} file: {{}}; unknown there",
-        )
-        found.listed(
-            "labels_without_frame",
-            sorted(here - frames),
-            f"{{n}} {title} files without frame: {{}}; left out",
-        )
+        said = f"{{n}} frames without {title} file: {{}}; unknown there"
+        found.listed("missing_labels", sorted(frames - here), said)
+        said = f"{{n}} {title} files without frame: {{}}; left out"
+        found.listed("labels_without_frame", sorted(here - frames), said)
     missing = sorted(s.upper() for s in facts.SCALES if s not in info["scales"])
-    found.listed(
-        "missing_scale", missing, "{n} scales without file: {}; unknown"
-    )
+    said = "{n} scales without file: {}; unknown"
+    found.listed("missing_scale", missing, said)
     odd["other_units"] = set(odd["other_units"])
     for rule, text in _ODD.items():
         action = "repaired" if rule == "comma_decimal" else "noted"
@@ -223,13 +213,11 @@ def _compare(found, numbers, scores, units):
         detail = f"{known.sum()} frames: PSPI equals that of the action units"
         found.checked("pspi", detail)
         return
-    first = differs[0]
-    found.noted(
-        "pspi_disagrees",
-        f"{len(differs)} of {known.sum()} frames: PSPI is not that of the "
-        f"action units, first frame {numbers[first]} with {scores[first]:g} "
-        f"against {own[first]:g}; the file is believed",
-    )
+    at = differs[0]
+    said = f"{len(differs)} of {known.sum()} frames: PSPI is not that of the "
+    said += f"action units, first frame {numbers[at]} with {scores[at]:g} "
+    said += f"against {own[at]:g}; the file is believed"
+    found.noted("pspi_disagrees", said)
 
 
 def check_points(
