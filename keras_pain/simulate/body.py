@@ -24,11 +24,8 @@ _TRUNK = """yaw pelvis_pitch pelvis_roll lumbar_flex lumbar_side lumbar_twist
 thorax_flex thorax_side thorax_twist neck_flex neck_side neck_twist head_flex"""
 _LIMBS = "thigh_flex thigh_abduct knee foot_pitch shrug arm_flex arm_abduct"
 _LIMBS = (*_LIMBS.split(), "elbow", *CONTACTS, "rub")
-DOFS = (
-    *_TRUNK.split(),
-    *(f"{side}_{name}" for side in SIDES for name in _LIMBS),
-    "wobble",
-)
+_LIMBS_OF_SIDES = [f"{side}_{name}" for side in SIDES for name in _LIMBS]
+DOFS = (*_TRUNK.split(), *_LIMBS_OF_SIDES, "wobble")
 DOF = {name: number for number, name in enumerate(DOFS)}
 _JOINT = {name: number for number, name in enumerate(JOINTS_26)}
 _FEET = [[_JOINT[f"{s}_heel"], _JOINT[f"{s}_toes"]] for s in SIDES]
@@ -169,9 +166,8 @@ class Body:
         weight = weights.sum(axis=1)[:, None]
         way = weights[..., None] * (targets - wrist[:, None])
         # The elbow leaves the trunk: outwards and backwards.
-        pole = (elbow - shoulder) + weight * bones[0] * (
-            heading @ np.array([0.8 * out, 0.0, -0.9])
-        )
+        away = heading @ np.array([0.8 * out, 0.0, -0.9])
+        pole = (elbow - shoulder) + weight * bones[0] * away
         new_elbow, new_wrist = _two_bones(
             shoulder, wrist, wrist + np.sum(way, axis=1), pole, bones, weight
         )

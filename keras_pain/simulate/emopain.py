@@ -104,9 +104,8 @@ def simulate(
     """
     layouts = folder.check_arguments(layout, facts.LAYOUTS, seed=(seed, 0))
     if with_test and scale != "full":
-        raise ConfigurationError(
-            "only scale 'full' has a test split; drop with_test or use it"
-        )
+        text = "only scale 'full' has a test split; drop with_test or use it"
+        raise ConfigurationError(text)
     people = draw_people(scale, seed, subjects)
     tasks = {
         (person.number, difficulty): (person, difficulty, scale, seed, [])
@@ -123,9 +122,9 @@ def simulate(
             number = ids[person.number]
             if name == "fame":
                 place, stem = Fame.folders[person.group], f"{number}_{level}"
-                variable = _FAME_NAMES[person.number % len(_FAME_NAMES)].format(
-                    stem=stem, id=number, difficulty=level
-                )
+                variable = _FAME_NAMES[person.number % len(_FAME_NAMES)]
+                names = {"stem": stem, "id": number, "difficulty": level}
+                variable = variable.format(**names)
             elif person.split == "test" and not with_test:
                 continue
             else:
@@ -315,9 +314,8 @@ def _write_mat(path, variable, table, hdf5):
     if hdf5:
         with h5py.File(path, "w", userblock_size=_USER_BLOCK) as file:
             # MATLAB is column-major: the file holds the transposed matrix.
-            matrix = file.create_dataset(
-                variable, data=table.T, track_times=False
-            )
+            options = {"data": table.T, "track_times": False}
+            matrix = file.create_dataset(variable, **options)
             matrix.attrs["MATLAB_class"] = np.bytes_("double")
         # No subsystem data, version 0x0200, byte order mark.
         header = (header + bytes(8) + b"\x00\x02IM").ljust(_USER_BLOCK, b"\0")

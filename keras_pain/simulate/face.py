@@ -381,9 +381,7 @@ def _kernel(a, b):
 def _nodes(size, step):
     """Places of the nodes, `(N, 2)` float32, one row and column beyond each
     edge, where `cv2.resize` takes them to lie; and their `(rows, columns)`."""
-    y, x = (
-        (np.arange(-1, -(-length // step) + 1) + 0.5) * step - 0.5
-        for length in size
-    )
+    numbers = (np.arange(-1, -(-length // step) + 1) for length in size)
+    y, x = ((number + 0.5) * step - 0.5 for number in numbers)
     nodes = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     return nodes.astype(np.float32), (len(y), len(x))

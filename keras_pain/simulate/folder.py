@@ -40,9 +40,8 @@ def check_arguments(
     for name, (value, low, *high) in ranges.items():
         if value < low or high and value > high[0]:
             most = f"to {high[0]}" if high else "or more"
-            raise ConfigurationError(
-                f"{name} must be {low} {most}, got {value}"
-            )
+            text = f"{name} must be {low} {most}, got {value}"
+            raise ConfigurationError(text)
     return tuple(layouts) if layout == "all" else (layout,)
 
 
@@ -52,9 +51,8 @@ def check_size(size: Sequence[int]) -> tuple[int, int]:
     Videos store colour for two by two pixels.
     """
     if len(size) != 2 or any(side < 32 or side % 2 for side in size):
-        raise ConfigurationError(
-            f"size must be two even numbers of 32 or more, got {size}"
-        )
+        text = f"size must be two even numbers of 32 or more, got {size}"
+        raise ConfigurationError(text)
     return tuple(size)
 
 
@@ -118,12 +116,8 @@ def write_all(
     # The matrices of a picture are small: threads would wait for each other,
     # and sum in another order on another machine.
     try:
-        with (
-            threadpool_limits(1),
-            joblib.parallel_config(
-                "loky", n_jobs=jobs, inner_max_num_threads=1
-            ),
-        ):
+        backend = {"n_jobs": jobs, "inner_max_num_threads": 1}
+        with threadpool_limits(1), joblib.parallel_config("loky", **backend):
             run = joblib.Parallel(return_as="generator")
             done = track(
                 run(joblib.delayed(write)(task) for task in tasks),

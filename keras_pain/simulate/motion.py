@@ -71,10 +71,8 @@ def move_through_exercises(
     exercises there are.
     """
     mover, frames = Mover(person, difficulty, rng), person.frames[difficulty]
-    blocks = [
-        [name.strip() for name in block.split(",")]
-        for block in _BLOCKS[scale].split(";")
-    ]
+    blocks = [block.split(",") for block in _BLOCKS[scale].split(";")]
+    blocks = [[name.strip() for name in block] for block in blocks]
     small = scale == "small"
     # A personal order that starts with standing still.
     order = [0, *(1 + rng.permutation(len(blocks) - 1)).tolist()]

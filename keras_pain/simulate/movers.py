@@ -178,11 +178,10 @@ def _person(rng, fixed):
     stature = near(164 if rng.random() < 0.6 else 176, 5.5, 150, 192)
     limbs = near(1, 0.02), near(1, 0.02), near(1, 0.06)
     body = Body(stature, *limbs, toe_out=near(8, 3))
-    carriage = {
-        name: near(*map(float, numbers))
-        for name, *numbers in rows_of(_CARRIAGE)
-    }
+    rows = rows_of(_CARRIAGE)
+    carriage = {name: near(*map(float, numbers)) for name, *numbers in rows}
     relaxation = (0.12, 0.1, 0, 0.35) if patient else (0.82, 0.07, 0.65, 0.95)
+    raised = 0.3 * patient
     # Habit makes patients slower and smaller in movement, but the groups
     # overlap: a slow healthy person is not protective.
     return Person(
@@ -196,9 +195,7 @@ def _person(rng, fixed):
         cadence=near(0.84 if patient else 0.92, 0.06),
         sore_side="left" if rng.random() < 0.5 else "right",
         muscle_gain=np.exp(rng.normal(0, 0.22, 4) + rng.normal(0, 0.2)),
-        muscle_rest=np.exp(
-            rng.normal(0, 0.2, 4) + rng.normal(0.3 * patient, 0.2)
-        ),
+        muscle_rest=np.exp(rng.normal(0, 0.2, 4) + rng.normal(raised, 0.2)),
         relaxation=near(*relaxation),
     )
 
@@ -296,9 +293,8 @@ class Mover:
         if not self._luck:
             even = (np.arange(8) + self.rng.random(8)) / 8
             self._luck = self.rng.permutation(ndtri(even)).tolist()
-        self.strengths = _draw_strengths(
-            self.person, self.difficulty, activity, self._luck.pop(), self.rng
-        )
+        how = self.difficulty, activity, self._luck.pop(), self.rng
+        self.strengths = _draw_strengths(self.person, *how)
         self._activity, self.column = activity, column
         self.first = self.frames
 

@@ -115,14 +115,10 @@ def _places(base, layouts, number, kind, subjects, frames):
     elif suffix == "A" and number == subjects:
         name = "Algomer Pain"
     pictures = base / "Pictures" / "Modified" / subject
-    stills = [
-        [
-            # The numbers have no leading zeros.
-            pictures / f"{name}{copy}/Colour frames/{subject}{suffix} {i}.jpg"
-            for i in range(1, frames + 1)
-        ]
-        for copy in copies
-    ]
+    folders = [pictures / f"{name}{copy}/Colour frames" for copy in copies]
+    # The numbers have no leading zeros.
+    names = [f"{subject}{suffix} {i}.jpg" for i in range(1, frames + 1)]
+    stills = [[folder / name for name in names] for folder in folders]
     videos = [
         base / f"Clips/{version}/{subject}/{name}/{name}{copy} {subject}.mp4"
         for version in facts.VERSIONS
@@ -230,12 +226,9 @@ def _workbook(rows):
     clocked, out = io.BytesIO(), io.BytesIO()
     book.save(clocked)
     # Without the time at which it was written.
-    with (
-        zipfile.ZipFile(clocked) as source,
-        zipfile.ZipFile(out, "w") as target,
-    ):
+    with zipfile.ZipFile(clocked) as source, zipfile.ZipFile(out, "w") as bare:
         for name in source.namelist():
             time = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
             data = re.sub(time, _STAMP, source.read(name))
-            target.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+            bare.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
     return out.getvalue()

@@ -166,11 +166,9 @@ def _paths(base, person, name, frames):
     """All files of a sequence, by kind."""
 
     def tree(parts, pattern):
-        folder = base.joinpath(*parts, person, name)
-        return [
-            folder / pattern.format(sequence=name, number=number)
-            for number in range(1, frames + 1)
-        ]
+        folder, of = base.joinpath(*parts, person, name), {"sequence": name}
+        numbers = range(1, frames + 1)
+        return [folder / pattern.format(**of, number=n) for n in numbers]
 
     doubled = base.joinpath(*2 * (facts.SEQUENCE_LABELS,))
     return {
@@ -220,9 +218,8 @@ def motion_of(
         spread = 0.3 if scale in ("vas", "opr") else 1.0
         said = np.round(high * pain + more[number] + rng.normal(0, spread))
         reports[scale] = float(np.clip(said, low, high)) + 0.0  # no -0
-    return expressions.FaceMotion(
-        units, *drift, coded=coded, pspi=pspi(coded), scales=reports
-    )
+    noted = {"coded": coded, "pspi": pspi(coded), "scales": reports}
+    return expressions.FaceMotion(units, *drift, **noted)
 
 
 def _write(sequence):
