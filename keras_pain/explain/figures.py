@@ -20,23 +20,10 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_pain.data.windows import CHANNEL_NAMES
 from keras_pain.errors import check_choice
-from keras_pain.reports.figures import (
-    BLUE,
-    GREEN,
-    ORANGE,
-    PURPLE,
-    STYLE,
-    TILTED,
-    new_figure,
-    saved,
-    tiles,
-)
-from keras_pain.signals.kinematics import (
-    ANGLE_NAMES,
-    ANGLE_TRIPLETS,
-    JOINTS_22,
-    JOINTS_26,
-)
+from keras_pain.reports import figures as drawing
+from keras_pain.reports.figures import ORANGE, STYLE, TILTED, new_figure, saved
+from keras_pain.signals import kinematics
+from keras_pain.signals.kinematics import ANGLE_NAMES
 
 AXIS_LABELS = ("real", "as_released")
 
@@ -145,7 +132,7 @@ def plot_average_maps(
     """
     rows = 14 if axes == ("time",) else len(labels)
     place = len(panels), 3, (3.6, 0.6 + _ROW * rows), (2.2, 1.1)
-    figure, grid = tiles(*place, sharex=True, sharey=True)
+    figure, grid = drawing.tiles(*place, sharex=True, sharey=True)
     even, values = _even_share(axes, panels), [p.values for p in panels]
     scale = _scale(values, even)
     for axis, panel in zip(grid.flat, panels, strict=False):
@@ -206,7 +193,7 @@ def plot_activity_maps(
         counts[at, place] = windows
     size = 0.5 + 0.45 * len(rows), 1.6 + _ROW * len(labels)
     place = len(columns), len(columns), size, (3.0, 1.0)
-    figure, subplots = tiles(*place, sharey=True)
+    figure, subplots = drawing.tiles(*place, sharey=True)
     scale = _scale(grids, even)
     for axis, column, grid, of_column in zip(
         subplots.flat, columns, grids, counts, strict=True
@@ -350,8 +337,8 @@ def plot_attention(
     angles = window[:length, [names.index(name) for name in ANGLE_NAMES]]
     over_parts = bodily is not None and len(bodily) == parts
     order = np.argsort(bodily if over_parts else np.ptp(angles, axis=0))
-    colours = dict(zip(order[::-1], (BLUE, GREEN, PURPLE), strict=False))
-
+    palette = (drawing.BLUE, drawing.GREEN, drawing.PURPLE)
+    colours = dict(zip(order[::-1], palette, strict=False))
     heat = temporal.ndim == 2
     below, height = (0.9, 6.4) if heat else (0.5, 5.4)
     width, columns = (8.0, (1,)) if bodily is None else (11.0, (2.2, 1.0))
@@ -469,16 +456,15 @@ def animate_skeleton(
         clock.set_text(f"{index * step / 60:.1f} s")
         return [*lines, clock]
 
-    animation = FuncAnimation(
-        figure, show, frames=len(points), interval=1000 / fps, blit=True
-    )
+    timing = {"frames": len(points), "interval": 1000 / fps}
+    animation = FuncAnimation(figure, show, blit=True, **timing)
     if path is not None:
         animation.save(path, writer="pillow", fps=round(fps))
     return animation
 
 
 def _joint_names(count) -> tuple[str, ...]:
-    for names in (JOINTS_26, JOINTS_22):
+    for names in (kinematics.JOINTS_26, kinematics.JOINTS_22):
         if len(names) == count:
             return names
     raise ValueError(f"a skeleton has 26 or 22 joints, not {count}")
@@ -513,10 +499,8 @@ def _bones(points):
 def _draw_bones(points, ax) -> list:
     style = {"solid_capstyle": "round", "solid_joinstyle": "round"}
     style["linewidth"] = 2.0
-    return [
-        ax.plot(*bones.T, color=colour, **style)[0]
-        for colour, bones in _bones(points)
-    ]
+    chains = _bones(points)
+    return [ax.plot(*b.T, color=colour, **style)[0] for colour, b in chains]
 
 
 def _caption(ax, across, up, text):
@@ -535,7 +519,8 @@ def _finish(ax, across, up):
 # inner-body flexions to the hip, an elbow to the joint called lower arm, and so
 # on. An sEMG probe belongs to its muscle, which lies halfway between two
 # joints: lower probes on the lumbar muscles, upper ones on the trapezius.
-_SITES = dict(zip(ANGLE_NAMES, [t[1] for t in ANGLE_TRIPLETS], strict=True))
+_VERTICES = [triplet[1] for triplet in kinematics.ANGLE_TRIPLETS]
+_SITES = dict(zip(ANGLE_NAMES, _VERTICES, strict=True))
 _MUSCLES, _PLACES = {}, {}  # the latter are what clinicians call the places
 for _side in ("left", "right"):
     _MUSCLES[f"muscle lower_{_side}"] = "spine", f"{_side}_upper_leg"
@@ -709,9 +694,9 @@ def plot_clip_map(
     axis.grid()
     if curve is not None:
         other = axis.twinx()
-        other.plot(np.arange(len(curve)), curve, color=BLUE)
+        other.plot(np.arange(len(curve)), curve, color=drawing.BLUE)
         other.set_ylim(0, max(float(np.nanmax(curve)), 1.0) * 1.15)
-        other.set_ylabel("PSPI", color=BLUE)
+        other.set_ylabel("PSPI", color=drawing.BLUE)
     return figure
 
 
@@ -854,7 +839,7 @@ def _draw_checks(axis, panel):
     steps = np.arange(len(panel.cascade))
     others = len(steps) + 0.6 + np.arange(len(panel.trained))
     for measure, label, colour, marker in (
-        (0, "Spearman", BLUE, "o"),
+        (0, "Spearman", drawing.BLUE, "o"),
         (1, "SSIM", ORANGE, "s"),
     ):
         kinds = {"label": label}, {"linestyle": "none"}

@@ -225,10 +225,8 @@ def _layer(model, name) -> keras.layers.Layer:
     for part in model.layers:
         if part.name == name:
             return part
-    raise ConfigurationError(
-        f"{model.name} has no layer {name!r}, so there is no map to draw "
-        "from it"
-    )
+    problem = f"has no layer {name!r}, so there is no map to draw from it"
+    raise ConfigurationError(f"{model.name} {problem}")
 
 
 def _batches(model, x, layer, class_index):

@@ -119,11 +119,9 @@ class FinishedFold:
         frames, None where the recording has none; and how many of them are a
         second, also where they were resampled.
         """
-        begin, length = (
-            int(self.test.start[index]),
-            int(self.test.length[index]),
-        )
-        recording = self.recordings[str(self.test.recording[index])]
+        test = self.test
+        begin, length = int(test.start[index]), int(test.length[index])
+        recording = self.recordings[str(test.recording[index])]
         end = begin + length
         if self.settings["cut"] == "whole_recordings":
             begin, end = 0, len(recording["angles"])
@@ -247,10 +245,8 @@ def faces_of(y: np.ndarray, num_classes: int = 0) -> np.ndarray:
 def _checks(fold, kinds, samples, labelled, epochs, step):
     """Runs both checks of every kind of map: a step a kind, and two more."""
     model, x, cascades, labels = fold.model, fold.inputs(samples), {}, {}
-    common = {
-        "length": getattr(samples, "length", None),
-        "class_index": model.predict(x, verbose=0).argmax(axis=-1),
-    }
+    common = {"length": getattr(samples, "length", None)}
+    common["class_index"] = model.predict(x, verbose=0).argmax(axis=-1)
     few = {"draws": 1, "most": FACE_LAYERS} if common["length"] is None else {}
     for kind in kinds:
         step(f"drawing weights anew for {TITLES[kind.name]}")
@@ -259,23 +255,17 @@ def _checks(fold, kinds, samples, labelled, epochs, step):
         )
     if labelled:
         method = fold.result.config["method"]
+        data = fold.data.augmented, fold.data.validation
         labels = sanity.label_randomisation(
-            model,
-            x,
-            kinds,
-            fold.key.method,
-            fold.data.augmented,
-            fold.data.validation,
+            *(model, x, kinds, fold.key.method, *data),
             seed=fold_seed(fold.key.seed, fold.result.result["fold_number"]),
             epochs=epochs or min(method["epochs"], CHECK_EPOCHS),
             arguments=method.get("arguments"),
             on_training=step,
             **common,
         )
-    return [
-        sanity.check_panel(name, cascade, labels.get(name))
-        for name, cascade in cascades.items()
-    ]
+    found = cascades.items()
+    return [sanity.check_panel(k, v, labels.get(k)) for k, v in found]
 
 
 class Gallery:
@@ -396,19 +386,16 @@ class Gallery:
 
         of = f"mean {TITLES[kind.name]} by"
         what = figures.plot_average_maps, panels(maps, [-1] * len(test))
-        yield self._plot(
-            kind, "per_class", f"{of} class", *what, axes, labels, **style
-        )
+        what = (f"{of} class", *what, axes, labels)
+        yield self._plot(kind, "per_class", *what, **style)
         activities = test.activity.tolist()
         if len(set(activities)) < 2:
             return
         if axes == ("token", "token"):
             maps, axes = maps.mean(axis=1), ("token",)  # what each one receives
         what = figures.plot_activity_maps, panels(maps, activities), axes
-        of = f"{of} activity and class"
-        yield self._plot(
-            kind, "per_activity", of, *what, labels, classes, **style
-        )
+        what = (f"{of} activity and class", *what, labels, classes)
+        yield self._plot(kind, "per_activity", *what, **style)
 
     def _labels(self, axis, count) -> list[str]:
         """Labels of a map's last axis."""
@@ -448,14 +435,11 @@ class FaceGallery(Gallery):
         maps = kind.compute(self.fold.model, x, max(test.num_classes - 1, 0))
         names = [names[int(y)] if names else f"intensity {y:g}" for y in test.y]
         if what == ("height", "width"):
+            maps = [{title: values} for values in maps]
             parts = zip(names, x.astype(np.uint8), maps, strict=True)
-            faces = [
-                figures.AttendedFace(name, face, {title: values})
-                for name, face, values in parts
-            ]
-            yield self._plot(
-                kind, "faces", title, figures.plot_attended_faces, faces
-            )
+            faces = [figures.AttendedFace(*part) for part in parts]
+            what = figures.plot_attended_faces, faces
+            yield self._plot(kind, "faces", title, *what)
         elif what == ("time", "height", "width"):
             of = f"{title}, {test.window_id[0]} ({names[0]})"
             what = figures.plot_clip_map, x[0], maps[0]

@@ -91,10 +91,7 @@ def cascading_randomisation(
                 changed.get_layer(name).set_weights(drawn)
             if name in found:
                 found[name].append(compare(changed))
-    return {
-        name: Similarity(*np.stack(parts, axis=1))
-        for name, parts in found.items()
-    }
+    return {k: Similarity(*np.stack(v, axis=1)) for k, v in found.items()}
 
 
 def label_randomisation(
