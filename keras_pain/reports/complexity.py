@@ -81,11 +81,8 @@ def measure(network: Network) -> Complexity:
     """
     with weightless():
         model = network.build()
-        parameters = sum(
-            math.prod(weight.shape)
-            for weight in model.weights
-            if weight.name not in _UNCOUNTED
-        )
+        counted = [w for w in model.weights if w.name not in _UNCOUNTED]
+        parameters = sum(math.prod(weight.shape) for weight in counted)
         return Complexity(network, parameters, count_work(model))
 
 
@@ -117,10 +114,8 @@ def write_complexity(
         _one_rule(compared, published, rules),
         _grid(more, others, (6, 6), published, sheet),
     ]
-    rows = [
-        *_long_rows(compared, published, rules),
-        *_long_rows(others, published, ()),
-    ]
+    rows = [*_long_rows(compared, published, rules)]
+    rows += _long_rows(others, published, ())
     return sheet.write(out_dir, "table", _COLUMNS, rows, False)
 
 

@@ -16,46 +16,12 @@ from keras_pain import io
 from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.experiments.metrics import RULES, SCALAR_METRICS
 from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.reports import statistics as stats
+from keras_pain.reports import statistics_figures as plots
+from keras_pain.reports import table as tables
 from keras_pain.reports.figures import paper_name
-from keras_pain.reports.statistics import (
-    DRAWS,
-    EXCHANGE,
-    LEVEL,
-    METRIC_NAMES,
-    MOST_EXACT,
-    PERMUTATION,
-    POOLED_METRICS,
-    WILCOXON,
-    Comparison,
-    Interval,
-    Ranking,
-    SubjectScores,
-    align,
-    compare_all,
-    counted,
-    least_p,
-    p_text,
-    percentile_interval,
-    rank_methods,
-    subject_scores,
-    too_few_people,
-)
-from keras_pain.reports.statistics_figures import (
-    plot_critical_difference,
-    plot_forest,
-)
-from keras_pain.reports.table import (
-    MAJORITY,
-    NOTHING,
-    Grid,
-    Scores,
-    Sheet,
-    evaluation_title,
-    hardware_remarks,
-    number,
-    read_scores,
-    software_remarks,
-)
+from keras_pain.reports.statistics import LEVEL, METRIC_NAMES, counted, p_text
+from keras_pain.reports.table import MAJORITY, NOTHING, Grid, Sheet, number
 
 CSV_COLUMNS = (
     *("method", "against", "protocol", "metric", "value"),
@@ -64,13 +30,13 @@ CSV_COLUMNS = (
 )
 _SHOWN = ("macro_f1", "mcc", "accuracy", "balanced_accuracy", "roc_auc")
 _TESTS = {
-    PERMUTATION: "Test: sign-flip permutation of the mean paired difference, "
-    "exact over all sign changes, as there are at most "
-    f"{MOST_EXACT} people.",
-    WILCOXON: "Test: Wilcoxon's signed-rank test on paired differences; those "
-    "of zero are dropped (zero_method wilcox). Exact where no two differences "
-    "are equal in size or at most 13 are left, else the normal approximation "
-    "corrected for ties.",
+    stats.PERMUTATION: "Test: sign-flip permutation of the mean paired "
+    "difference, exact over all sign changes, as there are at most "
+    f"{stats.MOST_EXACT} people.",
+    stats.WILCOXON: "Test: Wilcoxon's signed-rank test on paired differences; "
+    "those of zero are dropped (zero_method wilcox). Exact where no two "
+    "differences are equal in size or at most 13 are left, else the normal "
+    "approximation corrected for ties.",
 }
 _INTERVAL = f"[{LEVEL:.0%} over people]"
 
@@ -103,13 +69,13 @@ class Standings(NamedTuple):
 
     metric: str
     place: tuple[str, str]
-    scores: Scores
-    people: dict[str, SubjectScores]
+    scores: tables.Scores
+    people: dict[str, stats.SubjectScores]
     unfinished: list[str]
     reference: str | None
-    comparisons: list[Comparison]
-    ranking: Ranking | None
-    pooled_intervals: dict[tuple[str, str], Interval | None]
+    comparisons: list[stats.Comparison]
+    ranking: stats.Ranking | None
+    pooled_intervals: dict[tuple[str, str], stats.Interval | None]
 
     @property
     def methods(self) -> list[str]:
@@ -124,9 +90,9 @@ class Standings(NamedTuple):
         """How many folds of an unfinished method are there."""
         return self.scores.state((*self.place, method))
 
-    def against(self, method: str, other: str | None) -> Comparison | None:
+    def against(self, one: str, other: str | None) -> stats.Comparison | None:
         """The comparison of two methods, whichever came first."""
-        both = {method, other}
+        both = {one, other}
         pairs = (p for p in self.comparisons if {p.first, p.second} == both)
         return next(pairs, None)
 
@@ -158,9 +124,9 @@ def read_standings(
         )
     if reference is not None:
         check_choice("reference", reference, keys)
-    scores = read_scores(store, expected, num_classes)
+    scores = tables.read_scores(store, expected, num_classes)
     everyone = [
-        subject_scores(map(store.read, keys[row[2]]), metric, num_classes)
+        stats.subject_scores(map(store.read, keys[row[2]]), metric, num_classes)
         for row in scores.rows.index
         if not scores.state(row)
     ]
@@ -168,7 +134,7 @@ def read_standings(
     everyone.sort(key=lambda found: found.method)
     # What is undefined comes last.
     everyone.sort(key=lambda f: np.nan_to_num(-f.pooled.mean(), nan=np.inf))
-    kept = align(everyone)[0] if everyone else []
+    kept = stats.align(everyone)[0] if everyone else []
     finished = [found.method for found in everyone]
     return Standings(
         metric,
@@ -177,12 +143,14 @@ def read_standings(
         people={found.method: found for found in kept},
         unfinished=[method for method in keys if method not in finished],
         reference=reference or next(iter(finished), None),
-        comparisons=compare_all(everyone) if everyone else [],
-        ranking=rank_methods(everyone) if len(everyone) > 1 else None,
+        comparisons=stats.compare_all(everyone) if everyone else [],
+        ranking=stats.rank_methods(everyone) if len(everyone) > 1 else None,
         pooled_intervals={
-            (found.method, name): percentile_interval(found.pooled_draws[name])
+            (found.method, name): stats.percentile_interval(
+                found.pooled_draws[name]
+            )
             for found in everyone
-            for name in POOLED_METRICS
+            for name in stats.POOLED_METRICS
         },
     )
 
@@ -217,7 +185,7 @@ def write_leaderboard(
     evaluation, protocol = standings.place
     lines = [
         f"Corpus: {corpus}",
-        f"{evaluation_title(evaluation)}, protocol {protocol}.",
+        f"{tables.evaluation_title(evaluation)}, protocol {protocol}.",
         f"Classes: {', '.join(class_names)}.",
         *header,
     ]
@@ -232,13 +200,9 @@ def write_leaderboard(
         _times(standings, labels, costs),
         standings.comparisons and _pairs(standings, labels),
     ]
-    sheet = Sheet(
-        "leaderboard",
-        io.marked_title(whole_title, simulated),
-        lines,
-        list(filter(None, grids)),
-        remarks=_remarks(standings, simulated),
-    )
+    whole_title = io.marked_title(whole_title, simulated)
+    parts = "leaderboard", whole_title, lines, list(filter(None, grids))
+    sheet = Sheet(*parts, remarks=_remarks(standings, simulated))
     of_corpus = {"corpus": corpus, "simulated": simulated}
     rows = [
         dict.fromkeys(CSV_COLUMNS)
@@ -283,9 +247,9 @@ def _figures(standings, title, out_dir, **options):
     paths = []
     if standings.ranking:
         found = standings.ranking, standings.comparisons, title
-        paths.append(plot_critical_difference(*found, ranks, **options))
+        paths.append(plots.plot_critical_difference(*found, ranks, **options))
     if scores:
-        paths.append(plot_forest([*scores], title, forest, **options))
+        paths.append(plots.plot_forest([*scores], title, forest, **options))
     return paths
 
 
@@ -315,7 +279,7 @@ def _remarks(standings, simulated):
         "FLOPs are of one window: matrix products only, a multiply-add is two. "
         "Classical methods have neither parameters nor FLOPs in that sense."
     )
-    remarks += [*RULES.values(), *software_remarks(standings.scores)]
+    remarks += [*RULES.values(), *tables.software_remarks(standings.scores)]
     return list(dict.fromkeys(filter(None, remarks)))
 
 
@@ -330,11 +294,11 @@ def _statistics_remarks(standings):
         f"the mean of {metric} over {counted(len(scores.seeds), 'seed')}. The "
         "± of pooled metrics is the standard deviation over seeds and says "
         "nothing about other people; the intervals are over people.",
-        f"Intervals: {LEVEL:.0%}, bootstrap of people, {DRAWS} draws; of means "
-        "over people bias-corrected and accelerated (BCa), of pooled metrics "
-        "percentile. They are not corrected for the number of comparisons, "
-        "and take the trained networks as given: that the folds of different "
-        "people share training data is in none of them.",
+        f"Intervals: {LEVEL:.0%}, bootstrap of people, {stats.DRAWS} draws; of "
+        "means over people bias-corrected and accelerated (BCa), of pooled "
+        "metrics percentile. They are not corrected for the number of "
+        "comparisons, and take the trained networks as given: that the folds "
+        "of different people share training data is in none of them.",
         1 in classes
         and f"{(classes == 1).sum()} of the {people} people have windows of "
         "one class only. A method that always says that class is perfect "
@@ -345,10 +309,10 @@ def _statistics_remarks(standings):
         end = "A single finished method: there is no pair to compare."
         return [*remarks, end]
     first, dropped = comparisons[0], comparisons[0].dropped
-    exact = people + len(dropped) <= MOST_EXACT
-    how = "in every possible way" if exact else f"{DRAWS} times at random"
-    few, advice = too_few_people(comparisons), "More people are needed."
-    if least_p(first) < 1 - LEVEL:
+    exact = people + len(dropped) <= stats.MOST_EXACT
+    how = "in every possible way" if exact else f"{stats.DRAWS} times at random"
+    few, advice = stats.too_few_people(comparisons), "More people are needed."
+    if stats.least_p(first) < 1 - LEVEL:
         advice = "Compare fewer methods."
     tests = dict.fromkeys(pair.by_person.test for pair in comparisons)
     return [
@@ -438,11 +402,12 @@ def _times(standings, labels, costs):
         rows.append([labels[method], seconds, *latencies])
     latencies = "Latency, ms a window: one by one", "512 at once"
     columns = ["Method", "Training, seconds a fold", *latencies]
+    training = "Training on", "training times"
     text = (
         "Training: wall-clock seconds, pre-training included, the one-time "
         "tracing of networks left out, mean over folds. Latency: median "
         "wall-clock time of a prediction from scaled windows, after warm-up."
-        + hardware_remarks(standings.scores, "Training on", "training times")
+        + tables.hardware_remarks(standings.scores, *training)
     )
     return Grid("Times", columns, [rows], left=1, timing=True, remarks=(text,))
 
@@ -463,7 +428,7 @@ def _pairs(standings, labels):
     first = standings.comparisons[0]
     tests = f"Test of means over people: {first.by_person.test}."
     if first.pooled.test:
-        tests += f" Test of pooled differences: {EXCHANGE}."
+        tests += f" Test of pooled differences: {stats.EXCHANGE}."
     columns = [
         *("First", "Second", f"Mean over people {_INTERVAL}"),
         *("Rank-biserial", "d_z", "p", "Holm p"),
@@ -480,9 +445,6 @@ def _range(value, interval=None, sign=""):
     values = (value, *(interval or ()))
     first, *ends = (f"{v:{sign}z.3f}" for v in values)
     return f"{first} [{', '.join(ends)}]" if ends else first
-
-
-# --- Long form ---
 
 
 def _long_rows(standings, costs):

@@ -16,20 +16,9 @@ from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.defects import LEAKS
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.io import marked_title, rounded
-from keras_pain.reports.figures import (
-    BLUE,
-    ORANGE,
-    new_figure,
-    paper_name,
-    saved,
-)
-from keras_pain.reports.statistics import (
-    METRIC_NAMES,
-    confusions_by_subject,
-    draw,
-    percentile_interval,
-    scores_of,
-)
+from keras_pain.reports import figures, statistics
+from keras_pain.reports.figures import BLUE, ORANGE, paper_name
+from keras_pain.reports.statistics import METRIC_NAMES
 from keras_pain.reports.table import BY_DEFECT, DAGGER, Grid, Sheet
 
 METRICS = ("macro_f1", "mcc", "accuracy")
@@ -88,10 +77,8 @@ def condition(
         if probabilities.shape[1] != 2:
             raise ConfigurationError("the ledger is for two classes")
         above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
-        of_seed = [
-            confusions_by_subject(y_true, y_pred, subject, subjects, 2)
-            for y_pred in above
-        ]
+        count = statistics.confusions_by_subject
+        of_seed = [count(y_true, y, subject, subjects, 2) for y in above]
         confusions.append(np.stack(of_seed, axis=1))
     return Condition(np.stack(confusions), "precision_as_f1" in defects)
 
@@ -105,9 +92,9 @@ def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
     stands as `macro_f1`.
     """
     summed = np.einsum("ds,estkl->detkl", counts, side.confusions)
-    scores = scores_of(summed[:, :, 0])
+    scores = statistics.scores_of(summed[:, :, 0])
     if summed.shape[2] > 1:
-        best = np.nan_to_num(scores_of(summed)["f1"]).max(axis=2)
+        best = np.nan_to_num(statistics.scores_of(summed)["f1"]).max(axis=2)
         present = summed[:, :, 0].any(axis=-1)
         scores["macro_f1"] = best.mean(axis=-1, where=present)
     if side.precision:
@@ -135,7 +122,7 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
             f"{side.confusions.shape[:2]} of them"
         )
     rng = np.random.default_rng(0)
-    counts = draw(people, DRAWS, rng)
+    counts = statistics.draw(people, DRAWS, rng)
     equal = np.full(num_seeds, 1 / num_seeds)
     of_seeds = rng.multinomial(num_seeds, equal, size=DRAWS)
     once = np.ones((1, people), np.int64)
@@ -145,12 +132,9 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
     for name in METRICS:
         value = float(after[name].mean())
         samples = (drawn[name] - others[name]) * of_seeds
-        ends = percentile_interval(samples.sum(axis=1) / num_seeds)
+        ends = statistics.percentile_interval(samples.sum(axis=1) / num_seeds)
         changes[name] = Change(value, value - float(before[name].mean()), *ends)
     return changes
-
-
-# --- The report ---
 
 
 def ledger_protocols() -> tuple[Protocol, ...]:
@@ -159,11 +143,8 @@ def ledger_protocols() -> tuple[Protocol, ...]:
     Leaks of scoring need no run of their own: they score the predictions of
     the leak-free one.
     """
-    single = [
-        Protocol(f"leak_free+{name}", defects=(name,))
-        for name in _NAMES
-        if name not in _SCORING
-    ]
+    own_runs = [name for name in _NAMES if name not in _SCORING]
+    single = [Protocol(f"leak_free+{n}", defects=(n,)) for n in own_runs]
     return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES))
 
 
@@ -279,12 +260,12 @@ def _grid(method, changes):
     return Grid(title, columns, [rows], left=1)
 
 
-@saved
+@figures.saved
 def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
     """One bar a leak: what `change` returned, by method and defect."""
     most = max(map(len, ledger.values()))
     height = 0.6 + len(ledger) * (0.8 + 0.3 * most)
-    figure = new_figure(4.2 + 3.1 * len(METRICS), height)
+    figure = figures.new_figure(4.2 + 3.1 * len(METRICS), height)
     shared = {"squeeze": False, "sharey": True, "sharex": "col"}
     grid = figure.subplots(len(ledger), len(METRICS), **shared)
     for row, (method, changes) in zip(grid, ledger.items(), strict=True):

@@ -8,18 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_pain.reports import statistics as stats
 from keras_pain.reports.figures import BLUE, ORANGE, new_figure, saved
-from keras_pain.reports.statistics import (
-    LEVEL,
-    METRIC_NAMES,
-    Comparison,
-    Ranking,
-    SubjectScores,
-    align,
-    counted,
-    indistinct_runs,
-    too_few_people,
-)
+from keras_pain.reports.statistics import LEVEL, METRIC_NAMES, counted
 
 _INK, _FAINT = "#222222", "#8a8a8a"
 _ROW = 0.3  # inches between two lines of text
@@ -27,8 +18,8 @@ _ROW = 0.3  # inches between two lines of text
 
 @saved
 def plot_critical_difference(
-    ranking: Ranking,
-    comparisons: Sequence[Comparison],
+    ranking: stats.Ranking,
+    comparisons: Sequence[stats.Comparison],
     *,
     labels: Mapping[str, str],
 ) -> Figure:
@@ -43,7 +34,7 @@ def plot_critical_difference(
     methods, their names by default.
     """
     ranks, count = list(ranking.ranks.values()), len(ranking.ranks)
-    runs, unjoined = indistinct_runs(list(ranking.ranks), comparisons)
+    runs, unjoined = stats.indistinct_runs(list(ranking.ranks), comparisons)
     caption = _rank_caption(ranking, comparisons, bool(runs), unjoined)
     # Vertical places in lines of text below the axis.
     bars = [0.55 + 0.42 * number for number in range(len(runs))]
@@ -88,14 +79,14 @@ def plot_critical_difference(
 
 @saved
 def plot_forest(
-    scores: Sequence[SubjectScores], *, labels: Mapping[str, str]
+    scores: Sequence[stats.SubjectScores], *, labels: Mapping[str, str]
 ) -> Figure:
     """Mean over people with its interval, people and seeds behind it.
 
     The largest mean is at the top. That of a baseline is drawn as a line
     through all rows. Raises ConfigurationError as `align` does.
     """
-    scores, dropped = align(scores)
+    scores, dropped = stats.align(scores)
     scores = sorted(scores, key=lambda score: (-score.mean, score.method))
     caption = _forest_caption(scores[0], dropped)
     figure, axis = _captioned(0.44 * len(scores) + 1.7, caption)
@@ -169,7 +160,7 @@ def _rank_caption(ranking, comparisons, joined, unjoined):
         ranking.p is not None
         and f"Friedman's test: {ranking.friedman:.1f} with "
         f"{len(ranking.ranks) - 1} degrees of freedom, p = {ranking.p:.2g}.",
-        too_few_people(comparisons),
+        stats.too_few_people(comparisons),
     ]
     return " ".join(filter(None, texts))
 
