@@ -64,8 +64,7 @@ _FLAGS = (
     (
         "strength",
         gsff.STRENGTH,
-        "how far to go from the source, up to 1 [as released, "
-        f"{gsff.STRENGTH}]",
+        f"how far to go from the source, to 1 [as released, {gsff.STRENGTH}]",
     ),
     (
         "guidance",
@@ -77,15 +76,10 @@ _FLAGS = (
     (
         "depth",
         "pipeline",
-        "diffusers: pipeline, none, or npy:FOLDER with a map a picture "
-        "[pipeline]",
+        "diffusers: pipeline, none, npy:FOLDER with a map a picture [pipeline]",
     ),
     ("seed", gsff.SEED, f"of the run [as released, {gsff.SEED}]"),
-    (
-        "same_seed",
-        False,
-        "start every picture from the run's seed itself, as released",
-    ),
+    ("same_seed", False, "every picture from the run's own seed, as released"),
     ("copies", 1, "pictures a frame [1]"),
     ("batch", 4, "pictures made at once [4]"),
     (
@@ -163,9 +157,8 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     # What is checked quickly comes first: a model takes its time to load.
     if sources.is_dataset(args.input):
         if args.labels is not None:
-            raise ConfigurationError(
-                "--labels is for folders of faces; a dataset has its own"
-            )
+            text = "--labels is for folders of faces; a dataset has its own"
+            raise ConfigurationError(text)
         start()  # TensorFlow Datasets may read it
         frames = sources.of_dataset(args.input, args.every, args.all_frames)
     elif args.every != 1 or args.all_frames:
@@ -202,19 +195,15 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
         f"pictures, {len(rejected)} rejected; {summary['made']} made now, "
         f"{summary['kept']} were there"
     )
-    _print_by_reason(
-        "rejected",
-        [(f"{s}_{c:02d}", r.replace("_", " ")) for s, c, r in rejected],
-    )
+    named = [(f"{s}_{c:02d}", r.replace("_", " ")) for s, c, r in rejected]
+    _print_by_reason("rejected", named)
     _print_by_reason("passed over", summary["skipped"])
     for note, count in sorted(summary["notes"].items()):
         print(f"noted, {note}: {count} frames")
     given = all(frame.points is not None for frame in frames)
     if not given and isinstance(points, sources.DetectorPoints):
-        print(
-            "noted, landmarks are a schematic face put on five points; give "
-            "measured ones with --landmarks"
-        )
+        note = "landmarks are a schematic face put on five points; give "
+        print(f"noted, {note}measured ones with --landmarks")
     print(sheet)
     if not good:
         raise KerasPainError(
@@ -242,15 +231,9 @@ def _generator(args):
     if kind == "diffusers" and model:
         from keras_pain.augment.diffusion import Depth, DiffusersGenerator
 
-        return DiffusersGenerator(
-            model,
-            strength=args.strength,
-            guidance=args.guidance,
-            steps=args.steps,
-            negative_prompt=args.negative_prompt,
-            size=args.size,
-            depth=Depth(args.depth),
-        )
+        names = "strength guidance steps negative_prompt size".split()
+        settings = {name: getattr(args, name) for name in names}
+        return DiffusersGenerator(model, depth=Depth(args.depth), **settings)
     raise ConfigurationError(
         "--generator is diffusers:FOLDER, diffusers:OWNER/NAME or geometric, "
         f"not {args.generator!r}"

@@ -63,10 +63,8 @@ class Depth:
             sha256 = content_hash(self.folder, ".npy")
             self.described = f"npy, sha256 {sha256}"
         elif text not in ("pipeline", "none"):
-            raise ConfigurationError(
-                "depth comes from pipeline, none or npy:FOLDER, not from "
-                f"{text!r}"
-            )
+            known = "depth comes from pipeline, none or npy:FOLDER"
+            raise ConfigurationError(f"{known}, not from {text!r}")
 
     def maps(
         self, names: Sequence[str], shape: tuple[int, int]
@@ -262,9 +260,6 @@ def _load(folder, dtype, device):
         pipeline = load(folder, dtype=dtype, local_files_only=True).to(device)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-# --- Folders of models: what they must hold, and their hash ---
 
 
 def weight_files(folder: pathlib.Path) -> list[pathlib.Path]:

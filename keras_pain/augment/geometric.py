@@ -47,14 +47,10 @@ class GeometricGenerator:
 
     def __init__(self, strength: float = 0.7):
         if not 0 <= strength <= 1:
-            raise ConfigurationError(
-                f"strength must be from 0 to 1, got {strength}"
-            )
-        self.parameters = {
-            "generator": "geometric",
-            "version": VERSION,
-            "strength": strength,
-        }
+            text = f"strength must be from 0 to 1, got {strength}"
+            raise ConfigurationError(text)
+        self.parameters = {"generator": "geometric", "version": VERSION}
+        self.parameters["strength"] = strength
         name = "opencv-python-headless"
         try:
             self.versions = {name: importlib.metadata.version(name)}
@@ -129,10 +125,8 @@ def _shift(face, axes, distance, free, strength, random):
     near = np.exp(-((x / 1.8) ** 4) - ((y - 0.5) / 2.2) ** 4)
     across = x * (jaw * below + cheeks * middle)
     down = chin * below * np.maximum(y, 0) - hairline * above
-    sigma = _WAVE_LENGTH * distance
-    waves = gaussian_filter(
-        random.standard_normal(face.shape), (sigma, sigma, 0), mode="reflect"
-    )
+    sigma, waves = _WAVE_LENGTH * distance, random.standard_normal(face.shape)
+    waves = gaussian_filter(waves, (sigma, sigma, 0), mode="reflect")
     waves *= _WAVES / max(np.abs(waves).max(), 1e-9)
     bent = np.stack([across, down], axis=-1) + waves
     shift = bent * (near * free)[..., None] * strength

@@ -17,7 +17,6 @@ from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.signals.landmarks import NUM_POINTS, PARTS
 
 LIMIT = 77  # tokens that CLIP's text encoder reads, both ends included
-# --- What the landmarks say about a face, as ratios and as words ---
 
 # All lengths are in distances between the centres of the eyes. The limits
 # between words are of this project: the outer tenths of what a face mesh
@@ -30,40 +29,26 @@ _NOSE_TIP = 30
 _CORNERS = [48, 54]  # of the mouth
 _LIPS_OUT, _LIPS_IN = (51, 57), (62, 66)  # upper and lower, in the middle
 
-# For each measure: the limits between its words, and the words; "" says
-# nothing. In order of what is kept first where a prompt gets too long.
-WORDS = {
-    "eye_opening": (
-        (0.13, 0.20, 0.31),
-        ("eyes closed", "eyes narrowed", "eyes open", "eyes wide open"),
-    ),
-    "mouth_opening": (
-        (0.04, 0.10, 0.30),
-        (
-            "mouth closed",
-            "lips slightly parted",
-            "mouth open",
-            "mouth wide open",
-        ),
-    ),
-    "brow_height": (
-        (0.26, 0.34),
-        ("brows lowered", "brows relaxed", "brows raised"),
-    ),
-    "lip_corners": (
-        (-0.04, 0.08),
-        ("lip corners down", "", "lip corners raised"),
-    ),
-    "turn": (
-        (-0.15, 0.15),
-        ("head turned left", "facing the camera", "head turned right"),
-    ),
-    "roll": ((-6.0, 6.0), ("head tilted left", "", "head tilted right")),
-    "width_to_height": (
-        (0.94, 1.06),
-        ("narrow face", "oval face", "broad face"),
-    ),
-}
+# For each measure its words and the limits between them; no word says nothing.
+# In order of what is kept first where a prompt gets too long.
+_WORDS = """
+eye_opening: eyes closed < 0.13 < eyes narrowed < 0.20 < eyes open < 0.31 <
+    eyes wide open;
+mouth_opening: mouth closed < 0.04 < lips slightly parted < 0.10 < mouth open <
+    0.30 < mouth wide open;
+brow_height: brows lowered < 0.26 < brows relaxed < 0.34 < brows raised;
+lip_corners: lip corners down < -0.04 < < 0.08 < lip corners raised;
+turn: head turned left < -0.15 < facing the camera < 0.15 < head turned right;
+roll: head tilted left < -6 < < 6 < head tilted right;
+width_to_height: narrow face < 0.94 < oval face < 1.06 < broad face
+"""
+# By measure: the limits, and the words.
+WORDS = {}
+for _row in _WORDS.split(";"):
+    _measure, _, _steps = _row.partition(":")
+    _steps = [step.strip() for step in _steps.split("<")]
+    _limits = tuple(map(float, _steps[1::2]))
+    WORDS[_measure.strip()] = _limits, tuple(_steps[::2])
 # Points that were not measured one by one still show where the face looks.
 OF_THE_HEAD = ("turn", "roll")
 
@@ -129,9 +114,6 @@ def measure(points: np.ndarray) -> dict[str, float]:
     }
 
 
-# --- From landmarks to the text prompt ---
-
-
 @dataclasses.dataclass
 class PromptBuilder:
     """Builds the prompt of every picture.
@@ -152,10 +134,8 @@ class PromptBuilder:
 
     def __post_init__(self):
         if self.layout not in LAYOUTS:
-            raise ConfigurationError(
-                f"prompt must be one of {', '.join(LAYOUTS)}, got "
-                f"{self.layout!r}"
-            )
+            text = f"prompt must be one of {', '.join(LAYOUTS)}, got "
+            raise ConfigurationError(f"{text}{self.layout!r}")
         if self.user_prompt is None:
             self.user_prompt = PERSON if self.layout == "words" else PROMPT
 

@@ -135,10 +135,8 @@ class PictureRun:
                 f"2^63 - 1, got {self.copies}, {self.batch}, {self.seed}"
             )
         if self.same_seed and self.copies > 1:
-            raise ConfigurationError(
-                "copies from the same seed are equal; take --copies 1 or "
-                "leave --same_seed out"
-            )
+            text = "copies from the same seed are equal; take --copies 1 or "
+            raise ConfigurationError(text + "leave --same_seed out")
 
 
 def generate(
@@ -231,9 +229,8 @@ def generate(
     lines = [line for line in done.values() if line["source"] in counts]
     if not lines:
         *_, last = skipped.values()
-        raise ConfigurationError(
-            f"none of {len(counts)} frames can be used, the last one: {last}"
-        )
+        text = f"none of {len(counts)} frames can be used, the last one: {last}"
+        raise ConfigurationError(text)
     rejected = [line for line in lines if line["status"] == REJECTED]
     notes = {(line["source"], note) for line in lines for note in line["notes"]}
     summary = {
@@ -271,10 +268,9 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
             continue
         for key, what in _SAME.items():
             if line[key] != here.get(key, line[key]):
-                raise ConfigurationError(
-                    f"{output}: was made from a frame {source.name} with "
-                    f"another {what}; {_ANOTHER}"
-                )
+                other = f"a frame {source.name} with another {what}"
+                problem = f"{output}: was made from {other}; {_ANOTHER}"
+                raise ConfigurationError(problem)
     if not missing:
         return []
     pixels, notes = decode(coded, source.name)
@@ -459,9 +455,6 @@ def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
 
 def _json(value) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
-
-
-# --- The contact sheet ---
 
 
 def contact_sheet(

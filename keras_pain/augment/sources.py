@@ -171,9 +171,8 @@ def is_simulated(folder: str | os.PathLike) -> bool:
         import tensorflow_datasets as tfds
 
         return tfds.builder_from_directory(folder).info.metadata["simulated"]
-    return any(
-        (place / SIMULATED_NOTE).exists() for place in (folder, *folder.parents)
-    )
+    above = (folder, *folder.parents)
+    return any((place / SIMULATED_NOTE).exists() for place in above)
 
 
 def of_dataset(
@@ -312,9 +311,8 @@ def _complete(points):
         right, left = _INNER_CORNERS
         points = np.insert(points, [right, left - 1], inner, axis=0)
     if points.shape != (NUM_POINTS, 2):
-        raise ConfigurationError(
-            f"landmarks of a face are (68, 2) or (66, 2), got {points.shape}"
-        )
+        text = f"landmarks of a face are (68, 2) or (66, 2), got {points.shape}"
+        raise ConfigurationError(text)
     return points
 
 

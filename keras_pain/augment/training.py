@@ -74,11 +74,8 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
         clip = line.get("clip")
         frame_id = f"{clip}:{line.get('frame', '')}" if clip else ""
         pspi, method = check_pspi(line["pspi"], str(path)), line["method"]
-        frames.append(
-            GeneratedFrame(
-                path, subject, frame_id, pspi, source, copy, method, simulated
-            )
-        )
+        facts = path, subject, frame_id, pspi, source, copy, method, simulated
+        frames.append(GeneratedFrame(*facts))
     if not frames:
         cure = "see its summary.json"
         raise BadFileError(folder, "holds no good picture", cure)
@@ -107,12 +104,9 @@ class ExtendedFrames(FrameStore):
                 raise BadFileError(path, "is no picture that can be read", cure)
             height, width, _ = pixels.shape
             if (height, width) != (high, wide):
-                raise BadFileError(
-                    path,
-                    f"has {width} x {height} pixels, the dataset's have "
-                    f"{wide} x {high}",
-                    "make pictures from this dataset (keras-pain gsff --input)",
-                )
+                problem = f"has {width} x {height} pixels, the dataset's have "
+                cure = "make them from this dataset (keras-pain gsff --input)"
+                raise BadFileError(path, f"{problem}{wide} x {high}", cure)
             quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
             made.append(cv2.imencode(".jpg", pixels, quality)[1].tobytes())
             labels = {
@@ -216,12 +210,8 @@ def _geometric(clips: ClipSet, prepared) -> list[GeneratedFrame]:
     """Pictures of the frames with pain, made once and kept by the dataset."""
     sources = from_clips(clips.take(clips.y > 0))
     folder = prepared.path / "generated" / f"{GEOMETRIC}_{VERSION}"
-    run = runs.PictureRun(
-        open_landmarks(None),
-        GeometricGenerator(),
-        FaceDetector(),
-        simulated=prepared.simulated,
-    )
+    parts = open_landmarks(None), GeometricGenerator(), FaceDetector()
+    run = runs.PictureRun(*parts, simulated=prepared.simulated)
     runs.generate(sources, folder, run)
     # The folder may hold more: a smoke run takes a few frames only.
     names = {source.name for source in sources}
