@@ -63,10 +63,8 @@ class BaseLayer(keras.layers.Layer):
         keras.saving.register_keras_serializable(package="keras_pain")(cls)
         cls.arguments = (*cls.arguments, *inspect.get_annotations(cls))
         kind, order = inspect.Parameter, inspect.Parameter.POSITIONAL_OR_KEYWORD
-        own = [
-            kind(name, order, default=getattr(cls, name, kind.empty))
-            for name in cls.arguments
-        ]
+        given = {name: getattr(cls, name, kind.empty) for name in cls.arguments}
+        own = [kind(name, order, default=x) for name, x in given.items()]
         others = kind("kwargs", kind.VAR_KEYWORD)
         cls.__signature__ = inspect.Signature([*own, others])
 
@@ -133,9 +131,8 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, rate, kind, epochs, steps, falls=(), factor=0.1):
         self.rate, self.kind, self.epochs = rate, kind, epochs
         self.falls, self.factor = list(falls), factor
-        self._steps = keras.Variable(
-            float(steps), trainable=False, dtype="float32", name="epoch_steps"
-        )
+        kind = {"trainable": False, "dtype": "float32", "name": "epoch_steps"}
+        self._steps = keras.Variable(float(steps), **kind)
 
     def set_steps(self, steps: int) -> None:
         """Sets the steps of an epoch."""

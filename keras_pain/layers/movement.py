@@ -70,11 +70,11 @@ class SplitBodyParts(_BodyPartsLayer):
     """
 
     def build(self, input_shape):
+        needed = f"{self.features} channels of each of {self.parts} parts"
         if input_shape[-1] < self.features * self.parts:
             raise ValueError(
-                f"{self.name} needs {self.features} channels of each of "
-                f"{self.parts} parts (angles, then energies), but its input "
-                f"has {input_shape[-1]} channels."
+                f"{self.name} needs {needed} (angles, then energies), but its "
+                f"input has {input_shape[-1]} channels."
             )
 
     def call(self, inputs):
@@ -337,9 +337,8 @@ class GroupedLSTMCell(BaseLayer):
 
     def build(self, input_shape):
         shape = (self.groups, self.units, 4 * self.units)
-        self.recurrent_kernel = self.add_weight(
-            shape, _per_group("orthogonal"), name="recurrent_kernel"
-        )
+        start, name = _per_group("orthogonal"), "recurrent_kernel"
+        self.recurrent_kernel = self.add_weight(shape, start, name=name)
 
     def call(self, inputs, states):
         shape = (-1, self.groups, self.units)

@@ -3,12 +3,7 @@
 import keras
 from keras import ops
 
-from keras_pain.layers.base import (
-    BaseLayer,
-    check_choice,
-    require,
-    torch_start,
-)
+from keras_pain.layers.base import BaseLayer, check_choice, require, torch_start
 
 NORMS = ("post", "pre")
 CROSS_KEYS = ("tokens", "class_tokens")
@@ -21,9 +16,7 @@ _LINEAR = {
     True: {"out_proj": ("kernel",), "linear1": _BOTH, "linear2": _BOTH},
     False: {},
     "xavier": {"linear1": ("bias",), "linear2": ("bias",)},
-    "linear": dict.fromkeys(
-        ("in_proj", "out_proj", "linear1", "linear2"), _BOTH
-    ),
+    "linear": dict.fromkeys("in_proj out_proj linear1 linear2".split(), _BOTH),
 }
 
 
@@ -159,10 +152,8 @@ class TransformerEncoder(BaseLayer):
         if self.across_batch:
             batch, tokens = tokens, batch
         shape = (batch, self.num_heads, tokens, tokens)
-        x, scores = (
-            keras.KerasTensor(size, self.compute_dtype)
-            for size in (inputs.shape, shape)
-        )
+        x = keras.KerasTensor(inputs.shape, self.compute_dtype)
+        scores = keras.KerasTensor(shape, self.compute_dtype)
         return (x, scores) if return_attention_scores else x
 
 

@@ -16,14 +16,9 @@ from keras import Model, layers
 from keras_pain import layers as own
 from keras_pain.layers.base import check_choice, require, torch_start
 from keras_pain.models import blocks as common
+from keras_pain.models import registry
 from keras_pain.models.blocks import LAST, Sizes
-from keras_pain.models.registry import (
-    AACSFNET,
-    FRAMES,
-    PAIN_INTENSITY,
-    Recipe,
-    register,
-)
+from keras_pain.models.registry import FRAMES, Recipe, register
 from keras_pain.models.resnet import BLOCKS, ResNet50
 
 MODES = ("corrected", "as_coded")
@@ -46,21 +41,14 @@ _SMALLEST = 32  # pixels; the residual network halves an image five times
 _CODE = "released AACSFNet code"
 
 AACSFNET_RECIPE = Recipe.of(
-    learning_rate=(
-        1e-4,
-        "ours: the released 0.04 is far too high for Adam on a pretrained "
-        "network",
-    ),
+    learning_rate=(1e-4, "ours: 0.04 is far too high for a pretrained network"),
     batch_size=(32, f"{_CODE}, 32"),
     epochs=(80, f"{_CODE}, 80, as the most"),
     loss=("mean_squared_error", f"{_CODE}, mean squared error"),
     optimizer=("adamw", "ours: AdamW, Keras' weight decay of 0.004"),
     monitor=("val_loss", "ours: the loss on training persons set aside for it"),
     schedule=(("cosine",), "ours: down to zero over all epochs"),
-    patience=(
-        10,
-        "ours: the released code imports early stopping and never uses it",
-    ),
+    patience=(10, "ours: the released code imports early stopping, unused"),
 )
 
 AACSFNET_RELEASED_RECIPE = Recipe.of(
@@ -85,7 +73,7 @@ AACSFNET_RELEASED_RECIPE = Recipe.of(
     ),
 )
 
-_ENTRY = {"paper": AACSFNET, "task": PAIN_INTENSITY}
+_ENTRY = {"paper": registry.AACSFNET, "task": registry.PAIN_INTENSITY}
 # 1 lacked dropout on the tokens and in the cross attention.
 _SPATIAL = {**_ENTRY, "version": 2}
 
@@ -177,8 +165,7 @@ def AACSFNet(
     network = (width, blocks, resnet_weights)
     sizes = (maps, global_layers, ff_units)
     channels = _channel_branch(x, name, network, hybrid, sizes, dropout)
-
-    # --- Each branch beside what the attention made of it ---
+    # Each branch beside what the attention made of it.
     tokens = [
         layers.Reshape((1, _FEATURE_UNITS), name=f"{part}_token")(y)
         for part, y in (("channel", channels), ("spatial", spatial))
@@ -327,8 +314,7 @@ def _channel_branch(x, name, network, hybrid, sizes, dropout):
     text = f"images must be {least} or larger, not {height} x {width}"
     require(min(height, width) >= _SMALLEST, name, text)
     x = ResNet50(x.shape[1:], width=filters, blocks=blocks, weights=weights)(x)
-
-    # --- Which channels, which places, and how the channels go together ---
+    # Which channels, which places, and how the channels go together.
     weights = own.ChannelAttention(name="channel_attention")(x)
     x = layers.Multiply(name="channel_weighting")([x, weights])
     weights = own.SpatialAttention(name="spatial_attention")(x)
@@ -350,7 +336,6 @@ def _channel_branch(x, name, network, hybrid, sizes, dropout):
     x = layers.GlobalAveragePooling1D(
         data_format="channels_first", name="channel_means"
     )(x)
-
     for i, units in enumerate(_REDUCED_UNITS, start=1):
         x = _norm_relu(_linear(x, units, f"reduction_{i}"), f"reduction_{i}")
         x = layers.Dropout(dropout, name=f"reduction_{i}_dropout")(x)
@@ -381,9 +366,8 @@ def _spatial_branch(x, name, patch_sizes, class_keys, transformer, dropout):
     for size in patch_sizes:
         tokens = _patches(x, size, embed_dim, f"patches_{size}")
         places = tokens.shape[1] * tokens.shape[2]
-        flat = layers.Reshape((places, embed_dim), name=f"flat_{size}")
-        tokens = flat(tokens)
-        tokens = drop(own.ClassTokenAndPositions(name=f"tokens_{size}")(tokens))
+        flat = layers.Reshape((places, embed_dim), name=f"flat_{size}")(tokens)
+        tokens = drop(own.ClassTokenAndPositions(name=f"tokens_{size}")(flat))
         tokens = _encoders(
             *(tokens, count, f"encoder_{size}"),
             *(heads, embed_dim // heads, _MLP_RATIO * embed_dim, dropout),
@@ -392,12 +376,9 @@ def _spatial_branch(x, name, patch_sizes, class_keys, transformer, dropout):
             torch_init="linear",
         )
         scales.append(norm(tokens))
-    answers, *_ = own.CrossAttention(
-        heads,
-        keys="class_tokens" if class_keys else "tokens",
-        dropout=dropout,
-        name="cross_attention",
-    )(scales)
+    keys = "class_tokens" if class_keys else "tokens"
+    cross = own.CrossAttention(heads, keys, dropout, name="cross_attention")
+    answers, *_ = cross(scales)
     return layers.Flatten(name="scales")(answers)
 
 
@@ -410,19 +391,11 @@ def _encoders(x, count, name, heads, size, hidden, dropout, **options):
     return x
 
 
-# --- Layers that start as PyTorch's do ---
-
-
 def _patches(x, size, filters, name):
     """One convolution whose windows lie side by side."""
-    return layers.Conv2D(
-        filters,
-        size,
-        size,
-        data_format=LAST,
-        name=name,
-        **torch_start(size**2 * x.shape[-1]),
-    )(x)
+    options = torch_start(size**2 * x.shape[-1])
+    options |= {"data_format": LAST, "name": name}
+    return layers.Conv2D(filters, size, size, **options)(x)
 
 
 def _linear(x, units, name, **options):

@@ -4,15 +4,8 @@ from keras import Model, layers
 
 from keras_pain import layers as own
 from keras_pain.layers.base import require
-from keras_pain.models import blocks
-from keras_pain.models.registry import (
-    ALANET,
-    PROTECTIVE,
-    PROTECTIVE_AND_PAIN,
-    RECONSTRUCTION,
-    Recipe,
-    register,
-)
+from keras_pain.models import blocks, registry
+from keras_pain.models.registry import Recipe, register
 
 ALANET_AUTOENCODER_RECIPE = Recipe.of(
     learning_rate=(
@@ -20,11 +13,7 @@ ALANET_AUTOENCODER_RECIPE = Recipe.of(
         'ALANet, section V.A, "default sizes of Keras": 0.001',
     ),
     batch_size=(32, 'ALANet, section V.A, "default sizes of Keras": 32'),
-    epochs=(
-        20,
-        "unsaid: the paper only bounds both stages together, by 30 "
-        "minutes; 20 is our choice",
-    ),
+    epochs=(20, "unsaid: ours; the paper allows both stages 30 minutes"),
     loss=(
         "mean_squared_error",
         "ALANet, section V.A, MSE; that padded frames carry no weight, and "
@@ -34,8 +23,7 @@ ALANET_AUTOENCODER_RECIPE = Recipe.of(
     optimizer=("adam", "ALANet, section V.A, Adam"),
     monitor=(
         "loss",
-        "unsaid: no validation of this stage is described, so "
-        "every epoch counts and the last weights are used",
+        "unsaid: no validation is described, so that the last epoch counts",
     ),
 )
 
@@ -64,16 +52,16 @@ ALANET_RECIPE = Recipe.of(
 
 @register(
     "alanet",
-    paper=ALANET,
-    task=PROTECTIVE_AND_PAIN,
+    paper=registry.ALANET,
+    task=registry.PROTECTIVE_AND_PAIN,
     recipe=ALANET_RECIPE,
     autoencoder="alanet_autoencoder",
     note="frozen encoder 1248, trained head 171",
 )
 @register(
     "alanet_parts",
-    paper=ALANET,
-    task=PROTECTIVE,
+    paper=registry.ALANET,
+    task=registry.PROTECTIVE,
     recipe=ALANET_RECIPE,
     arguments={"body_parts": True},
     autoencoder="alanet_parts_autoencoder",
@@ -129,7 +117,6 @@ def ALANet(
     inputs, codes, _ = _encode(
         name, input_shape, num_classes, mask_value, units, body, gates
     )
-    # --- Attention over time and over features or body parts, then classes ---
     x = own.FrameMasking(name="code_mask")(codes)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = blocks.temporal_attention(x)
@@ -145,15 +132,15 @@ def ALANet(
 
 @register(
     "alanet_autoencoder",
-    paper=ALANET,
-    task=RECONSTRUCTION,
+    paper=registry.ALANET,
+    task=registry.RECONSTRUCTION,
     recipe=ALANET_AUTOENCODER_RECIPE,
     note="first stage of alanet",
 )
 @register(
     "alanet_parts_autoencoder",
-    paper=ALANET,
-    task=RECONSTRUCTION,
+    paper=registry.ALANET,
+    task=registry.RECONSTRUCTION,
     recipe=ALANET_AUTOENCODER_RECIPE,
     arguments={"body_parts": True},
     note="first stage of alanet_parts; reconstructs channels 0-25",

@@ -17,15 +17,11 @@ BANET_RECIPE = Recipe.of(
         "(shuffle=False), here drawn anew in every epoch",
     ),
     epochs=(80, "BANet released code, 80"),
-    loss=(
-        "binary_crossentropy",
-        "BANet released code, binary cross-entropy on one-hot targets",
-    ),
+    loss=("binary_crossentropy", "BANet released code, on one-hot targets"),
     optimizer=("adam", "BANet paper and released code, Adam"),
     monitor=(
         "val_accuracy",
-        "BANet released code, best validation binary accuracy, "
-        "which on a softmax of two classes is the accuracy",
+        "BANet released code, binary accuracy; of two classes the same",
     ),
 )
 
@@ -33,10 +29,7 @@ _ENTRY = {"paper": BANET_2019, "task": PROTECTIVE, "recipe": BANET_RECIPE}
 
 
 @register(
-    "banet",
-    published_parameters=2131,
-    note="uses channels 0-25",
-    **_ENTRY,
+    "banet", published_parameters=2131, note="uses channels 0-25", **_ENTRY
 )
 @register(
     "banet_temporal",
@@ -94,8 +87,6 @@ def BANet(
     """
     parts, features = body
     check_choice(name, "attention", attention, ATTENTION)
-
-    # --- Encoder, shared by all parts ---
     inputs, x = blocks.masked_input(
         name, input_shape, num_classes, mask_value, channels=features * parts
     )
@@ -103,8 +94,6 @@ def BANet(
     options = ([units] * num_layers, dropout, recurrent_activation)
     x = blocks.lstm_layers(x, *options, sequences=True)
     x = UnfoldBodyParts(parts, name="unfold_parts")(x)
-
-    # --- Attention over time, then over parts ---
     if attention == "bodily":
         x = MaskedSumPooling(name="temporal_sum")(x)
     else:

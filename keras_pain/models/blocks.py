@@ -85,13 +85,10 @@ def lstm_layers(
         sequences: Whether the last layer, too, puts out all steps:
             `(batch, time, units)` instead of `(batch, units)`.
     """
+    options = {"recurrent_activation": recurrent_activation}
     for i, width in enumerate(units, start=1):
-        layer = layers.LSTM(
-            width,
-            recurrent_activation=recurrent_activation,
-            return_sequences=sequences or i < len(units),
-            name=f"{prefix}lstm_{i}",
-        )
+        options["return_sequences"] = sequences or i < len(units)
+        layer = layers.LSTM(width, name=f"{prefix}lstm_{i}", **options)
         if both_directions:
             layer = layers.Bidirectional(layer, name=f"bi_lstm_{i}")
         x = layer(x)
@@ -185,15 +182,10 @@ def convolution(x, filters: int, tag, normalised: bool):
 
     The layers are called `conv_<tag>`, `batch_norm_<tag>`, `relu_<tag>`.
     """
-    x = layers.Conv3D(
-        filters,
-        _KERNEL,
-        padding="same",
-        data_format=LAST,
-        # Unsaid: He et al. 2015, meant for layers with a ReLU.
-        kernel_initializer="he_normal",
-        name=f"conv_{tag}",
-    )(x)
+    options = {"padding": "same", "data_format": LAST, "name": f"conv_{tag}"}
+    # Unsaid: He et al. 2015, meant for layers with a ReLU.
+    options["kernel_initializer"] = "he_normal"
+    x = layers.Conv3D(filters, _KERNEL, **options)(x)
     if normalised:
         x = batch_norm(x, f"batch_norm_{tag}")
     return layers.ReLU(name=f"relu_{tag}")(x)

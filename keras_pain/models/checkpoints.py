@@ -132,9 +132,6 @@ def _lsfan_variables(model):
     }
 
 
-# --- Files of tensors ---
-
-
 def read_tensors(source: str | os.PathLike, cure: str) -> Mapping:
     """The tensors of a state dict.
 
@@ -247,9 +244,6 @@ def _import_torch():
     version, text = torch.__version__, "cannot read untrusted files safely"
     require(version >= _SAFE_TORCH, f"PyTorch {version}", f"{text}; {cure}")
     return torch
-
-
-# --- Weights that Keras has saved, or fetches ---
 
 
 def load_weights(

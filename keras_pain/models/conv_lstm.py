@@ -6,22 +6,12 @@ from keras import Model, layers
 
 from keras_pain.layers import SelectChannels
 from keras_pain.layers.base import require
-from keras_pain.models import blocks
-from keras_pain.models.registry import (
-    BANET_2019,
-    ISWC_2019,
-    PROTECTIVE,
-    Recipe,
-    register,
-)
+from keras_pain.models import blocks, registry
+from keras_pain.models.registry import Recipe, register
 from keras_pain.models.stacked_lstm import STACKED_LSTM_RECIPE
 
 CONV_LSTM_RECIPE = Recipe.of(
-    learning_rate=(
-        3e-3,
-        "unsaid: 0.003, as for BANet and the Stacked-LSTM in the same "
-        "comparison",
-    ),
+    learning_rate=(3e-3, "unsaid: 0.003, as BANet and Stacked-LSTM there"),
     batch_size=(50, "BANet paper, comparators, 50"),
     epochs=(80, "unsaid: as in the released BANet code, 80"),
     loss=("binary_crossentropy", "unsaid: as in the released BANet code"),
@@ -34,18 +24,15 @@ CONV_LSTM_RECIPE = Recipe.of(
 BI_LSTM_RECIPE = dataclasses.replace(
     CONV_LSTM_RECIPE,
     batch_size=40,
-    sources={
-        **CONV_LSTM_RECIPE.sources,
-        "batch_size": "BANet paper, comparators, 40",
-    },
+    sources=CONV_LSTM_RECIPE.sources
+    | {"batch_size": "BANet paper, comparators, 40"},
 )
 DUAL_STREAM_LSTM_RECIPE = dataclasses.replace(
     STACKED_LSTM_RECIPE,
-    sources={
-        **STACKED_LSTM_RECIPE.sources,
+    sources=STACKED_LSTM_RECIPE.sources
+    | {
         "learning_rate": "unsaid: 0.001, as for the Stacked-LSTM in ISWC 2019",
-        "batch_size": "unsaid: 20, as for the Stacked-LSTM in arXiv "
-        "1902.08990v4",
+        "batch_size": "unsaid: 20, as for Stacked-LSTM, arXiv 1902.08990v4",
         "optimizer": "unsaid: Adam, as for the Stacked-LSTM in ISWC 2019",
     },
 )
@@ -55,8 +42,8 @@ _MOCAP = 2 * blocks.NUM_PARTS  # angles and energies
 
 @register(
     "conv_lstm",
-    paper=BANET_2019,
-    task=PROTECTIVE,
+    paper=registry.BANET_2019,
+    task=registry.PROTECTIVE,
     recipe=CONV_LSTM_RECIPE,
     published_parameters=40_940,
     note="uses channels 0-25",
@@ -107,8 +94,7 @@ def ConvLSTM(
     blocks.check_input(name, input_shape, num_classes, channels or 1, least)
     inputs = layers.Input(input_shape, name="windows")
     x = SelectChannels(0, channels, name="used_channels")(inputs)
-
-    # --- Convolutions along time; channels stay apart ---
+    # Convolutions along time; channels stay apart.
     x = layers.Reshape((*x.shape[1:], 1), name="image")(x)
     for i in range(1, num_convolutions + 1):
         # ReLU is unsaid: the usual one. No padding is unsaid: it would put
@@ -118,8 +104,6 @@ def ConvLSTM(
         x = layers.Conv2D(filters, window, activation="relu", **options)(x)
         options["name"] = f"max_pool_{i}"
         x = layers.MaxPooling2D((pool_size, 1), **options)(x)
-
-    # --- LSTM layers ---
     steps, used, _ = x.shape[1:]
     x = layers.Reshape((steps, used * filters), name="steps")(x)
     widths = [units] * num_layers
@@ -129,8 +113,8 @@ def ConvLSTM(
 
 @register(
     "bi_lstm",
-    paper=BANET_2019,
-    task=PROTECTIVE,
+    paper=registry.BANET_2019,
+    task=registry.PROTECTIVE,
     recipe=BI_LSTM_RECIPE,
     published_parameters=14_282,
     note="uses channels 0-25",
@@ -176,8 +160,8 @@ def BiLSTM(
 
 @register(
     "dual_stream_lstm",
-    paper=ISWC_2019,
-    task=PROTECTIVE,
+    paper=registry.ISWC_2019,
+    task=registry.PROTECTIVE,
     recipe=DUAL_STREAM_LSTM_RECIPE,
     note="26 channels of movement, 4 of sEMG",
     min_channels=30,

@@ -21,15 +21,9 @@ from keras import Model, layers
 from keras_pain.errors import BadFileError
 from keras_pain.layers import FoldFrames, UnfoldFrames
 from keras_pain.layers.base import check_choice, require
-from keras_pain.models import blocks
+from keras_pain.models import blocks, registry
 from keras_pain.models.checkpoints import fetching, load_weights
-from keras_pain.models.registry import (
-    FEATURES,
-    PAIN,
-    PEMF_2025,
-    Recipe,
-    register,
-)
+from keras_pain.models.registry import FEATURES, Recipe, register
 
 BACKBONES: dict[str, str] = {
     f"ConvNeXt{size}": f"convnext_{size.lower()}"
@@ -40,10 +34,8 @@ BACKBONES: dict[str, str] = {
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-_URL = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/convnext/"
-    "{}_notop.h5"
-)
+_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_URL += "convnext/{}_notop.h5"
 _LEAST_SIDE = 32  # pixels; the network halves a picture five times
 
 VARIANTS = ("a", "b", "c", "d")
@@ -67,8 +59,8 @@ CONVNEXT_LSTM_RECIPE = Recipe.of(
 )
 
 _ENTRY = {
-    "paper": PEMF_2025,
-    "task": PAIN,
+    "paper": registry.PEMF_2025,
+    "task": registry.PAIN,
     "recipe": CONVNEXT_LSTM_RECIPE,
     "note": "behind the released code's frozen ConvNeXt XLarge, which has "
     "348147968",
@@ -178,9 +170,6 @@ def _with_head(name, inputs, x, num_classes, variant, units, dropout):
     if variant == "c":
         x = layers.Dropout(dropout, name="dropout")(x)
     return blocks.classifier(inputs, x, num_classes, name, "classes")
-
-
-# --- The backbone ---
 
 
 def FrameEncoder(

@@ -31,13 +31,8 @@ from keras_pain.errors import ConfigurationError
 
 Rule = Callable[[layers.Layer, Sequence[tuple[int, ...]]], int]
 
-KINDS = (
-    "multiply_adds",
-    "bias",
-    "normalisation",
-    "activation",
-    "pooling",
-    "attention",
+KINDS = tuple(
+    "multiply_adds bias normalisation activation pooling attention".split()
 )
 
 # Keras wires the computation of masks, slices and sums of tensors into the

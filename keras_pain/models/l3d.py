@@ -14,14 +14,9 @@ from keras import Model, layers
 from keras_pain import layers as own
 from keras_pain.layers.base import require
 from keras_pain.models import blocks as common
+from keras_pain.models import registry
 from keras_pain.models.blocks import LAST, Sizes
-from keras_pain.models.registry import (
-    CLIPS,
-    L3D_2024,
-    PAIN_INTENSITY,
-    Recipe,
-    register,
-)
+from keras_pain.models.registry import CLIPS, Recipe, register
 from keras_pain.models.resnet import WIDTHS as RESNET_WIDTHS
 from keras_pain.models.resnet import resnet18_maps
 
@@ -46,11 +41,7 @@ L3D_RECIPE = Recipe.of(
         "Keras' default",
     ),
     batch_size=(100, "L3D paper, section 3.2, 100"),
-    epochs=(
-        100,
-        "unsaid: training stops when results no longer improve; 100 "
-        "as the most, far beyond where it stops",
-    ),
+    epochs=(100, "unsaid: the most; training stops far earlier, see patience"),
     loss=("huber", "L3D paper, section 3.2, Huber"),
     optimizer=("adam", "L3D paper, section 3.2, Adam"),
     monitor=(
@@ -59,10 +50,7 @@ L3D_RECIPE = Recipe.of(
         "assumes that these are the tested ones, as no third set is named",
     ),
     loss_options=({"delta": 0.7}, "L3D paper, section 3.2, delta 0.7"),
-    patience=(
-        10,
-        "unsaid: 10 epochs, long beside the noise from one epoch to the next",
-    ),
+    patience=(10, "unsaid: long beside the noise between two epochs"),
 )
 
 _SCALES = (4, 6, 8)  # figure 4: features B, M and S are of these convolutions
@@ -71,7 +59,8 @@ _POOLED = (1, 2, 4, 6)  # convolutions before a pooling, beside the eighth
 # Tran et al., ICCV 2015, figure 3: filters of each block of convolutions.
 C3D_BLOCKS = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 
-_ENTRY = {"paper": L3D_2024, "task": PAIN_INTENSITY, "recipe": L3D_RECIPE}
+_ENTRY = {"paper": registry.L3D_2024, "recipe": L3D_RECIPE}
+_ENTRY["task"] = registry.PAIN_INTENSITY
 
 
 @register(
@@ -181,7 +170,6 @@ def L3D(
             return x
         return own.ImprovedSE(ratio, shared, name=f"attention_{tag}")(x)
 
-    # --- L3D without its head ---
     common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
     scales = []
@@ -193,8 +181,6 @@ def L3D(
                 x = attend(x, i)
         if i in _POOLED:
             x = common.max_pool(x, (1 if i == 1 else 2, 2, 2), f"pool_{i}")
-
-    # --- Head ---
     if multi_scale:
         x = common.feature_maps(attend(_join(scales, attend), "joined"))
         if tuple(head_pool) != (1, 1, 1):
@@ -355,8 +341,6 @@ def _build(
     )
     common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
-
-    # --- Frames on their own ---
     time = input_shape[0]
     x = resnet18_maps(own.FoldFrames(name="frames")(x), tuple(widths))
     x = common.feature_maps(own.UnfoldFrames(time, name="clip")(x))
@@ -364,8 +348,6 @@ def _build(
     x = layers.GlobalAveragePooling2D(data_format=LAST, name="frame_pool")(x)
     x = own.UnfoldFrames(time, name="frame_features")(x)
     x = layers.Dense(frame_units, name="frame_fc")(x)
-
-    # --- Frames together ---
     x = kind(units, return_sequences=True, name=kind.__name__.lower())(x)
     x = layers.Flatten(name="flatten")(x)
     for number, width in enumerate(head_units, start=1):
@@ -384,12 +366,9 @@ def _filters(name, widths) -> tuple[int, ...]:
 
 def _join(scales, attend):
     """Scales B, M and S at the size of B, `(batch, ..., sum of channels)`."""
-    size = scales[0].shape[1:4]
-    same = []
-    for i, x in zip(_SCALES, scales, strict=True):
-        x = attend(x, i)
-        if i != _SCALES[0]:
-            name = f"upsample_{i}"
-            x = own.TrilinearUpsampling(output_size=size, name=name)(x)
-        same.append(x)
+    size = {"output_size": scales[0].shape[1:4]}
+    same = [attend(x, i) for i, x in zip(_SCALES, scales, strict=True)]
+    for place, i in enumerate(_SCALES[1:], start=1):
+        resize = own.TrilinearUpsampling(**size, name=f"upsample_{i}")
+        same[place] = resize(same[place])
     return layers.Concatenate(name="joined")(same)

@@ -46,8 +46,7 @@ LSFAN_RECIPE = Recipe.of(
     ),
     class_weights=(
         "complement",
-        "released code, one minus the class's share of the "
-        "fold's augmented training windows",
+        "released code, 1 - the class's share of augmented training windows",
     ),
 )
 

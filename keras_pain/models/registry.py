@@ -92,10 +92,8 @@ class Recipe:
     patience: int | None = None
 
     def __post_init__(self):
-        for value, allowed in (
-            (self.class_weights, CLASS_WEIGHTS),
-            ((*self.schedule, None)[0], (None, *SCHEDULES)),
-        ):
+        schedule = (*self.schedule, None)[0], (None, *SCHEDULES)
+        for value, allowed in ((self.class_weights, CLASS_WEIGHTS), schedule):
             if value not in allowed:
                 raise ValueError(f"{value!r} is none of {allowed}")
         sourced = {k for k, text in self.sources.items() if text.strip()}

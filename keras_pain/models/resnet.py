@@ -157,13 +157,9 @@ def load_resnet50(model: Model, source: str | os.PathLike) -> None:
 
 
 def _imagenet():
+    where = {"cache_dir": checkpoints.keras_home(), "cache_subdir": "models"}
     with checkpoints.fetching("ResNet-50", IMAGENET_URL):
-        path = keras.utils.get_file(
-            IMAGENET_FILE,
-            IMAGENET_URL,
-            cache_dir=checkpoints.keras_home(),
-            cache_subdir="models",
-        )
+        path = keras.utils.get_file(IMAGENET_FILE, IMAGENET_URL, **where)
     digest = sha256_of(path)
     if not digest.startswith(_DIGEST):
         found = f"SHA-256 {digest[:8]}..."
@@ -177,23 +173,14 @@ def _normed(x, filters, size, stride, name, norm, place=None):
     padding = "same"
     if size > 1 and stride > 1:
         # Keras' own padding would sit on one side only.
-        padding = "valid"
-        x = layers.ZeroPadding2D(
-            size // 2, data_format=LAST, name=f"{place or name}_pad"
-        )(x)
-    x = layers.Conv2D(
-        filters,
-        size,
-        stride,
-        padding=padding,
-        use_bias=False,
-        data_format=LAST,
-        # He et al. 2015, over the outputs, as torchvision's.
-        kernel_initializer=keras.initializers.VarianceScaling(
-            2.0, "fan_out", "untruncated_normal"
-        ),
-        name=name,
-    )(x)
+        padding, pad = "valid", f"{place or name}_pad"
+        x = layers.ZeroPadding2D(size // 2, data_format=LAST, name=pad)(x)
+    # He et al. 2015, over the outputs, as torchvision's.
+    start = 2.0, "fan_out", "untruncated_normal"
+    start = keras.initializers.VarianceScaling(*start)
+    options = {"kernel_initializer": start, "use_bias": False}
+    options |= {"padding": padding, "data_format": LAST, "name": name}
+    x = layers.Conv2D(filters, size, stride, **options)(x)
     return batch_norm(x, norm)
 
 

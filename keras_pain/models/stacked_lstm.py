@@ -8,11 +8,7 @@ from keras_pain.models.registry import ISWC_2019, PROTECTIVE, Recipe, register
 STACKED_LSTM_RECIPE = Recipe.of(
     learning_rate=(1e-3, "ISWC 2019, fixed at 0.001"),
     batch_size=(20, 'arXiv 1902.08990v4, "initial" batch size of 20'),
-    epochs=(
-        80,
-        "unsaid: as many as the released BANet code trains, which "
-        "comes from the same group and data",
-    ),
+    epochs=(80, "unsaid: as the released BANet code, of the same group"),
     loss=(
         "categorical_crossentropy",
         "unsaid: cross-entropy is what its softmax output calls for",

@@ -11,14 +11,9 @@ from keras import Model, layers
 
 from keras_pain.layers import GraphAttention, GraphMean, NormalizeLandmarks
 from keras_pain.layers.base import check_choice, require
+from keras_pain.models import registry
 from keras_pain.models.blocks import LAST, Sizes, classifier, lstm_layers
-from keras_pain.models.registry import (
-    LANDMARKS,
-    PAIN,
-    PEMF_2025,
-    Recipe,
-    register,
-)
+from keras_pain.models.registry import LANDMARKS, Recipe, register
 from keras_pain.signals.face_graph import GRAPHS
 from keras_pain.signals.landmarks import NUM_POINTS
 
@@ -33,11 +28,7 @@ _HOPS = (1, 2)
 STGCN_LSTM_RECIPE = Recipe.of(
     learning_rate=(1e-4, "released code, 0.0001"),
     batch_size=(10, "released code, 10"),
-    epochs=(
-        1000,
-        "released code, default of its command line, 1000; that of its class "
-        "is 200",
-    ),
+    epochs=(1000, "released code, 1000 by its command line, 200 by its class"),
     loss=("categorical_crossentropy", "released code, cross-entropy"),
     optimizer=("adam", "released code, Adam"),
     monitor=(
@@ -57,7 +48,8 @@ STGCN_LSTM_RECIPE = Recipe.of(
     ),
 )
 
-_ENTRY = {"paper": PEMF_2025, "task": PAIN, "recipe": STGCN_LSTM_RECIPE}
+_ENTRY = {"paper": registry.PEMF_2025, "task": registry.PAIN}
+_ENTRY["recipe"] = STGCN_LSTM_RECIPE
 
 
 @register("stgcn_lstm", LANDMARKS, **_ENTRY)
@@ -124,14 +116,10 @@ def STGCNLSTM(
     x = inputs = layers.Input(shape, name="landmarks")
     if normalise:
         x = NormalizeLandmarks(name="normalised")(x)
-
-    # --- Graph convolutions ---
     for i in range(1, _BLOCKS + 1):
         y = _block(x, f"block{i}", kind, sizes, dropout)
         residual = layers.Add(name=f"block{i}_residual")
         x = y if i == 1 else residual([y, x])
-
-    # --- LSTM layers over frames ---
     time, points, features = x.shape[1:]
     x = layers.Reshape((time, points * features), name="frames")(x)
     x = lstm_layers(x, units, dropout)

@@ -48,9 +48,8 @@ def summary_csv() -> str:
 
 def summary_paths() -> list[Path]:
     """Where the table is kept; a source tree has the second file, too."""
-    if (_ROOT / "setup.cfg").is_file():
-        return [PACKAGED, _ROOT / "models" / "summary.csv"]
-    return [PACKAGED]
+    beside = [_ROOT / "models" / "summary.csv"]
+    return [PACKAGED, *(beside if (_ROOT / "setup.cfg").is_file() else ())]
 
 
 def print_registry() -> None:
