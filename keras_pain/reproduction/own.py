@@ -6,6 +6,7 @@ the same folds as the papers' tables, by the same functions, under the protocol
 """
 
 import dataclasses
+import datetime
 import hashlib
 import json
 import os
@@ -262,8 +263,8 @@ class _Own:
         seconds = _seconds(methods, found) * counts[1] * counts[2]
         console.print(
             "{} methods x {} folds x {} seeds: about ".format(*counts)
-            + f"{_duration(seconds / options.jobs)} for the networks, in about "
-            f"{self.gigabytes(found):.1f} GB"
+            + f"{datetime.timedelta(seconds=round(seconds / options.jobs))} "
+            f"for the networks, in about {self.gigabytes(found):.1f} GB"
         )
 
     def gigabytes(self, samples) -> float:
@@ -430,11 +431,7 @@ class ClipsExperiment(_Own, FaceExperiment):
     @property
     def level(self) -> str:
         """`"clip"` or `"frame"`: what a sample is."""
-        if self.kind == "landmarks":
-            return "clip"
-        paths = [row.path.suffix.lower() for row in self.tables[0].rows]
-        frames = self.targets[0].by_frame or set(paths) <= {*layout.PICTURES}
-        return self.own.level or ("frame" if frames else "clip")
+        return _level(self.tables[0], self.targets[0], self.own)
 
     def settings_for(self, options):
         settings = {
@@ -578,14 +575,6 @@ def _seconds(tasks, samples) -> float:
     return total
 
 
-def _duration(seconds):
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
 # --- Tables ---
 
 
@@ -632,24 +621,37 @@ def own_experiment(
         )
         for part in tables[1:]
     ]
-    name = name or f"own_{tables[0].root.name}_{own.label}"
-    made = SignalsExperiment if kinds == ["signals"] else ClipsExperiment
+    kind, name = kinds[0], name or f"own_{tables[0].root.name}_{own.label}"
+    level = _level(tables[0], target, own)
+    noun = "windows" if kind == "signals" else f"{level}s"
     evaluation = _evaluation(own)
-    trivial = [RowSpec(_LABELS[n], n, evaluation) for n in _trivial(target)]
-    table = TableSpec(
-        name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
-        title=title or f"{tables[0].root.name}: {own.label}",
-        paper=paper,
-        rows=tuple(trivial),
-        columns=_columns(target),
-        class_names=target.classes,
-        notes=tuple(notes),
-        reference="",
-    )
+
+    def table(methods):
+        rows = dict.fromkeys([*_trivial(target), *methods])
+        return TableSpec(
+            name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
+            title=title or f"{tables[0].root.name}: {own.label}",
+            paper=paper,
+            rows=tuple(
+                RowSpec(_LABELS.get(row) or paper_name(row), row, evaluation)
+                for row in rows
+            ),
+            columns=_columns(target),
+            class_names=target.classes,
+            notes=tuple(notes),
+            reference="",
+            samples=noun,
+        )
+
+    made, more = SignalsExperiment, {}
+    if kind != "signals":
+        made, more = ClipsExperiment, {"noun": noun, "side": size}
+    if kind == "landmarks":
+        epochs = epochs or _LANDMARK_EPOCHS
     experiment = made(
-        table=table,
+        table=table(methods or ()),
         corpus=corpus,
-        layouts=tuple(kinds),
+        layouts=(kind,),
         settings={},
         augmentation="none",
         epochs=epochs,
@@ -660,29 +662,25 @@ def own_experiment(
         targets=tuple(targets),
         own=own,
         development=tuple(development),
+        **more,
     )
-    if kinds == ["landmarks"] and epochs is None:
-        experiment = dataclasses.replace(experiment, epochs=_LANDMARK_EPOCHS)
-    usual, more = kinds[0], {}
-    if made is SignalsExperiment:
-        for number in range(len(tables)):
-            experiment.chosen(number)
-    else:
-        usual = "landmarks" if usual == "landmarks" else experiment.level
-        more = {"noun": f"{experiment.level}s", "side": size}
+    for number in range(len(tables) * (kind == "signals")):
+        experiment.chosen(number)
     if methods is None:
         found = experiment.fits()
-        methods = [method for method in _DEFAULTS[usual] if not found[method]]
-    rows = [
-        RowSpec(_LABELS.get(method) or paper_name(method), method, evaluation)
-        for method in dict.fromkeys(methods)
-    ]
-    table = dataclasses.replace(
-        table,
-        rows=tuple(dict.fromkeys([*trivial, *rows])),
-        samples=more.get("noun", "windows"),
-    )
-    return dataclasses.replace(experiment, table=table, **more)
+        usual = _DEFAULTS[level if kind == "faces" else kind]
+        chosen = table(name for name in usual if not found[name])
+        experiment = dataclasses.replace(experiment, table=chosen)
+    return experiment
+
+
+def _level(tables, target, own):
+    """Whether a sample of faces is a clip or a frame."""
+    endings = {row.path.suffix.lower() for row in tables.rows}
+    frames = target.by_frame or endings <= {*layout.PICTURES}
+    if tables.kind != "faces":
+        return "clip"
+    return own.level or ("frame" if frames else "clip")
 
 
 def _evaluation(own):

@@ -6,6 +6,7 @@ What is in it is made up, and says so; a user replaces it file by file.
 import json
 import os
 import pathlib
+import re
 
 import numpy as np
 from numpy.random import default_rng
@@ -34,44 +35,6 @@ emg_right\tEMG\tmV\t400\tright_arm
 elbow_left\tJNTANG\tdeg\t400\tleft_arm
 elbow_right\tJNTANG\tdeg\t400\tright_arm
 """
-_README = """# {name}: an example of your own {kind} (SIMULATED)
-
-Everything here is made up. Replace it by your own, remove `SIMULATED.txt`, and
-
-    keras-pain check folder --manual_dir {name}
-    python reproduce/own_data.py --manual_dir {name} --label pain
-
-Tables are tab-separated with a header line; n/a is missing.
-
-- `{description}`: `Name`; `Kind` (signals, landmarks or faces);
-  `SamplingFrequency`, frames a second of landmarks and folders of pictures.
-- `{participants}`: a row a person. `participant_id`, `group` (folds keep
-  groups in proportion), and whatever else you know, which is not looked at.
-- `{recordings}`: a row a recording. `file` below this folder;
-  `participant_id`; `start` and `end` in seconds, n/a for all of it; every other
-  column is a label, of words or numbers: here `pain` and `vas`.
-{more}- `SIMULATED.txt`: results say SIMULATED while it is here.
-"""
-_MORE = {
-    "signals": """- `{channels}`: a row a column of the files. `name` as in
-  the header; `type` (EMG, ENVELOPE of an EMG, JNTANG for joint angles in
-  degrees, POS, ACCEL, GYRO, ECG, EDA, ..., MISC); `units`;
-  `sampling_frequency` in Hz; `part` of the body, for networks that look at
-  these, or n/a.
-- `data/*.csv`: a row a sample, a column a channel; also .tsv, .npz, .mat and
-  .parquet, and .gz of texts.
-- `data/*_labels.tsv`: labels of moments of the file beside it: `time` in
-  seconds and a column a label, here `guarding`; without `time`, a row a
-  sample.
-""",
-    "landmarks": """- `data/*.csv`: a row a frame: OpenFace's output (columns
-  x_0 to y_67), or 68 cells such as (312, 205), or the 468 points of
-  MediaPipe's mesh in pixels.
-""",
-    "faces": """- `data/*.mp4`: videos; also folders of pictures, or single
-  pictures, .jpg or .png.
-""",
-}
 
 
 def write_template(kind: str, out: str | os.PathLike) -> list[pathlib.Path]:
@@ -115,15 +78,27 @@ def write_template(kind: str, out: str | os.PathLike) -> list[pathlib.Path]:
         PARTICIPANTS: "\n".join(people),
         RECORDINGS: "\n".join(rows),
     }
-    names = {"description": DESCRIPTION, "participants": PARTICIPANTS}
-    names |= {"recordings": RECORDINGS, "channels": CHANNELS}
     if kind == "signals":
         texts[CHANNELS] = _CHANNELS
-    more = _MORE[kind].format(**names)
-    readme = _README.format(name=root.name, kind=kind, more=more, **names)
-    for name, text in {**texts, "README.md": readme}.items():
+    texts["README.md"] = _readme(root.name, kind)
+    for name, text in texts.items():
         write_file(root / name, (text.strip() + "\n").encode(), folder.CURE)
     return files
+
+
+def _readme(name, kind):
+    """What `template.md` says of all folders, and of this kind."""
+    text = pathlib.Path(__file__).with_suffix(".md").read_text("utf-8")
+    start, *parts = re.split(r"<!-- (\w+) -->\n", text)
+    of = dict(zip(parts[::2], parts[1::2], strict=True))
+    return (start + of[kind] + of["all"]).format(
+        name=name,
+        kind=kind,
+        description=DESCRIPTION,
+        participants=PARTICIPANTS,
+        recordings=RECORDINGS,
+        channels=CHANNELS,
+    )
 
 
 def _signals(path, number, take, pain, rng):
