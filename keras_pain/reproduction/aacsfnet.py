@@ -12,11 +12,8 @@ from keras_pain.experiments.runner import task_samples
 from keras_pain.explain.attention import face_attention
 from keras_pain.explain.figures import AttendedFace, plot_attended_faces
 from keras_pain.reports import figures
-from keras_pain.reproduction.run import (
-    FinishedRun,
-    stored_network,
-    table_report,
-)
+from keras_pain.reproduction import run as runs
+from keras_pain.reproduction.run import FinishedRun
 
 METHOD = "aacsfnet"
 AS_PUBLISHED = Protocol("as_published", "as_published", AACSFNET_AS_CODED)
@@ -31,13 +28,13 @@ def aacsfnet_report(run: FinishedRun) -> list[Path]:
 
     Returns paths of all files, the table's Markdown first.
     """
-    paths, folder = table_report(run), run.results_dir / "figures"
+    paths, folder = runs.table_report(run), run.results_dir / "figures"
     mark = {"simulated": run.prepared.simulated}
-    runs = figures.scored_runs(run.table, run.store, run.expected)
-    paths += figures.write_levels(runs, run.results_dir, **mark)
+    scored = figures.scored_runs(run.table, run.store, run.expected)
+    paths += figures.write_levels(scored, run.results_dir, **mark)
     title = f"{run.table.title}: errors by level, correlation by person"
     paths += [
-        figures.plot_levels(runs, title, folder / "levels.png", **mark),
+        figures.plot_levels(scored, title, folder / "levels.png", **mark),
         compare_trainings(run, folder / "corrected_against_as_coded.png"),
         draw_attention(run, folder / f"attention_{METHOD}.png"),
     ]
@@ -61,12 +58,9 @@ def compare_trainings(run: FinishedRun, path: Path) -> Path | None:
         return None
     chosen = [found[fold] for found in tasks.values() for fold in both]
     what = f"AACSFNet, a training for each of {len(both)} people left out"
-    return figures.plot_relative_losses(
-        [_relative(run, task) for task in chosen],
-        f"{run.table.title}: {what}",
-        path,
-        simulated=run.prepared.simulated,
-    )
+    losses = [_relative(run, task) for task in chosen]
+    title, mark = f"{run.table.title}: {what}", run.prepared.simulated
+    return figures.plot_relative_losses(losses, title, path, simulated=mark)
 
 
 def _relative(run, task) -> figures.RelativeLoss:
@@ -107,7 +101,7 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
     if not tested:
         return None
     key, test = max(tested, key=levels)
-    model = stored_network(run.store, key)
+    model = runs.stored_network(run.store, key)
     chosen = test.take(rising(test.y))
     (pictures,) = decoded_frames(test.frames, chosen.first, test.size)
     x = pictures.astype(np.float32)
@@ -121,12 +115,9 @@ def draw_attention(run: FinishedRun, path: Path) -> Path | None:
             maps[name] = weights[i]
         title = f"PSPI {chosen.y[i]:g}, predicted {float(predicted[i]):z.1f}"
         faces.append(AttendedFace(title, picture, maps))
-    return plot_attended_faces(
-        faces,
-        f"AACSFNet on {key.fold}, who was left out: attention",
-        path,
-        simulated=run.prepared.simulated,
-    )
+    title = f"AACSFNet on {key.fold}, who was left out: attention"
+    simulated = run.prepared.simulated
+    return plot_attended_faces(faces, title, path, simulated=simulated)
 
 
 def _real(samples, people):

@@ -91,10 +91,8 @@ class PemfExperiment(FaceExperiment):
         return PemfOptions(**values)
 
     def describe(self, options):
-        settings, chosen = (
-            self.settings_for(options),
-            self.pemf_options(options),
-        )
+        settings = self.settings_for(options)
+        chosen = self.pemf_options(options)
         weights, side = weights_named(chosen.backbone_weights), settings["size"]
         trained = "frozen"
         if FINE_TUNED in (options.methods or ()):
