@@ -67,10 +67,10 @@ _ENCODER |= {"norm": "pre", "activation": "gelu", "epsilon": 1e-4}
 _ENCODER |= {"torch_init": "linear", "across_batch": True}
 SHAPES = {
     FrameMasking: ({"mask_value": 2.0}, (TIME, 3, 2)),
-    SplitBodyParts: ({"parts": 4}, (TIME, 10)),
-    JoinBodyParts: ({"parts": 4}, (TIME, 4, 2)),
-    FoldBodyParts: ({"parts": 4}, (TIME, 10)),
-    UnfoldBodyParts: ({"parts": 1}, (TIME, 5)),
+    SplitBodyParts: ({"parts": 4, "features": 3}, (TIME, 14)),
+    JoinBodyParts: ({"parts": 4, "features": 3}, (TIME, 4, 3)),
+    FoldBodyParts: ({"parts": 4, "features": 3}, (TIME, 14)),
+    UnfoldBodyParts: ({"parts": 1, "features": 5}, (TIME, 5)),
     TemporalAttention: ({}, (TIME, 4, 3)),
     AttentionPooling: ({}, [(TIME, 4), (TIME, 4, 3)]),
     MaskedSumPooling: ({}, (TIME, 4, 3)),
@@ -163,7 +163,7 @@ def test_fold_and_unfold_body_parts():
 
 
 def test_too_few_channels_are_refused():
-    with pytest.raises(ValueError, match="13 angles and 13 energies"):
+    with pytest.raises(ValueError, match="2 channels of each of 13 parts"):
         FoldBodyParts()(_random(1, TIME, 25))
 
 

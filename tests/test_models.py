@@ -49,12 +49,13 @@ _STACK = {**_CLASSIFIER, "num_layers": 2, "mask_value": None}
 _TUNED = {"trainable_encoder": True}
 _ALANET = {"trained": _TUNED, "untrained": 1_248}
 _PARTS = {"trained": _TUNED, "untrained": 4_576}
-_WHOLE_BODY = {**_CLASSIFIER, **_TUNED, "body_parts": False}
+_OWN = {"body": (4, 3)}
+_WHOLE_BODY = {**_CLASSIFIER, **_TUNED, **_OWN, "body_parts": False}
 _BODY_PARTS = {**_CLASSIFIER, **_TUNED, "body_parts": True}
 _FILTERS = {"num_classes": 3, "filters": (2, 4, 8, 12)}
 _LSFAN = {**_FILTERS, "num_heads": 3, "ff_units": 7, "dropout": 0.5}
 _SAP = {**_FILTERS, "pooling": "as_coded"}
-_BOTH = {**_STACK, "attention": "both"}
+_BOTH = {**_STACK, **_OWN, "attention": "both"}
 _CONV_LSTM = {**_STACK, "channels": None, "num_layers": 1, "filters": 4}
 _CONV_LSTM |= {"num_convolutions": 2, "kernel_size": 5, "pool_size": 1}
 del _CONV_LSTM["mask_value"]
@@ -74,18 +75,18 @@ _NARROW = {**_CLIP, "widths": (4, 6, 8, 8, 10, 12, 14, 16)}
 _RESNET = {**_CLIP, "widths": (4, 8, 12, 16), "frame_units": 10, "units": 6}
 _RESNET["head_units"] = (9, 8)
 _RESNETS = {"widths": (4, 8, 12, 20), "frame_units": 11, "units": 5}
-_RESNETS["head_units"] = (9,)
+_RESNETS |= {"head_units": (9,), "num_classes": 3}
 _C3D = {**_CLIP, "blocks": ((4,), (6,), (8, 8), (10, 10)), "units": (12, 6)}
 _C3DS = {"blocks": ((4,), (6,), (8, 8), (10,)), "units": (12,)}
-_C3DS |= {"dropout": 0.25, "batch_norm": True}
+_C3DS |= {"dropout": 0.25, "batch_norm": True, "num_classes": 3}
 _L3DS = {"widths": "plain", "ratio": 2, "head_pool": (1, 1, 1)}
 _L3DS |= {"multi_scale": False, "attention": False, "shared": False}
-_L3DS |= {"scaled_head": False, "batch_norm": False}
+_L3DS |= {"scaled_head": False, "batch_norm": False, "num_classes": 3}
 
 _FACE = {"input_shape": (32, 64, 3)}
 _HAM, _VIT = {**_FACE, **HAM}, {**_FACE, **VIT}
 _AACSFNET = {**_HAM, **_VIT, "patch_sizes": (32, 16, 8)}
-_CODED = {"mode": "as_coded", "dropout": 0.2}
+_CODED = {"mode": "as_coded", "dropout": 0.2, "num_classes": 3}
 _HAMS = {**_CODED, "channels_across_batch": True, "mean_of_normed": True}
 _HAMS |= {"width": 3, "blocks": (1, 2, 1, 1), "maps": 10}
 _HAMS |= {"global_layers": 2, "ff_units": 9}
@@ -116,7 +117,7 @@ _GRU = {
 CASES = (
     ModelCase("stacked_lstm", 24_770, _WINDOW, _STACK, **_MASKED),
     ModelCase(
-        "banet", 2_131, _WINDOW, {**_STACK, "attention": "temporal"}, **_MASKED
+        "banet", 2_131, _WINDOW, {**_BOTH, "attention": "temporal"}, **_MASKED
     ),
     ModelCase("banet_temporal", 1_767, _WINDOW, _BOTH, **_MASKED),
     ModelCase("banet_bodily", 2_014, _WINDOW, _BOTH, **_MASKED),
@@ -129,7 +130,7 @@ CASES = (
     ),
     ModelCase(
         *("alanet_parts_autoencoder", 11_882, _WINDOW),
-        {**_COMMON, "body_parts": False},
+        {**_COMMON, **_OWN, "body_parts": False},
         **_MASKED,
     ),
     # Batch-norm statistics, 60, are in these counts.

@@ -289,7 +289,9 @@ def test_open_recordings_smoke(open_data, tmp_path):
         assert "SIMULATED" not in text and EXERCISES[exercise] in text
         rows = rows_of(folder / "table.csv")
         assert {row["simulated"].lower() for row in rows} == {"false"}
-    assert len(list((tmp_path / "results").iterdir())) == 2
+    found = {path.name for path in (tmp_path / "results").iterdir()}
+    places = ("m03", "m05", "all")
+    assert found == {f"open_ui_prmd_{place}_smoke" for place in places}
     flags = (*flags, "--exercises=m05,m10")
     done = run_script("open_ui_prmd", *flags, cwd=tmp_path, check=False)
     assert "--exercises must be one of m03, m05; got 'm10'" in done.stderr

@@ -275,7 +275,7 @@ def fitted_windows(
     for name in ("channels", "channel_names"):
         changed[name] = tuple(getattr(windows, name)[i] for i in order)
     windows = dataclasses.replace(windows, **changed)
-    return windows, {"semg": sum(emg), "mocap": 1}
+    return windows, {"semg": sum(emg)}
 
 
 class ALANetMethod(WindowMethod):

@@ -170,8 +170,7 @@ def DualStreamLSTM(
     input_shape: blocks.Sizes = (180, 30),
     num_classes: int = 2,
     *,
-    semg: int = 4,
-    mocap: int = _MOCAP,
+    semg: int | None = None,
     mocap_units: int = 24,
     semg_units: int = 8,
     num_layers: int = 3,
@@ -190,8 +189,8 @@ def DualStreamLSTM(
 
     Args:
         input_shape: `(time, channels)`: angles and energies, then sEMG.
-        semg: How many of the channels, from the end, are sEMG.
-        mocap: How many others there are at least.
+        semg: How many of the channels, from the end, are sEMG; None is 4 behind
+            at least 26 of movement, as in the paper.
         recurrent_activation: See `StackedLSTM`.
         mask_value: See `StackedLSTM`; of both streams.
 
@@ -200,6 +199,7 @@ def DualStreamLSTM(
     classes is impossible.
     """
     inputs, x = blocks.masked_input(name, input_shape, num_classes, mask_value)
+    mocap, semg = (_MOCAP, 4) if semg is None else (1, semg)
     require(
         semg >= 1 and input_shape[1] >= mocap + semg,
         name,
