@@ -259,10 +259,26 @@ def two_rates(path):
         (missing_channel, "channels", "no channel 'trunk'"),
         (with_a_gap, "long_gap", "elbow is missing in 100 rows"),
         (two_rates, "two_rates", "no even steps"),
+        (
+            lambda p: p.write_text(
+                ",".join(NAMES) + "\n1,2,3\n1,2,3,4\n1,2,3\n"
+            ),
+            "ragged",
+            "row 3 has 4 cells, row 1 3",
+        ),
+        (
+            lambda p: p.write_text(",".join(NAMES) + "\n1,2,3\n1,2\n1,2,3\n"),
+            "ragged",
+            "row 3 has 2 cells",
+        ),
         (lambda p: p.write_text(""), "channels", ""),
         (lambda p: p.write_text(",".join(NAMES) + "\n"), "too_few_frames", ""),
-        (lambda p: p.write_text(",".join(NAMES) + "\na,b,c\n"), "bad_file", ""),
-        (lambda p: p.write_bytes(b"\xff\x00\x13" * 50), "bad_file", ""),
+        (
+            lambda p: p.write_text(",".join(NAMES) + "\na,b,c\n"),
+            "not_numbers",
+            "could not convert string to float",
+        ),
+        (lambda p: p.write_bytes(b"\xff\x00\x13" * 50), "not_text", ""),
         (lambda p: write_csv(p, signals_of(0, 0) * 1e15), "out_of_range", ""),
     ],
 )
@@ -476,8 +492,49 @@ def test_labels_of_frames_are_those_of_the_nearest_row(root):
     assert values[:5].tolist() == [0] * 5
     assert values[6:15].tolist() == [1] * 9
     assert np.isnan(values[16:]).all()
+    # Behind the last row, nothing is known for longer than a step.
+    write_tsv(table, ("time", "guard"), [(0, 0), (1, 1)])
+    label = layout.read_label(layout.read_tables(root), "guard")
+    values = label.frames("P0_0", 30, 10.0)
+    assert values[20] == 1 and np.isnan(values[21:]).all()
     with pytest.raises(ConfigurationError, match="of frames guard"):
         layout.read_label(layout.read_tables(root), "nothing")
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        (("guard",), [(0,), (1,)], "has 2 rows, the recording 300 frames"),
+        (("time", "guard"), [(0, 0), (2000, 1)], "times reach 2000 s"),
+    ],
+)
+def test_rows_that_do_not_fit_a_recording(root, tmp_path, header, rows, words):
+    write_tsv(root / "P0_0_labels.tsv", header, rows)
+    with pytest.raises(BadFileError, match=words):
+        evaluate(root, tmp_path, label="guard", methods=["knn"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (("0,5", "1,5"), "has decimal commas"),
+        (("No", "no", "yes"), "has 'No' and 'no'"),
+    ],
+)
+def test_labels_that_are_written_oddly(root, cells, words):
+    rows = [(f"P{i}_0.csv", f"P{i}", c, 1) for i, c in enumerate(cells)]
+    write_recordings(root, rows)
+    with pytest.raises(BadFileError, match=words):
+        layout.read_label(layout.read_tables(root), "pain")
+
+
+def test_missing_labels_of_r_and_others_are_missing(root):
+    cells = ("NA", "n.a.", "yes", "no")
+    rows = [(f"P{i}_0.csv", f"P{i}", c, 1) for i, c in enumerate(cells)]
+    write_recordings(root, [*rows, ("", "", "", "")])
+    label = layout.read_label(layout.read_tables(root), "pain")
+    assert label.classes == ("no", "yes")
+    assert np.isnan([label.of["P0_0"], label.of["P1_0"]]).all()
 
 
 def test_words_and_numbers_do_not_mix(root):
@@ -656,6 +713,10 @@ def test_what_does_not_fit_is_one_line(root, tmp_path):
         ({"evaluation": "group_kfold"}, "is not like group_kfold:10"),
         ({"evaluation": "group_kfold:9"}, "9-fold .* found 4"),
         ({"memory_gb": 0.5}, "--memory_gb is 0.5"),
+        ({"rate": 0.0}, "--rate must be positive"),
+        ({"task": "regression"}, "--task must be one of"),
+        ({"test_dir": str(root)}, "holds the same files"),
+        ({"window_seconds": 60.0}, "at least half full"),
         ({"channels": ["nose"]}, "'nose' is none of emg"),
         ({"nonsense": 1}, "no argument 'nonsense'"),
         ({"reader": "own_folders:nothing"}, "--reader: cannot load"),

@@ -335,7 +335,7 @@ def _statistics(x, starts, stops, types, sums):
     emg[..., 1] = np.sqrt(emg[..., 1])
     # Windows may be of unequal length.
     emg[..., 2:] /= length[:, None, None]
-    found.append(emg.reshape(len(x), -1))
+    found.append(emg.reshape(len(x), emg.shape[1] * emg.shape[2]))
     others = x[:, :, types != "EMG"].astype(np.float64)
     angles = types[types != "EMG"] == "JNTANG"
     if others.shape[2]:

@@ -214,7 +214,8 @@ def _drawn(subjects, share, seed):
         raise ConfigurationError(
             "setting people aside who choose the epoch needs two or more to "
             f"train on in every fold, got {[s.id for s in subjects]}; take a "
-            "corpus of more people, or --protocol=as_published"
+            "corpus of more people, or, in a paper's table, "
+            "--protocol=as_published"
         )
     rng = np.random.default_rng(seed)
     drawn = set()

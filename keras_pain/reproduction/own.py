@@ -195,6 +195,11 @@ class _Own:
                     given=given,
                 )
             )
+        if len({part.fingerprint for part in parts}) < len(parts):
+            raise ConfigurationError(
+                "--test_dir holds the same files as --manual_dir: people "
+                "would be tested on what was learnt from them"
+            )
         return dataclasses.replace(parts[0], further=tuple(parts[1:]))
 
     def identity(self, loaded) -> dict:
@@ -305,16 +310,30 @@ class SignalsExperiment(_Own, Experiment):
 
         Raises ConfigurationError where one is not there.
         """
-        names = [c.name for c in self.tables[number].channels]
-        wanted = self.own.channels or [c.name for c in self.tables[0].channels]
+        channels = self.tables[number].channels
+        names = [channel.name for channel in channels]
+        usual = [channel.name for channel in self.tables[0].channels]
+        wanted = self.own.channels or usual
+        if isinstance(wanted, str):
+            wanted = wanted.split(",")
+        wanted = [name.strip() for name in wanted]
         if lacking := [name for name in wanted if name not in names]:
             where = ("--manual_dir", "--test_dir")[number]
             raise ConfigurationError(
                 f"--channels: {lacking[0]!r} is none of {', '.join(names)}, "
                 f"the channels of {where}; name some that are there"
             )
-        index = [names.index(name) for name in wanted]
-        return [(i, self.tables[number].channels[i]) for i in index]
+        found = [(i := names.index(n), channels[i]) for n in wanted]
+        for _, one in found if number else ():
+            other = self.tables[0].channels[usual.index(one.name)]
+            if (one.type, one.units) != (other.type, other.units):
+                raise ConfigurationError(
+                    f"channel {one.name!r} is {one.type} in {one.units} in "
+                    f"--test_dir, {other.type} in {other.units} in "
+                    "--manual_dir; bring both to the same, or leave it out "
+                    "with --channels"
+                )
+        return found
 
     def settings_for(self, options):
         own, channels = self.own, [channel for _, channel in self.chosen()]
@@ -346,6 +365,9 @@ class SignalsExperiment(_Own, Experiment):
             for _, _, example in read_examples(part.path):
                 name = example["recording"].decode()
                 values, row = example["signals"][:, index], rows[name]
+                begin, whole = round(row.start * own_rate), row.end is None
+                labels = self.targets[number]
+                labels.check(name, len(values), own_rate, begin, whole)
                 signals, sums = prepared_signals(values, emg, own_rate, rate)
                 y = target.frames(name, len(signals), rate, row.start)
                 names = {"recording": name, "subject_id": row.subject}
@@ -376,7 +398,15 @@ class SignalsExperiment(_Own, Experiment):
 
     def cut(self, loaded, settings, smoke):
         settings = {k: v for k, v in settings.items() if k != "rate"}
-        return super().cut(loaded, settings, smoke and settings["class_names"])
+        names = settings["class_names"]
+        windows = super().cut(loaded, settings, smoke and names)
+        if names and len(there := np.unique(windows.y)) < 2:
+            raise ConfigurationError(
+                f"--label {self.targets[0].name}: all {len(windows)} windows "
+                f"are {names[there[0]]}: there is nothing to learn; shorter "
+                "windows may hold both"
+            )
+        return windows
 
     def sample(self):
         settings = self.settings_for(Options())
@@ -459,8 +489,11 @@ class ClipsExperiment(_Own, FaceExperiment):
             for clip, frames in store.numbered:
                 count, name = len(frames), clip.name
                 rate = seconds[name] and count / seconds[name]
+                row = rows[name]
+                begin = round(row.start * (rate or 0))
+                target.check(name, count, rate, begin, row.end is None)
                 one = target._replace(of={name: target.of[name]}).at_rate(rate)
-                values = one.frames(name, count, rate, rows[name].start)
+                values = one.frames(name, count, rate, row.start)
                 if self.level == "clip":
                     values = _of_clip(values, target.classes)
                 of[name] = values
@@ -603,6 +636,12 @@ def own_experiment(
         raise ConfigurationError("give the folder of recordings: --manual_dir")
     if not own.label:
         raise ConfigurationError("say what is predicted: --label")
+    if own.task is not None:
+        check_choice("--task", own.task, ("class", "ordinal", "intensity"))
+    for name in ("rate", "window_seconds", "step_seconds", "memory_gb"):
+        value = getattr(own, name)
+        if value is not None and not 0 < value < np.inf:
+            raise ConfigurationError(f"--{name} must be positive, got {value}")
     tables = [get_corpus(corpus).tables(folder)]
     if own.test_dir:
         tables.append(get_corpus("folder").tables(own.test_dir))

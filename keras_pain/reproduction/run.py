@@ -11,7 +11,7 @@ from rich.console import Console
 
 from keras_pain import load_model
 from keras_pain.data.prepare import PreparedDataset
-from keras_pain.errors import ConfigurationError
+from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments import method_registry, runner
 from keras_pain.experiments.baselines import CONSTANTS
 from keras_pain.experiments.defects import resolve_defects, settings_with
@@ -23,7 +23,11 @@ from keras_pain.experiments.protocols import (
     Protocol,
     has_owners_split,
 )
-from keras_pain.experiments.store import FoldKey, ResultStore
+from keras_pain.experiments.store import (
+    FoldKey,
+    ResultStore,
+    first_difference,
+)
 from keras_pain.explain.attention import attention_maps
 from keras_pain.explain.figures import plot_attention
 from keras_pain.io import write_file
@@ -160,6 +164,7 @@ def finish(
         f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}, "
         f"{len(tasks)} folds to {results_dir}"
     )
+    _check_note(results_dir, experiment.note())
     experiment.announce(tasks, samples, options, console)
     runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
     lists = _write_notes(tasks, prepared, results_dir, experiment.note())
@@ -209,6 +214,23 @@ def finish(
     print(paths[0].read_text(encoding="utf-8"))
     console.print(f"wrote {paths[0]} and {len(paths) - 1} more files beside it")
     return finished, [*paths, *lists]
+
+
+def _check_note(results_dir, note):
+    """Refuses a folder whose folds are of other settings of own recordings."""
+    path = results_dir / RUN_FILE
+    if not (note and path.exists()):
+        return
+    with reading(path, cure="remove it, or choose another --results_dir"):
+        old = json.loads(path.read_text(encoding="utf-8"))
+    pair = [dict(of.get("own", {}).get("own", {})) for of in (old, note)]
+    for of in pair:
+        of.pop("memory_gb", None)  # changes no result
+    if pair[0] and (text := first_difference(*pair)):
+        raise ConfigurationError(
+            f"{results_dir}: holds folds of other settings ({text}); choose "
+            "another --results_dir"
+        )
 
 
 def _write_notes(tasks, prepared, results_dir, more) -> tuple[Path, ...]:

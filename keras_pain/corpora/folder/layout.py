@@ -8,7 +8,7 @@
     <file>_labels.tsv          labels of each frame, where there are any
 
 Names are those of the Brain Imaging Data Structure (BIDS 1.10) where it has
-them; `recordings.tsv` is ours. An empty cell, n/a and NaN are missing.
+them; `recordings.tsv` is ours. An empty cell, n/a, NA and NaN are missing.
 """
 
 import collections
@@ -39,7 +39,7 @@ DESCRIPTION = "dataset_description.json"
 PARTICIPANTS, RECORDINGS = "participants.tsv", "recordings.tsv"
 CHANNELS = "channels.tsv"
 LABELS = "_labels.tsv"
-MISSING = ("", "n/a", "nan")
+MISSING = ("", "n/a", "nan", "na", "n.a.", "null", "#n/a")
 _CORE = ("file", "participant_id", "start", "end")
 _LONGEST = 60  # characters of a participant's id, which names a fold
 # BIDS' types of channels, and those that BIDS has no name for.
@@ -155,7 +155,8 @@ class Label(NamedTuple):
     ) -> np.ndarray:
         """`(count,)` labels of frames at `rate`, each that of the nearest row.
 
-        `start` is the first frame's time in the file, in seconds.
+        `start` is the first frame's time in the file, in seconds. Frames that
+        are farther from any row than rows from each other have NaN.
         """
         values, rows = self.of[name], np.arange(count)
         if not self.by_frame:
@@ -163,15 +164,42 @@ class Label(NamedTuple):
         if not len(values):
             return np.full(count, np.nan)
         if name in self.times:
-            times = self.times[name]
-            order = np.argsort(times, kind="stable")
-            middle = (times[order][1:] + times[order][:-1]) / 2
-            wanted = start + rows / (rate or 1.0)
-            return values[order[np.searchsorted(middle, wanted)]]
+            order = np.argsort(self.times[name], kind="stable")
+            times, wanted = self.times[name][order], start + rows / (rate or 1)
+            step = np.diff(times).max(initial=0) or np.inf
+            index = np.searchsorted((times[1:] + times[:-1]) / 2, wanted)
+            near = np.abs(times[index] - wanted) <= step
+            return np.where(near, values[order[index]], np.nan)
         known = rows < len(values)
         return np.where(
             known, values[np.minimum(rows, len(values) - 1)], np.nan
         )
+
+    def check(self, name: str, count: int, rate, begin: int, whole: bool):
+        """Raises BadFileError where rows and a recording do not fit.
+
+        It has `count` frames from the frame `begin` of its file on, to the end
+        if it is `whole`.
+        """
+        rows, end = len(np.atleast_1d(self.of[name])), begin + count
+        if not (self.by_frame and rows):
+            return
+        if name in self.times:
+            times = self.times[name]
+            step = np.diff(np.sort(times)).max(initial=0)
+            if not (rate and whole):
+                return
+            if times.max() <= end / rate + min(step, end / rate) + 1e-6:
+                return
+            problem = f"its times reach {times.max():g} s, the recording "
+            problem += f"{end / rate:g} s"
+            cure = "give seconds of the file"
+        elif rows == end or (rows > end and not whole):
+            return
+        else:
+            problem = f"has {rows} rows, the recording {end} frames"
+            cure = "give one row a frame, or a column time in seconds"
+        raise BadFileError(f"{name}{LABELS}", problem, cure, "label_rows")
 
     def at_rate(self, rate: float | None) -> "Label":
         """The same, with times for rows that are frames at this rate."""
@@ -308,15 +336,25 @@ def read_label(tables: Tables, name: str) -> Label:
             f"{', '.join(sorted(known - {'time'})) or 'none'}"
         )
     said = sorted({text for of in texts.values() for text in of} - {""})
-    values, classes = {text: _number(text) for text in said}, ()
+    values, classes = {text: number(text) for text in said}, ()
     if words := [text for text, value in values.items() if value is None]:
         if len(words) < len(said):
-            number = next(t for t in said if values[t] is not None)
+            one = next(t for t in said if values[t] is not None)
             raise BadFileError(
                 path,
-                f"label {name} has words ({words[0]!r}) and numbers ({number})",
+                f"label {name} has words ({words[0]!r}) and numbers ({one})",
                 "write either, and leave a cell empty that is not known",
             )
+        points = [number(text.replace(",", ".")) for text in said]
+        ways = {_folded(text): text for text in said}
+        problem, cure = "", "write each in one way"
+        if None not in points:
+            problem, cure = "has decimal commas", "write 0.5 with a point"
+        elif len(ways) < len(said):
+            other = next(t for t in said if ways[_folded(t)] != t)
+            problem = f"has {other!r} and {ways[_folded(other)]!r}"
+        if problem:
+            raise BadFileError(path, f"label {name} {problem}", cure)
         classes = tuple(said)
         values = {text: float(i) for i, text in enumerate(said)}
     values[""] = np.nan
@@ -340,8 +378,14 @@ def read_labels(tables: Tables) -> dict[str, Label]:
 
 def labels_file(path: pathlib.Path) -> pathlib.Path:
     """Where the labels of a file's frames are."""
-    stem = path.name if path.is_dir() else path.name.partition(".")[0]
+    stem = path.name if path.is_dir() else _stem(path.name)
     return path.with_name(f"{stem}{LABELS}")
+
+
+def _stem(name):
+    """The name without its ending, nor that of a packed file."""
+    plain = name[:-3] if name.lower().endswith(".gz") else name
+    return pathlib.PurePath(plain).stem
 
 
 def read_rows(
@@ -360,6 +404,7 @@ def read_rows(
         # An open quote must not swallow the lines behind it.
         cells = csv.reader(filter(str.strip, lines), delimiter=mark)
         table = [[cell.strip() for cell in row] for row in cells]
+        table = [row for row in table if any(row)]
     header = table[0] if table else []
     lacking = [name for name in needed if name not in header]
     problem = f"has no column {lacking[0]}" if lacking else ""
@@ -415,12 +460,13 @@ def row_of(
 
 def _row(root, row):
     place = pathlib.PurePosixPath(row["file"].replace("\\", "/"))
-    if not row["file"] or place.is_absolute() or ".." in place.parts:
+    absolute = place.is_absolute() or place.parts[:1] and ":" in place.parts[0]
+    if not row["file"] or absolute or ".." in place.parts:
         raise ValueError(f"{row['file'][:80]!r} is no path below the folder")
     start, end = (_seconds(row, name) for name in ("start", "end"))
     if end is not None and end <= (start or 0):
         raise ValueError(f"end {end:g} is not behind start {start or 0:g}")
-    name = place.with_name(place.name.partition(".")[0]).as_posix()
+    name = place.with_name(_stem(place.name)).as_posix()
     if (start, end) != (None, None):
         name += f"@{start or 0:g}-{'end' if end is None else f'{end:g}'}"
     cells = {k: v for k, v in row.items() if k and k not in _CORE}
@@ -432,7 +478,7 @@ def _seconds(row, name):
     text = _known(row.get(name, ""))
     if not text:
         return None
-    value = _number(text)
+    value = number(text)
     if value is None or not 0 <= value < 1e7:
         raise ValueError(f"{name} {text[:40]!r} is no number of seconds")
     return value
@@ -445,7 +491,7 @@ def _channels(path):
         raise BadFileError(path, "lists no channels", "add a row for each")
     channels = []
     for line, row in enumerate(rows, start=2):
-        rate, kind = _number(row["sampling_frequency"]), row["type"].upper()
+        rate, kind = number(row["sampling_frequency"]), row["type"].upper()
         part = _known(row.get("part", ""))
         if rate is None or not 0 < rate <= 1e6:
             problem = f"sampling_frequency {row['sampling_frequency'][:40]!r}"
@@ -467,14 +513,14 @@ def _channels(path):
 
 
 def _numbers(path, table, name):
-    values = [_number(row[name]) for row in table]
+    values = [number(row[name]) for row in table]
     if None in values:
         problem = f"line {values.index(None) + 2}: {name} is no number"
         raise BadFileError(path, problem, "give seconds")
     return np.array(values)
 
 
-def _number(text):
+def number(text):
     """A finite number, or None."""
     try:
         value = float(text) if "_" not in text else np.nan

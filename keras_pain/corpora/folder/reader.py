@@ -5,6 +5,7 @@ and left out; `short_gap`: up to a quarter of a second without a number is
 bridged by straight lines; `long_gap`, `two_rates` and others refuse the file.
 """
 
+import csv
 import functools
 import gzip
 import io
@@ -22,7 +23,7 @@ from keras_pain.corpora.recording import (
     VideoRecording,
     bridge_gaps,
 )
-from keras_pain.errors import BadFileError, reading
+from keras_pain.errors import BadFileError, KerasPainError, reading
 from keras_pain.io import decoded, load_object
 from keras_pain.signals.landmarks import fill_missing, read_csv
 
@@ -106,8 +107,12 @@ def _landmarks(raw_file, points=None):
     rate = raw_file.info["rate"]
     points = _part(raw_file, points, rate)
     raw_file.check_frames(len(points))
-    with reading(raw_file.path, "has no landmarks", LEAVE_OUT, "no_landmarks"):
+    try:
         clip = fill_missing(points)
+    except KerasPainError as error:
+        problem = f"has {str(error).partition(';')[0]}"
+        path = raw_file.path
+        raise BadFileError(path, problem, LEAVE_OUT, "no_landmarks") from error
     if missing := int((~clip.found).sum()):
         detail = f"{missing} of {len(points)} frames have none, interpolated"
         found.repaired("missing_landmarks", detail)
@@ -206,11 +211,17 @@ def _table(path, names):
 
 
 def _of_matrix(path, values, names):
-    values = np.asarray(values, np.float64)
+    values = np.asarray(values)
+    if np.iscomplexobj(values):
+        cure = "save its real part"
+        raise BadFileError(path, "its matrix is complex", cure, "channels")
+    values = values.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != len(names):
         problem = f"its matrix is {' x '.join(map(str, values.shape))}, but "
         problem += f"{layout.CHANNELS} lists {len(names)} channels"
         cure = "save one row a sample and one column a channel"
+        if values.ndim == 2 and values.shape[0] == len(names):
+            cure = f"transpose it: {cure}"
         raise BadFileError(path, problem, cure, "channels")
     return values
 
@@ -221,12 +232,14 @@ def _of_npz(path, names):
         _check_bytes(path, size)
     with np.load(path, allow_pickle=False) as arrays:
         if set(names) <= set(arrays.files):
-            columns = [np.asarray(arrays[name], np.float64) for name in names]
+            columns = [arrays[name] for name in names]
             if {column.shape for column in columns} != {(len(columns[0]),)}:
                 raise ValueError("channels are not vectors of one length")
-            return np.stack(columns, axis=1)
-        if len(arrays.files) == 1:
-            return _of_matrix(path, arrays[arrays.files[0]], names)
+            return _of_matrix(path, np.stack(columns, axis=1), names)
+        found = [arrays[name] for name in arrays.files]
+        found = [a for a in found if a.ndim == 2] or found
+        if len(found) == 1:
+            return _of_matrix(path, found[0], names)
         raise _lacking(path, names, arrays.files)
 
 
@@ -255,15 +268,18 @@ def _of_text(path, names):
     with opened(path, "rb") as stream:
         content = stream.read(_MOST + 1)
     _check_bytes(path, len(content))
+    with reading(path, "is not a text file", _COPY, "not_text"):
+        content = decoded(content).encode()
     first, second = _first_lines(content)
-    mark = max("\t;,", key=first.count)
-    mark = mark if mark in first else r"\s+"
-    cells = first.split(None if mark == r"\s+" else mark)
-    header = [cell.strip().strip('"') for cell in cells]
-    wanted, headed = names, set(names) <= set(header)
+    # A decimal comma is none that divides cells.
+    mark = next((mark for mark in "\t;," if mark in first), r"\s+")
+    by = None if mark == r"\s+" else mark
+    header = [cell.strip().strip('"') for cell in first.split(by)]
+    headed = set(names) <= set(header)
     if not headed:
         # A row of numbers is data, never a header.
-        if any(layout._number(cell) is None for cell in header if cell):
+        numbers = (cell.replace(",", ".") for cell in header if cell)
+        if None in map(layout.number, numbers):
             raise _lacking(path, names, header)
         if len(header) != len(names):
             problem = f"has no header and {len(header)} columns, but "
@@ -275,26 +291,27 @@ def _of_text(path, names):
         cure = "give each column a name of its own"
         raise BadFileError(path, "has two columns of one name", cure)
     times = [name for name in header if _is_time(name, names)][:1]
-    numbers = [header.index(name) for name in [*wanted, *times]]
-    width = len(second.split(None if mark == r"\s+" else mark))
-    if second.strip() and width != len(header):
-        problem = f"row 2 has {width} cells, row 1 {len(header)}"
-        raise BadFileError(path, problem, "give each row as many", "ragged")
-    table = pd.read_csv(
-        io.BytesIO(content),
-        sep=mark,
-        header=None,
-        skiprows=1 if headed else 0,
-        names=list(range(len(header))),
-        usecols=numbers,
-        index_col=False,
-        dtype=np.float64,
-        decimal="," if mark == ";" and "," in second else ".",
-        skipinitialspace=True,
-        encoding="utf-16"
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        else "utf-8-sig",
-    )
+    numbers = [header.index(name) for name in [*names, *times]]
+    _check_cells(path, content, by, first)
+    decimal = "," if mark in ";\t" and b"," in content else "."
+    try:
+        table = pd.read_csv(
+            io.BytesIO(content),
+            sep=mark,
+            header=None,
+            skiprows=_before(content, first) if headed else 0,
+            names=list(range(len(header))),
+            usecols=numbers,
+            index_col=False,
+            dtype=np.float64,
+            decimal=decimal,
+            skipinitialspace=True,
+            encoding="utf-8",
+        )
+    except ValueError as error:
+        problem = f"has a cell that is no number ({error})"
+        cure = "give numbers only, below one header line"
+        raise BadFileError(path, problem, cure, "not_numbers") from error
     values = table[numbers].to_numpy()
     if times:
         return values[:, : len(names)], values[:, -1]
@@ -303,9 +320,39 @@ def _of_text(path, names):
 
 def _first_lines(content):
     """The first two lines with something in them."""
-    lines = decoded(content[: 1 << 20][: len(content) // 2 * 2 or None])
-    lines = [line for line in lines.splitlines() if line.strip()]
+    lines = content[: 1 << 20].decode(errors="replace").splitlines()
+    lines = [line for line in lines if line.strip()]
     return (*lines[:2], "", "")[:2]
+
+
+def _before(content, first):
+    """Lines up to the header, which is the first with something in it."""
+    lines = content[: 1 << 20].decode(errors="replace").splitlines()
+    return lines.index(first) + 1
+
+
+def _check_cells(path, content, mark, first):
+    """Raises BadFileError where a row has more cells, or fewer, than others.
+
+    But for the last one, which may be cut off.
+    """
+    data = np.frombuffer(content, np.uint8)
+    if mark is None or b'"' in content:
+        rows = csv.reader(content.decode().splitlines(), delimiter=mark or " ")
+        counts = [len(row) for row in rows] if mark else []
+        counts = np.array([count for count in counts if count])
+    else:
+        ends = np.flatnonzero(data == ord("\n"))
+        total = np.cumsum(data == ord(mark))
+        before = total[ends] if len(ends) else total[:0]
+        counts = np.diff(np.concatenate([[0], before, total[-1:]])) + 1
+        sizes = np.diff(np.concatenate([[-1], ends, [len(data)]])) - 1
+        counts = counts[sizes > 1]
+    odd = np.flatnonzero(counts != counts[:1])
+    if len(odd) and not (len(odd) == 1 and odd[0] == len(counts) - 1):
+        problem = f"row {odd[0] + 1} has {counts[odd[0]]} cells, row 1 "
+        problem += str(counts[0])
+        raise BadFileError(path, problem, "give each row as many", "ragged")
 
 
 def _is_time(name, names):
