@@ -16,6 +16,7 @@ run that is killed goes on where it was.
 """
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -449,12 +450,20 @@ def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
             file = pathlib.PurePosixPath(line["file"])
             if file.is_absolute() or ".." in file.parts:
                 raise ValueError(f"{file} is outside of the folder")
+            # A name that no file can have raises here.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(path.parent / file)
             lines.append(line)
     return lines, content
 
 
 def _json(value) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    how = {"indent": 1, "sort_keys": True}
+    try:
+        text = json.dumps(value, **how)
+    except TypeError:  # keys of several types, of a manifest that was edited
+        text = json.dumps(json.loads(json.dumps(value)), **how)
+    return f"{text}\n".encode()
 
 
 def contact_sheet(
