@@ -663,6 +663,27 @@ def test_networks_learn_classes_orders_and_intensities(root, tmp_path):
     assert np.isfinite(found.table()["Weighted kappa"]).any()
 
 
+def test_landmarks_have_intensities(tmp_path, monkeypatch):
+    from keras_pain.simulate import template
+
+    monkeypatch.setattr(template, "_PEOPLE", 4)
+    monkeypatch.setattr(template, "_FRAMES", 4)
+    write_template("landmarks", tmp_path / "t")
+    methods = ["stgcn_lstm"]
+    given = {"label": "vas", "folds": "0:1", "num_frames": 4, "epochs": 1}
+    results = evaluate(tmp_path / "t", tmp_path, methods=methods, **given)
+    run = results.run
+    keys = [key for key in run.expected if run.store.contains(key)]
+    assert {key.method for key in keys} >= {*methods}
+    for key in keys:
+        assert np.isfinite(run.store.read(key).predictions["y_pred"]).all()
+
+
+def test_results_of_folders_lie_apart(root):
+    made = own.own_experiment(root, OwnOptions(label="vas"), methods=())
+    assert made.table.name == "own_mine_vas"
+
+
 def test_one_folder_is_tested_by_another(root, tmp_path):
     write_signals(tmp_path / "other", people=2)
     results = evaluate(
@@ -762,6 +783,9 @@ def test_the_templates_of_faces_go_through(tmp_path, monkeypatch, kind):
     method = {"landmarks": "lr_displacements", "faces": "pca_svm"}[kind]
     results = evaluate(tmp_path / "t", tmp_path, methods=[method], folds="0:1")
     assert results.simulated
+    fits = own.fitting_methods("folder", tmp_path / "t")["pain"]
+    assert not fits[method]
+    assert "late_fusion" not in fits  # wants landmarks and pictures at once
     assert "SIMULATED" in results.paths[0].name
     with pytest.raises(ConfigurationError, match="is there already"):
         write_template(kind, tmp_path / "t")

@@ -40,11 +40,11 @@ _BASELINES = CLASSICAL | CONSTANTS | OWN_CLASSIFIERS
 _ASKED = ("predict_proba", "decision_function", "predict")
 # It names folders and rows; reports escape what means something to them.
 _NAME = re.compile(r"[\w(]([^/\\]{0,58}[^/\\. ])?")
-# Methods of PEMF that are no single network of the registry. The fine-tuned
-# one makes the features of its frames itself.
+# Methods of PEMF that are no single network of the registry, and all that they
+# are fed. The fine-tuned one makes the features of its frames itself.
 _PEMF = {
-    "late_fusion": registry.LANDMARKS,
-    "convnext_lstm_finetuned": registry.FEATURES,
+    "late_fusion": (registry.LANDMARKS, registry.FEATURES),
+    "convnext_lstm_finetuned": (registry.FEATURES,),
 }
 
 
@@ -55,7 +55,7 @@ def fed(name: str) -> str:
     """
     entry = registry.MODELS.get(methods.plain_name(name))
     if entry is None or entry.task == registry.RECONSTRUCTION:
-        return _PEMF.get(name, "")
+        return _PEMF.get(name, ("",))[0]
     generated = name.endswith(methods.GENERATED_TOO)
     return "" if generated and entry.data != registry.FRAMES else entry.data
 
@@ -76,21 +76,25 @@ def fitting(
     shapes: Mapping[str, tuple],
     num_classes: int,
     channels: Sequence[tuple[str, str]] = (),
+    names: Collection[str] | None = None,
 ) -> dict[str, str]:
     """Why registered methods do not fit samples, `""` where they do.
 
     `baselines` are those that can see them; `shapes` of one sample by the kinds
     of `keras_pain.models.registry.DATA` that they are; `num_classes` is 0
     where intensities are predicted; `channels` are type and body part of each,
-    of windows.
+    of windows. `names` are those that are tried, None all: networks are built.
     """
     found = {}
     for name in registered_methods():
+        if names is not None and name not in names:
+            continue
         kind, found[name] = fed(name), ""
+        kinds = _PEMF.get(name, (kind,))
         if not kind:
             found[name] = "" if name in baselines else NO_BASELINE
-        elif kind not in shapes or name.endswith(methods.GENERATED_TOO):
-            found[name] = f"{IS_FED}{kind}"
+        elif set(kinds) - set(shapes) or name.endswith(methods.GENERATED_TOO):
+            found[name] = IS_FED + " and ".join(kinds)
         elif name in registry.MODELS:
             entry = registry.MODELS[name]
             try:

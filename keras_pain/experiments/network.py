@@ -233,9 +233,7 @@ class WindowMethod(NetworkMethod):
                 weights = other.get_layer(name).get_weights()
                 self.model.get_layer(name).set_weights(weights)
         x, held = self.inputs(train, validation, seed, report)
-        weights = None
-        if classes := train.num_classes:
-            weights = optim.class_weights(train.y, classes, self.recipe)
+        weights = optim.class_weights(train.y, train.num_classes, self.recipe)
         held = held, one_hot(validation)
         self.train_arrays(report, x, one_hot(train), weights, held, seed)
         return report

@@ -104,8 +104,11 @@ def dtype_policy(mixed: bool) -> str:
 def class_weights(
     y: np.ndarray, num_classes: int, recipe: Recipe
 ) -> np.ndarray | None:
-    """`(n,)` float32 weight of each sample; None where all weigh alike."""
-    if recipe.class_weights == "none":
+    """`(n,)` float32 weight of each sample; None where all weigh alike.
+
+    As intensities do, of which there are 0 classes.
+    """
+    if recipe.class_weights == "none" or not num_classes:
         return None
     counts = np.bincount(y, minlength=num_classes)
     if recipe.class_weights == "complement":

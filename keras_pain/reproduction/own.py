@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -237,20 +238,24 @@ class _Own:
             data = [WINDOWS] if self.kind == "signals" else []
             method_registry.check_samples(name, data, (), self.noun)
             return
-        found = self.fits()
+        found = self.fits([name])
         if reason := found.get(name, "is no method of the suite"):
-            fits = sorted(name for name, why in found.items() if not why)
+            fits = sorted(name for name, why in self.fits().items() if not why)
             raise ConfigurationError(
                 f"--methods: {name!r} cannot be used on these {self.noun}: "
                 f"{reason}; those that can are {', '.join(fits)}"
             )
 
-    def fits(self) -> dict[str, str]:
-        """Why methods do not fit the samples, by name; `""` of others."""
+    def fits(self, names: Sequence[str] | None = None) -> dict[str, str]:
+        """Why methods do not fit the samples, by name; `""` of others.
+
+        `names` are those that are tried, None all of the suite.
+        """
         known, shapes, channels = self.sample()
         known = {*_trivial(self.targets[0]), *known}
         classes = len(self.targets[0].classes)
-        return method_registry.fitting(known, shapes, classes, channels)
+        given = known, shapes, classes, channels
+        return method_registry.fitting(*given, names)
 
     def note(self):
         place = {"folder": str(self.tables[0].root.resolve())}
@@ -264,12 +269,11 @@ class _Own:
             len({getattr(task.key, part) for task in tasks})
             for part in ("method", "fold", "seed")
         ]
-        methods = {task.key.method: task for task in tasks}.values()
-        seconds = _seconds(methods, found) * counts[1] * counts[2]
+        seconds = round(_seconds(tasks, found) / options.jobs)
         console.print(
             "{} methods x {} folds x {} seeds: about ".format(*counts)
-            + f"{datetime.timedelta(seconds=round(seconds / options.jobs))} "
-            f"for the networks, in about {self.gigabytes(found):.1f} GB"
+            + f"{datetime.timedelta(seconds=seconds)} for the networks, in "
+            f"about {self.gigabytes(found):.1f} GB"
         )
 
     def gigabytes(self, samples) -> float:
@@ -573,7 +577,7 @@ def _digest(value):
 
 
 def _seconds(tasks, samples) -> float:
-    """Seconds of one fold of all networks, about.
+    """Seconds of all trainings of networks, about.
 
     By their operations and this machine's speed; layers that go from frame to
     frame take a time for each.
@@ -585,8 +589,8 @@ def _seconds(tasks, samples) -> float:
     start = time.perf_counter()
     _ = (x @ x @ x @ x).numpy()
     speed = 6 * 1024**3 / (time.perf_counter() - start) * _EFFICIENCY
-    total = 0.0
-    for task in tasks:
+    total, folds = 0.0, Counter(task.key.method for task in tasks)
+    for task in {task.key.method: task for task in tasks}.values():
         method = method_registry.resolve_method(task.method, **task.options)
         if getattr(method, "entry", None) is None:
             continue
@@ -602,9 +606,10 @@ def _seconds(tasks, samples) -> float:
         steps = method.epochs * len(samples) / method.recipe.batch_size
         kinds = [type(layer).__name__ for layer in method.model.layers]
         recurrent = sum("LSTM" in kind or "GRU" in kind for kind in kinds)
-        total += steps * recurrent * shape[0] * _FRAME_SECONDS
+        of_one = steps * recurrent * shape[0] * _FRAME_SECONDS
         passes = _TRAINING_PASSES * method.epochs * len(samples)
-        total += passes * count_flops(method.model) / speed
+        of_one += passes * count_flops(method.model) / speed
+        total += of_one * folds[task.key.method]
     return total
 
 
@@ -638,10 +643,10 @@ def own_experiment(
         raise ConfigurationError("say what is predicted: --label")
     if own.task is not None:
         check_choice("--task", own.task, ("class", "ordinal", "intensity"))
-    for name in ("rate", "window_seconds", "step_seconds", "memory_gb"):
-        value = getattr(own, name)
+    for flag in ("rate", "window_seconds", "step_seconds", "memory_gb"):
+        value = getattr(own, flag)
         if value is not None and not 0 < value < np.inf:
-            raise ConfigurationError(f"--{name} must be positive, got {value}")
+            raise ConfigurationError(f"--{flag} must be positive, got {value}")
     tables = [get_corpus(corpus).tables(folder)]
     if own.test_dir:
         tables.append(get_corpus("folder").tables(own.test_dir))
@@ -706,8 +711,8 @@ def own_experiment(
     for number in range(len(tables) * (kind == "signals")):
         experiment.chosen(number)
     if methods is None:
-        found = experiment.fits()
         usual = _DEFAULTS[level if kind == "faces" else kind]
+        found = experiment.fits(usual)
         chosen = table(name for name in usual if not found[name])
         experiment = dataclasses.replace(experiment, table=chosen)
     return experiment

@@ -165,7 +165,8 @@ def finish(
         f"{len(tasks)} folds to {results_dir}"
     )
     _check_note(results_dir, experiment.note())
-    experiment.announce(tasks, samples, options, console)
+    if todo := [task for task in tasks if not store.contains(task.key)]:
+        experiment.announce(todo, samples, options, console)
     runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
     lists = _write_notes(tasks, prepared, results_dir, experiment.note())
     header = [
