@@ -343,6 +343,16 @@ def unwritable(path, error: Exception, cure: str | None = None):
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")
 
 
+def source_sha256(path: str) -> str:
+    """SHA-256 of the module's file that `package.module:object` names.
+
+    `""` of Python's own modules, which have none.
+    """
+    module = importlib.import_module(path.partition(":")[0])
+    file = getattr(module, "__file__", None)
+    return sha256_of(pathlib.Path(file)) if file else ""
+
+
 def load_object(path: str, flag: str):
     """The user's own object that `package.module:object` names.
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from keras_pain.experiments import method_registry
 from keras_pain.experiments.methods import FitReport
 from keras_pain.experiments.metrics import compute_ordinal
 from keras_pain.reproduction import own
-from keras_pain.reproduction.flags import OwnOptions
+from keras_pain.reproduction.flags import Options, OwnOptions
 from keras_pain.signals import biosignals
 from keras_pain.simulate.template import write_template
 
@@ -270,6 +271,13 @@ def two_rates(path):
             lambda p: p.write_text(",".join(NAMES) + "\n1,2,3\n1,2\n1,2,3\n"),
             "ragged",
             "row 3 has 2 cells",
+        ),
+        (
+            lambda p: p.write_text(
+                " ".join(NAMES) + "\n1 2 3\n1 2 3 4\n1 2 3\n"
+            ),
+            "ragged",
+            "row 3 has 4 cells",
         ),
         (lambda p: p.write_text(""), "channels", ""),
         (lambda p: p.write_text(",".join(NAMES) + "\n"), "too_few_frames", ""),
@@ -769,6 +777,35 @@ def test_a_reader_of_ones_own_reads_any_ending(root, tmp_path):
     reader = f"{__name__}:reversed_rows"
     results = evaluate(root, tmp_path, methods=["knn"], reader=reader)
     assert results.table().loc["KNN", "Accuracy"] > 0.8
+
+
+def test_an_edited_reader_makes_other_data(root, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = "import numpy as np\n\n\ndef read(path, row):\n"
+    text += "    return np.loadtxt(path, delimiter=',', skiprows=1)"
+    (tmp_path / "my_reader.py").write_text(text)
+    given = {"methods": ["knn"], "reader": "my_reader:read"}
+    first = evaluate(root, tmp_path, **given).run
+    (tmp_path / "my_reader.py").write_text(text + " * 2\n")
+    with pytest.raises(KerasPainError, match="configuration"):
+        evaluate(root, tmp_path, **given)
+    monkeypatch.delitem(sys.modules, "my_reader")
+    other = str(tmp_path / "other")
+    second = evaluate(root, tmp_path, **given, results_dir=other).run
+    assert first.prepared.config != second.prepared.config
+
+
+def test_pretrained_weights_reach_what_has_them(tmp_path):
+    write_template("faces", tmp_path / "t")
+    weights = Options(manual_dir="t", backbone_weights="some.weights.h5")
+    for level, method in (("frame", "aacsfnet"), ("clip", "convnext_lstm_a")):
+        settings = OwnOptions(label="pain", level=level)
+        made = own.own_experiment(tmp_path / "t", settings, methods=())
+        assert ("backbone" in made.flags) == (level == "clip")
+        chosen = made.method_arguments(weights, None)(method)["options"]
+        given = getattr(chosen, "backbone_weights", None)
+        given = given or chosen.arguments["resnet_weights"]
+        assert given == "some.weights.h5"
 
 
 @pytest.mark.parametrize("kind", ["landmarks", "faces"])

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from keras_pain.corpora.base import RawFile, get_corpus
 from keras_pain.corpora.folder.layout import KINDS, read_labels
 from keras_pain.errors import check_choice
-from keras_pain.io import load_object
+from keras_pain.io import source_sha256
 from tfds_builders.clip_maker import ClipSettings
 from tfds_builders.corpus_builder import AbsentError, CorpusBuilder, signal
 from tfds_builders.face_builder import FaceBuilder, FaceConfig
@@ -90,9 +90,8 @@ class FolderBuilder(FaceBuilder, skip_registration=True):
             text = json.dumps(self._tables.identity()).encode()
             options["tables"] = hashlib.sha256(text).hexdigest()
         if reader := self.given.get("reader"):
-            code = load_object(reader, "--reader").__code__.co_code
             options |= {"reader": reader}
-            options["reader_sha256"] = hashlib.sha256(code).hexdigest()
+            options["reader_sha256"] = source_sha256(reader)
         return options
 
     def _read_options(self):

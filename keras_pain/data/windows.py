@@ -155,10 +155,7 @@ def sliding_windows(
         ConfigurationError: A setting is out of range.
         KerasPainError: No window is left.
     """
-    if min(length, step) < 1:
-        raise ConfigurationError(
-            f"window length and step must be positive, got {length}, {step}"
-        )
+    _check_length(length, step)
     check_choice("padding", padding, ("zero", "none"))
     check_choice("segments", segments, ("type", "instance", "whole"))
     check_choice("unfinished", unfinished, ("keep", "drop"))
@@ -255,6 +252,13 @@ def whole_recordings(
     return _windows(recordings, cut, class_names, "samples")
 
 
+def _check_length(length, step):
+    if min(length, step) < 1:
+        raise ConfigurationError(
+            f"window length and step must be positive, got {length}, {step}"
+        )
+
+
 def signal_windows(
     recordings: Sequence[Mapping],
     *,
@@ -281,10 +285,7 @@ def signal_windows(
         ConfigurationError: A setting is out of range.
         KerasPainError: No window is left.
     """
-    if min(length, step) < 1:
-        raise ConfigurationError(
-            f"window length and step must be positive, got {length}, {step}"
-        )
+    _check_length(length, step)
     names, types, parts = zip(*channels, strict=True)
     of_type = np.array(types)
 

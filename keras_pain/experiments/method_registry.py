@@ -8,7 +8,6 @@ import contextlib
 import copy
 import functools
 import hashlib
-import importlib
 import inspect
 import json
 import pickle
@@ -32,7 +31,7 @@ from keras_pain.experiments.baselines import (
     CONSTANTS,
     OWN_CLASSIFIERS,
 )
-from keras_pain.io import load_object, sha256_of
+from keras_pain.io import load_object, source_sha256
 from keras_pain.models import registry
 
 _BASELINES = CLASSICAL | CONSTANTS | OWN_CLASSIFIERS
@@ -338,8 +337,7 @@ class OwnMethod:
             json.dumps(config, allow_nan=False)  # fails before the long work
             if isinstance(self._path, GivenMethod):
                 return config | _identity(self._own, has)
-            module = importlib.import_module(self._path.partition(":")[0])
-            return config | {"source_sha256": sha256_of(Path(module.__file__))}
+            return config | {"source_sha256": source_sha256(self._path)}
 
     def save(self, folder):
         """See `Method`."""

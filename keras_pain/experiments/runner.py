@@ -39,7 +39,7 @@ from keras_pain.experiments.provenance import environment, start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 
 # In a dataset's entry of a configuration: folds may lack classes.
-_ABSENT = "absent_classes"
+ABSENT = "absent_classes"
 AllSamples = Samples | Mapping[str, Samples]  # or by protocol
 
 
@@ -272,7 +272,7 @@ def run_task(
             classes = test.num_classes
             predict = method.predict_proba if classes else method.predict
             predicted = np.asarray(predict(test))
-        if _ABSENT in task.config["dataset"] and learns:
+        if ABSENT in task.config["dataset"] and learns:
             predicted = _without_unseen(predicted, seen, test.num_classes)
         if not np.isfinite(predicted).all():
             raise KerasPainError(
@@ -365,7 +365,7 @@ def _prepared(task, samples):
             fold_seed(seed, task.number),
             dataset.get("augmentation", "balanced"),
             defects,
-            1 if _ABSENT in dataset else 2,
+            1 if ABSENT in dataset else 2,
         ),
         most=2,  # as networks use it, and as the others do
     )

@@ -33,9 +33,9 @@ from keras_pain.explain.run import (
 from keras_pain.models.registry import MODELS
 from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
 from keras_pain.reproduction.flags import Options, OwnOptions
-from keras_pain.reproduction.own import OWN, own_experiment
+from keras_pain.reproduction.own import own_experiment
 from keras_pain.reproduction.pemf import SHUFFLED
-from keras_pain.reproduction.run import RUN_FILE
+from keras_pain.reproduction.run import OWN, RUN_FILE
 
 
 def explain(results_dir, options: ExplainOptions) -> list[Explained]:

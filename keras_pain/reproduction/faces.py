@@ -61,6 +61,7 @@ class FaceExperiment(Experiment):
         smoke_people: Most people in a smoke run; None keeps all.
         pretrained: Whether networks have a ResNet-50 that starts from the
             weights of `--backbone_weights`.
+        usual_weights: Those, where the flag is not given.
         generated: Which generated pictures a run has, `--augment`.
     """
 
@@ -73,6 +74,7 @@ class FaceExperiment(Experiment):
     )
     smoke_people: int | None = None
     pretrained: bool = False
+    usual_weights: str = "imagenet"
     generated: str = ""
 
     preparing: ClassVar[str] = "finding the faces of all clips"
@@ -175,7 +177,8 @@ class FaceExperiment(Experiment):
         if options.balance != "none":
             chosen["balance"] = options.balance
         if self.pretrained:
-            weights = {"resnet_weights": backbone_weights(options)}
+            weights = backbone_weights(options, self.usual_weights)
+            weights = {"resnet_weights": weights}
             chosen["arguments"] = chosen.get("arguments", {}) | weights
         chosen["jitter"] = Jitter(**chosen.get("jitter", {}))
         return ClipOptions(
@@ -207,7 +210,7 @@ class FaceExperiment(Experiment):
             line += f"; smaller networks ({sizes}, but for what is as coded)"
         left_out, jitter = len(settings.get("without", ())), chosen.jitter
         people = f" {left_out} people left out." if left_out else ""
-        clips = self.settings.get("level") == "clip"
+        clips = settings.get("level") == "clip"
         drawn = f", frames drawn {jitter.sampling}" if clips else ""
         lines = [
             f"{self.noun.capitalize()}: {described(settings)}.{people}",
@@ -242,9 +245,12 @@ def is_small(options: Options) -> bool:
     return options.manual_dir is None or options.smoke
 
 
-def backbone_weights(options: Options) -> str | None:
-    """Pretrained weights to start from: `"imagenet"`, a path, or None."""
-    default = "none" if is_small(options) else "imagenet"
+def backbone_weights(options: Options, usual: str = "imagenet") -> str | None:
+    """Pretrained weights to start from: `"imagenet"`, a path, or None.
+
+    `usual` are those of a full run without the flag.
+    """
+    default = "none" if is_small(options) else usual
     weights = options.backbone_weights or default
     return None if weights == "none" else weights
 

@@ -233,9 +233,8 @@ def define_own_flags(*without: str) -> None:
 def own_flags(**given) -> OwnOptions:
     """Their values, once they are parsed; `given` are those a script sets."""
     defined = {n: flags.FLAGS[n].value for n in _OWN if n in flags.FLAGS}
-    for name in ("test_dir",):
-        if defined.get(name):
-            defined[name] = expanded(defined[name])
+    if place := defined.get("test_dir"):
+        defined["test_dir"] = expanded(place)
     return OwnOptions(**(defined | given))
 
 

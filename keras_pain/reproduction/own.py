@@ -29,7 +29,8 @@ from keras_pain.experiments import baselines, method_registry
 from keras_pain.experiments.network import fitted_windows
 from keras_pain.experiments.pemf import PemfOptions
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
-from keras_pain.io import marked_title
+from keras_pain.experiments.runner import ABSENT
+from keras_pain.io import load_object, marked_title, source_sha256
 from keras_pain.models.flops import count_flops
 from keras_pain.models.registry import (
     CLIPS,
@@ -44,11 +45,14 @@ from keras_pain.reports.figures import paper_name
 from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
 from keras_pain.reproduction import run as runs
 from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.faces import FaceExperiment
+from keras_pain.reproduction.faces import (
+    FaceExperiment,
+    backbone_weights,
+    weights_named,
+)
 from keras_pain.reproduction.flags import Options, OwnOptions
 from keras_pain.signals.biosignals import prepared as prepared_signals
 
-OWN = "own"  # entry of a run's note
 _MOST_CLASSES, _USUAL_CLASSES = 50, 10
 _RATE = 60.0  # Hz, EmoPain's, for which the networks of windows were made
 _TESTED = "test:"  # before names of people and recordings of --test_dir
@@ -169,8 +173,6 @@ class _Own:
     own: OwnOptions = OwnOptions()
     development: tuple[str, ...] = ()
 
-    preparing: ClassVar[str] = ""
-
     @property
     def kind(self) -> str:
         """Of the recordings: signals, landmarks or faces."""
@@ -183,8 +185,9 @@ class _Own:
             corpus = "folder" if number else self.corpus
             files = get_corpus(corpus).find_files(tables.root, tables.kind)
             given = {"reader": self.own.reader}
+            code = self.own.reader and source_sha256(self.own.reader)
             content = identify(tables.root, files)
-            mark = _digest([content, tables.identity(), given])[:12]
+            mark = _digest([content, tables.identity(), given, code])[:12]
             parts.append(
                 prepare_dataset(
                     corpus,
@@ -218,7 +221,7 @@ class _Own:
             "label": self.targets[0].name,
             "task": self.targets[0].task,
             # Folds may lack a class: the runner takes it for impossible there.
-            "absent_classes": "not predicted",
+            ABSENT: "not predicted",
             **tested,
         }
 
@@ -257,10 +260,14 @@ class _Own:
         given = known, shapes, classes, channels
         return method_registry.fitting(*given, names)
 
+    def sample(self) -> tuple:
+        """Baselines that see a sample, its shapes by kind, and its channels."""
+        raise NotImplementedError
+
     def note(self):
         place = {"folder": str(self.tables[0].root.resolve())}
         place["corpus"] = self.corpus
-        return {OWN: {**place, "own": dataclasses.asdict(self.own)}}
+        return {runs.OWN: {**place, "own": dataclasses.asdict(self.own)}}
 
     def announce(self, tasks, samples, options, console):
         """How many trainings, how long about, in how much memory."""
@@ -369,9 +376,7 @@ class SignalsExperiment(_Own, Experiment):
             for _, _, example in read_examples(part.path):
                 name = example["recording"].decode()
                 values, row = example["signals"][:, index], rows[name]
-                begin, whole = round(row.start * own_rate), row.end is None
-                labels = self.targets[number]
-                labels.check(name, len(values), own_rate, begin, whole)
+                self.targets[number].check(row, len(values), own_rate)
                 signals, sums = prepared_signals(values, emg, own_rate, rate)
                 y = target.frames(name, len(signals), rate, row.start)
                 names = {"recording": name, "subject_id": row.subject}
@@ -452,14 +457,14 @@ class ClipsExperiment(_Own, FaceExperiment):
     """
 
     side: int = 224
-    preparing: ClassVar[str] = ""
 
     @property
     def flags(self):
         names = "num_frames batch_size"
         if self.kind == "faces":
-            names += " size micro_batch mixed_precision balance backbone"
+            names += " size micro_batch mixed_precision balance"
             names += " backbone_weights"
+            names += " backbone" * (self.level == "clip")
         return set(names.split())
 
     @property
@@ -494,8 +499,7 @@ class ClipsExperiment(_Own, FaceExperiment):
                 count, name = len(frames), clip.name
                 rate = seconds[name] and count / seconds[name]
                 row = rows[name]
-                begin = round(row.start * (rate or 0))
-                target.check(name, count, rate, begin, row.end is None)
+                target.check(row, count, rate)
                 one = target._replace(of={name: target.of[name]}).at_rate(rate)
                 values = one.frames(name, count, rate, row.start)
                 if self.level == "clip":
@@ -510,7 +514,7 @@ class ClipsExperiment(_Own, FaceExperiment):
         digest = clip_data.digest(loaded, pictures=False) if of_points else ""
         of_features = PemfOptions(
             backbone=f"ConvNeXt{options.backbone or 'Tiny'}",
-            backbone_weights=_weights(options),
+            backbone_weights=backbone_weights(options, self.usual_weights),
             batch_size=options.batch_size,
             learning_rate=_LANDMARK_RATE if of_points else None,
             displacements=of_points,
@@ -549,18 +553,10 @@ class ClipsExperiment(_Own, FaceExperiment):
                 f"{_LANDMARK_RATE:g} instead of the paper's rate.",
             ]
         lines = super().describe(options)
-        if _weights(options) is None:
-            text = (
-                "Weights that papers take from ImageNet start at RANDOM here."
-            )
-            lines.append(text)
+        if self.level == "clip":
+            weights = backbone_weights(options, self.usual_weights)
+            lines.append(f"ConvNeXt: starts from {weights_named(weights)}.")
         return lines
-
-
-def _weights(options):
-    """Pretrained weights: none unless the user gives some."""
-    weights = options.backbone_weights or "none"
-    return None if weights == "none" else weights
 
 
 def _of_clip(values, classes):
@@ -624,7 +620,7 @@ def own_experiment(
     corpus: str = "folder",
     name: str = "",
     title: str = "",
-    paper: str = "None: own recordings",
+    paper: str = "none; own recordings",
     notes: Sequence[str] = (),
     development: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
@@ -658,6 +654,8 @@ def own_experiment(
         )
     if own.reader and kinds == ["faces"]:
         raise ConfigurationError("--reader is for signals and landmarks")
+    if own.reader:  # fails before long work
+        load_object(own.reader, "--reader")
     target = target_of(layout.read_label(tables[0], own.label), own.task)
     targets = [target] + [
         target_of(
@@ -690,6 +688,7 @@ def own_experiment(
     made, more = SignalsExperiment, {}
     if kind != "signals":
         made, more = ClipsExperiment, {"noun": noun, "side": size}
+        more |= {"pretrained": level == "frame", "usual_weights": "none"}
     if kind == "landmarks":
         epochs = epochs or _LANDMARK_EPOCHS
     experiment = made(

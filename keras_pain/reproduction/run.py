@@ -37,6 +37,7 @@ from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import Options, parse_folds
 
 RUN_FILE = "run.json"
+OWN = "own"  # its entry about own recordings
 _BASES = {
     "as_published": "trained on all others",
     "leak_free": "the epoch is chosen on training subjects set aside for it, "
@@ -224,7 +225,7 @@ def _check_note(results_dir, note):
         return
     with reading(path, cure="remove it, or choose another --results_dir"):
         old = json.loads(path.read_text(encoding="utf-8"))
-    pair = [dict(of.get("own", {}).get("own", {})) for of in (old, note)]
+    pair = [dict(of.get(OWN, {}).get("own", {})) for of in (old, note)]
     for of in pair:
         of.pop("memory_gb", None)  # changes no result
     if pair[0] and (text := first_difference(*pair)):

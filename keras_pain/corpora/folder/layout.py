@@ -43,7 +43,6 @@ MISSING = ("", "n/a", "nan", "na", "n.a.", "null", "#n/a")
 _CORE = ("file", "participant_id", "start", "end")
 _LONGEST = 60  # characters of a participant's id, which names a fold
 # BIDS' types of channels, and those that BIDS has no name for.
-EMG, ANGLE, ENVELOPE = "EMG", "JNTANG", "ENVELOPE"
 TYPES = (
     *("EMG", "ENVELOPE", "JNTANG", "POS", "VEL", "ACCEL", "GYRO", "ANGACCEL"),
     *("ORNT", "MAGN", "ECG", "EDA", "PPG", "RESP", "TEMP", "EEG", "EOG"),
@@ -91,7 +90,6 @@ class Tables:
         groups: Group of each participant, `""` where none is said.
         channels: Of signals.
         rate: Frames a second of landmarks and pictures, if it is said.
-        about: What `dataset_description.json` says.
         listing: What lists the recordings, as messages call it.
         findings: What is odd about the tables.
     """
@@ -102,7 +100,6 @@ class Tables:
     groups: Mapping[str, str]
     channels: tuple[Channel, ...] = ()
     rate: float | None = None
-    about: Mapping = dataclasses.field(default_factory=dict)
     listing: str = RECORDINGS
     findings: Findings = dataclasses.field(default_factory=Findings)
 
@@ -125,14 +122,16 @@ class Tables:
         faces again. So they are read from the tables, in every run.
         """
         rows = [
-            (r.name, self.place(r), r.subject, r.start, r.end)
-            for r in self.rows
+            (
+                row.name,
+                row.path.relative_to(self.root).as_posix(),
+                row.subject,
+                row.start,
+                row.end,
+            )
+            for row in self.rows
         ]
         return [self.kind, rows, [tuple(c) for c in self.channels], self.rate]
-
-    def place(self, row: Row) -> str:
-        """The path of a row's file as the table has it."""
-        return row.path.relative_to(self.root).as_posix()
 
 
 class Label(NamedTuple):
@@ -175,13 +174,14 @@ class Label(NamedTuple):
             known, values[np.minimum(rows, len(values) - 1)], np.nan
         )
 
-    def check(self, name: str, count: int, rate, begin: int, whole: bool):
-        """Raises BadFileError where rows and a recording do not fit.
+    def check(self, row: Row, count: int, rate: float | None) -> None:
+        """Raises BadFileError where labels do not fit a recording's frames.
 
-        It has `count` frames from the frame `begin` of its file on, to the end
-        if it is `whole`.
+        Those are `count`, at `rate`, from the start that its row says.
         """
-        rows, end = len(np.atleast_1d(self.of[name])), begin + count
+        name, whole = row.name, row.end is None
+        rows = len(np.atleast_1d(self.of[name]))
+        end = round(row.start * (rate or 0)) + count
         if not (self.by_frame and rows):
             return
         if name in self.times:
@@ -199,7 +199,7 @@ class Label(NamedTuple):
         else:
             problem = f"has {rows} rows, the recording {end} frames"
             cure = "give one row a frame, or a column time in seconds"
-        raise BadFileError(f"{name}{LABELS}", problem, cure, "label_rows")
+        raise BadFileError(labels_file(row.path), problem, cure, "label_rows")
 
     def at_rate(self, rate: float | None) -> "Label":
         """The same, with times for rows that are frames at this rate."""
@@ -261,9 +261,7 @@ def read_tables(root: StrPath) -> Tables:
             f"SamplingFrequency is {rate!r}",
             "give a number of frames a second",
         )
-    return make_tables(
-        root, kind, rows, groups, channels=channels, rate=rate, about=about
-    )
+    return make_tables(root, kind, rows, groups, channels=channels, rate=rate)
 
 
 def make_tables(

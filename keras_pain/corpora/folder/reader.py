@@ -129,7 +129,7 @@ def _landmarks(raw_file, points=None):
     return recording, found
 
 
-def _faces(raw_file, frames=None):
+def _faces(raw_file):
     info, path = raw_file.info, raw_file.path
     whole = (info["start"], info["end"]) == (0.0, None)
     still = path.suffix.lower() in layout.PICTURES
@@ -270,7 +270,8 @@ def _of_text(path, names):
     _check_bytes(path, len(content))
     with reading(path, "is not a text file", _COPY, "not_text"):
         content = decoded(content).encode()
-    first, second = _first_lines(content)
+    lines = content[: 1 << 20].decode(errors="replace").splitlines()
+    first = next(filter(str.strip, lines), "")
     # A decimal comma is none that divides cells.
     mark = next((mark for mark in "\t;," if mark in first), r"\s+")
     by = None if mark == r"\s+" else mark
@@ -292,14 +293,14 @@ def _of_text(path, names):
         raise BadFileError(path, "has two columns of one name", cure)
     times = [name for name in header if _is_time(name, names)][:1]
     numbers = [header.index(name) for name in [*names, *times]]
-    _check_cells(path, content, by, first)
+    _check_cells(path, content, by)
     decimal = "," if mark in ";\t" and b"," in content else "."
     try:
         table = pd.read_csv(
             io.BytesIO(content),
             sep=mark,
             header=None,
-            skiprows=_before(content, first) if headed else 0,
+            skiprows=lines.index(first) + 1 if headed else 0,
             names=list(range(len(header))),
             usecols=numbers,
             index_col=False,
@@ -318,29 +319,18 @@ def _of_text(path, names):
     return values, None
 
 
-def _first_lines(content):
-    """The first two lines with something in them."""
-    lines = content[: 1 << 20].decode(errors="replace").splitlines()
-    lines = [line for line in lines if line.strip()]
-    return (*lines[:2], "", "")[:2]
-
-
-def _before(content, first):
-    """Lines up to the header, which is the first with something in it."""
-    lines = content[: 1 << 20].decode(errors="replace").splitlines()
-    return lines.index(first) + 1
-
-
-def _check_cells(path, content, mark, first):
+def _check_cells(path, content, mark):
     """Raises BadFileError where a row has more cells, or fewer, than others.
 
-    But for the last one, which may be cut off.
+    But for the last one, which may be cut off. `mark` is None of blanks.
     """
     data = np.frombuffer(content, np.uint8)
     if mark is None or b'"' in content:
-        rows = csv.reader(content.decode().splitlines(), delimiter=mark or " ")
-        counts = [len(row) for row in rows] if mark else []
-        counts = np.array([count for count in counts if count])
+        lines = content.decode().splitlines()
+        rows = map(str.split, lines)
+        if mark:
+            rows = csv.reader(lines, delimiter=mark)
+        counts = np.array([count for count in map(len, rows) if count])
     else:
         ends = np.flatnonzero(data == ord("\n"))
         total = np.cumsum(data == ord(mark))
