@@ -784,6 +784,9 @@ def test_an_edited_reader_makes_other_data(root, tmp_path, monkeypatch):
     text = "import numpy as np\n\n\ndef read(path, row):\n"
     text += "    return np.loadtxt(path, delimiter=',', skiprows=1)"
     (tmp_path / "my_reader.py").write_text(text)
+    (tmp_path / "bad_reader.py").write_text("1 / 0")
+    with pytest.raises(KerasPainError, match="--reader: bad.*ZeroDivision"):
+        evaluate(root, tmp_path, reader="bad_reader:read")
     given = {"methods": ["knn"], "reader": "my_reader:read"}
     first = evaluate(root, tmp_path, **given).run
     (tmp_path / "my_reader.py").write_text(text + " * 2\n")

@@ -363,11 +363,12 @@ class OwnMethod:
 
 
 @contextlib.contextmanager
-def own_code(what: str) -> Iterator[None]:
+def own_code(what: str, flag: str = "--methods") -> Iterator[None]:
     """The boundary of users' code: what it raises becomes one line.
 
-    `what`, which begins with `module:object`, is named, with the line of the
-    user's file; the traceback goes to a temporary file that is named too.
+    `what`, which begins with `module:object` and was given with `flag`, is
+    named, with the line of the user's file; the traceback goes to a temporary
+    file that is named too.
     """
     try:
         yield
@@ -386,7 +387,7 @@ def own_code(what: str) -> Iterator[None]:
         ) as log:
             traceback.print_exception(error, file=log)
         raise KerasPainError(
-            f"--methods: {what[:200]}: {type(error).__name__}: {words} "
+            f"{flag}: {what[:200]}: {type(error).__name__}: {words} "
             f"({', '.join([*lines[-1:], f'traceback in {log.name}'])}); "
             "finished folds are kept"
         ) from error

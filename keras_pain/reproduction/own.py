@@ -655,7 +655,8 @@ def own_experiment(
     if own.reader and kinds == ["faces"]:
         raise ConfigurationError("--reader is for signals and landmarks")
     if own.reader:  # fails before long work
-        load_object(own.reader, "--reader")
+        with method_registry.own_code(own.reader, "--reader"):
+            load_object(own.reader, "--reader")
     target = target_of(layout.read_label(tables[0], own.label), own.task)
     targets = [target] + [
         target_of(

@@ -217,7 +217,8 @@ def _of_matrix(path, values, names):
         raise BadFileError(path, "its matrix is complex", cure, "channels")
     values = values.astype(np.float64)
     if values.ndim != 2 or values.shape[1] != len(names):
-        problem = f"its matrix is {' x '.join(map(str, values.shape))}, but "
+        shape = " x ".join(map(str, values.shape)) or "one number"
+        problem = f"its matrix is {shape}, but "
         problem += f"{layout.CHANNELS} lists {len(names)} channels"
         cure = "save one row a sample and one column a channel"
         if values.ndim == 2 and values.shape[0] == len(names):
