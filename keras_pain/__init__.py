@@ -36,12 +36,33 @@ def load_model(path):
         return keras.models.load_model(path)
 
 
+def load(path, **options):
+    """Trained networks that predict: of results, of a fold, or a preset.
+
+    See `keras_pain.reproduction.predict.load`, whose arguments these are.
+    Imports TensorFlow.
+    """
+    from keras_pain.errors import expanded
+
+    _start()
+    from keras_pain.reproduction import predict
+
+    return predict.load(expanded(os.fspath(path)), **options)
+
+
 def evaluate(folder, *, label, **options):
     """Compares methods on recordings of one's own, person by person.
 
     See `keras_pain.reproduction.own.evaluate`, whose arguments these are.
     Imports TensorFlow.
     """
+    _start(options.get("deterministic", False))
+    from keras_pain.reproduction import own
+
+    return own.evaluate(folder, label=label, **options)
+
+
+def _start(deterministic=False):
     from absl import logging
 
     from keras_pain.experiments.provenance import start_tensorflow
@@ -49,7 +70,4 @@ def evaluate(folder, *, label, **options):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow and TFDS report through absl what only they care about.
     logging.set_verbosity(logging.ERROR)
-    start_tensorflow(options.get("deterministic", False))
-    from keras_pain.reproduction import own
-
-    return own.evaluate(folder, label=label, **options)
+    start_tensorflow(deterministic)

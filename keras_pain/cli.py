@@ -143,10 +143,59 @@ def build_parser() -> argparse.ArgumentParser:
     ways = ("real", "as_released")
     add("--axis_labels", choices=ways, default="real", help=text)
 
+    text = "Predict a new recording with trained networks."
+    predict = command("predict", _predict, text)
+    add = predict.add_argument
+    _add_networks(predict)
+    add("recording", help="file, or folder of pictures")
+    add("--out", required=True, help="folder to write to")
+    text = "frames or samples a second, where the file does not say"
+    add("--rate", type=float, help=text)
+    text = "of a video: where 68 landmarks come from, tflite:FILE or dlib:FILE"
+    add("--landmarks", help=text)
+    text = "cut a video into clips of so many seconds [one clip]"
+    add("--clip_seconds", type=float, help=text)
+    text = "also write a video with face, score and curve"
+    add("--annotate", action="store_true", help=text)
+
+    text = "Save trained networks as a preset, or for other programs."
+    export = command("export", _export, text)
+    _add_networks(export)
+    export.add_argument("out", help="a new folder")
+    text = "[preset, with a model card; keras_pain.load reads it]"
+    forms = ("preset", "onnx", "saved_model")
+    export.add_argument("--format", choices=forms, default="preset", help=text)
+
     name, text, add_arguments = gsff.SUBCOMMAND
     run = functools.partial(gsff.run, start_tensorflow=start_tensorflow)
     add_arguments(command(name, run, text))
     return parser
+
+
+def _add_networks(parser):
+    """Arguments that say which networks."""
+    add = parser.add_argument
+    text = "folder of results, of one fold or of a preset, or a preset's name"
+    add("networks", help=text)
+    text = "of a results folder [the one of the best score]"
+    add("--method", help=text)
+    text = "of its folds [leak_free]"
+    add("--protocol", default="leak_free", help=text)
+    add("--evaluation", help="of its folds [that of most folds]")
+    add("--seed", type=int, help="of its folds [all]")
+    add("--fold", help="a single one [all]")
+    text = "file of the pretrained weights of a frozen backbone"
+    add("--backbone_weights", help=text)
+
+
+def _loaded(args):
+    """The predictor that the arguments of `_add_networks` name."""
+    import keras_pain
+
+    names = ("method", "protocol", "evaluation", "seed", "fold")
+    given = {name: getattr(args, name) for name in names}
+    given["backbone_weights"] = args.backbone_weights
+    return keras_pain.load(args.networks, **given)
 
 
 def _size(text):
@@ -277,6 +326,39 @@ def _explain(args) -> int:
     for one in explained:
         for note in one.notes:
             print(f"{one.key.method}, fold {one.key.fold}, {note}")
+    return 0
+
+
+def _predict(args) -> int:
+    predictor = _loaded(args)
+    from keras_pain.reproduction import predict
+
+    names = ("rate", "landmarks", "clip_seconds", "annotate")
+    given = {name: getattr(args, name) for name in names}
+    place = args.recording, args.out
+    table, paths = predict.predict_file(predictor, *place, **given)
+    print(table.round(3).to_string(index=False, max_rows=12))
+    for note in (predict.NOT_MEDICAL, *table.attrs["notes"]):
+        print(f"note: {note}")
+    latency = table.attrs["latency"]
+    print(
+        f"{latency['ms_a_sample']:.2f} ms a sample, "
+        f"{latency['ms_a_frame']:.3f} ms a frame, of one of "
+        f"{len(predictor.members)} networks on this machine, without reading"
+    )
+    print(*paths, sep="\n")
+    return 0
+
+
+def _export(args) -> int:
+    predictor = _loaded(args)
+    from keras_pain.reproduction import presets
+
+    if args.format == "preset":
+        print(predictor.save_to_preset(args.out))
+        return 0
+    for path, difference in presets.export(predictor, args.format, args.out):
+        print(f"{path}: differs from Keras by {difference:.1e} at most")
     return 0
 
 

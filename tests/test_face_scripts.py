@@ -1,5 +1,6 @@
 """Tables 4 to 6 with a small network, on the corpora of the smoke runs."""
 
+from predicted import assert_predicts_again
 from scripts import rows_of, run_script
 
 from keras_pain.cli import main
@@ -38,6 +39,7 @@ def test_unbc_to_both_tables(smoked):
         assert float(ours(table, "train_mean", protocol)["ours"]) > 0
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert {"intensity_SIMULATED.png", "training_SIMULATED.png"} <= figures
+    assert_predicts_again(folder, "l3d")
     assert main(["explain", str(folder)]) == 0
     explained = {path.name for path in folder.glob("explanations/l3d/*")}
     assert {"grad_cam_clip_SIMULATED.png", "checks_SIMULATED.csv"} <= explained

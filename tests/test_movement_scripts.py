@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from predicted import assert_predicts_again
 from scripts import experiments_of, rows_of, run_script
 
 from keras_pain.cli import main
@@ -69,6 +70,10 @@ def test_headers_tell_what_is_known_from_what_is_assumed():
     assert "no_mask_padding" in known and "epoch_on_test" not in known
     assert assumed.startswith("epoch_on_test (the epoch is chosen on the")
     assert "no code of theirs was released" in assumed
+
+
+def test_a_fold_predicts_its_test_windows_again(table8):
+    assert_predicts_again(table8, "cnn_sap")
 
 
 def test_a_fold_is_rebuilt_as_its_run_cut_it(table8):

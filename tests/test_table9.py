@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from predicted import assert_predicts_again
 from rich.console import Console
 from scripts import load_script
 
@@ -65,6 +66,8 @@ def test_a_smoke_run_and_its_features_again(
         "STGCN-LSTM, corrected",
     ):
         assert words in text, words
+    for method in METHODS:
+        assert_predicts_again(tmp_path / "first", method, "as_published")
     argv = ["explain", str(tmp_path / "first"), "--no_checks"]
     assert main([*argv, "--protocol=as_published"]) == 0
     for method in METHODS:

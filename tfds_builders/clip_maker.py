@@ -25,6 +25,7 @@ from keras_pain.corpora.base import (
     RawFile,
     get_corpus,
 )
+from keras_pain.corpora.recording import VideoRecording
 from keras_pain.errors import BadFileError, KerasPainError, reading
 from keras_pain.io import npz_bytes, sha256_of, write_file
 from keras_pain.signals.faces import (
@@ -184,7 +185,7 @@ def make(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     counts: dict[str, int] = {}
     try:
         recording, findings = corpus.read_file(raw_file)
-        example, counts, more = _example(raw_file, recording, job.settings)
+        example, counts, more = example_of(raw_file, recording, job.settings)
         findings = [*findings, *more]
     except BadFileError as error:
         recording = example = None
@@ -195,7 +196,13 @@ def make(job: ClipJob) -> tuple[dict[str, Any] | None, dict[str, Any]]:
     return example, report | {"faces": counts}
 
 
-def _example(raw_file, recording, settings):
+def example_of(
+    raw_file: RawFile, recording: VideoRecording, settings: ClipSettings
+) -> tuple[dict[str, Any], dict[str, int], list[Finding]]:
+    """The example of a recording that was read, counts of faces, findings.
+
+    Raises BadFileError where it cannot be made.
+    """
     frames = recording.frames()
     keep, findings = _frames_to_keep(raw_file, len(frames), settings)
     frames = frames[:keep]

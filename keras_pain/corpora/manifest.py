@@ -6,6 +6,7 @@ the dataset and with every result.
 """
 
 import csv
+import functools
 import hashlib
 import io
 import os
@@ -35,6 +36,20 @@ def manifest_path(root: StrPath, files: Files = ()) -> pathlib.Path:
 def fingerprint(root: StrPath, files: Files) -> str:
     """One SHA-256 for all files: their relative paths, sizes and contents."""
     return _digest(_entries(*_listed(root, files)))
+
+
+def hashes(files: Sequence[RawFile]) -> dict[str, str]:
+    """SHA-256 of what each recording is read from, see `input_hash`."""
+    there = (file for file in files if file.path.exists())
+    return {file.name: input_hash(file.path) for file in there}
+
+
+def input_hash(path: pathlib.Path) -> str:
+    """SHA-256 of a file, or of the names and contents of a folder's files."""
+    if not path.is_dir():
+        return _sha256(path.parent, [path])
+    parts = [p for p in files_below(path) if not is_leaving(p, path)]
+    return _digest(_entries(path, {p.name: [p] for p in parts}))
 
 
 def content_hash(path: StrPath, ending: str) -> str:
@@ -136,9 +151,16 @@ def _size(paths):
 def _sha256(base, paths):
     """Hash of a file; of several files, that of a list of their hashes."""
     if len(paths) == 1:
-        return _asked(sha256_of, paths[0])
+        about = _asked(os.stat, paths[0])
+        return _hash(paths[0], about.st_size, about.st_mtime_ns)
     named = ((path.relative_to(base).as_posix(), [path]) for path in paths)
     return _digest((name, _size(p), _sha256(base, p)) for name, p in named)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _hash(path, size, changed):
+    """Files are asked for several times in a run, and may be large."""
+    return _asked(sha256_of, path)
 
 
 def _asked(question, path):

@@ -55,7 +55,8 @@ class FrameStore:
         path: Folder of the dataset's version.
         clips: `ClipInfo` of each clip, in order.
         spans: `(F, 2)` int64, where each frame's bytes begin and end.
-        data: `(bytes,)` uint8, usually a memory map.
+        data: `(bytes,)` uint8, a memory map or in memory; None of clips
+            without pictures.
     """
 
     def __init__(self, path, clips, spans, data):
@@ -68,8 +69,9 @@ class FrameStore:
         self._decoded = {}
 
     def __reduce__(self):  # another process maps the file itself
-        if self._data is None:
-            return FrameStore, (self.path, self.clips, None, None)
+        if not isinstance(self._data, np.memmap):
+            parts = self.path, self.clips, self._spans, self._data
+            return FrameStore, parts
         return open_frames, (self.path,)
 
     @property

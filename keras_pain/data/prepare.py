@@ -36,6 +36,8 @@ class PreparedDataset:
         simulated: Whether a simulator wrote any of them.
         report: What was found in each raw file (`FileReport.to_dict`).
         reused: Whether it was there already.
+        options: What was said about reading the files, as texts.
+        hashes: SHA-256 of what each recording was read from.
         further: The same raw files under other configs, where a run reads
             several.
     """
@@ -47,6 +49,8 @@ class PreparedDataset:
     simulated: bool
     report: list[dict[str, Any]]
     reused: bool
+    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     further: tuple["PreparedDataset", ...] = ()
 
 
@@ -131,6 +135,8 @@ def prepare_dataset(
         simulated=metadata["simulated"],
         report=list(metadata["report"]),
         reused=reused,
+        options=dict(metadata.get("options") or {}),
+        hashes=manifest.hashes(files),
     )
 
 

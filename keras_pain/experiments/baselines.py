@@ -2,7 +2,9 @@
 
 import functools
 import time
+import zipfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
@@ -18,6 +20,7 @@ from sklearn.svm import SVC, SVR
 
 from keras_pain.data.clips import ClipSet, decoded_frames, landmarks_of
 from keras_pain.data.windows import WindowSet
+from keras_pain.errors import reading
 from keras_pain.experiments.defects import Samples
 from keras_pain.experiments.methods import FitReport, Method
 from keras_pain.signals.landmarks import normalise_clip
@@ -106,13 +109,14 @@ class Baseline(Method):
         options=None,
     ):
         self.name = name
+        # Neighbours and support vectors are training samples.
+        self.holds_samples = name in ("knn", "svm", "pca_svm")
         self._make, self._regressor = make, regressor or make
         self._settings = settings
         self._features = features or (lambda of: np.zeros((len(of), 1)))
 
     def fit(self, train, validation, seed):
         start = time.perf_counter()
-        self._classes = train.num_classes
         make = self._make if train.num_classes else self._regressor
         self._model = make(seed)
         self._model.fit(self._features(train), train.y)
@@ -133,12 +137,52 @@ class Baseline(Method):
             if decision.ndim == 1:
                 decision = np.stack([-decision, decision], axis=1)
             scores = softmax(decision, axis=1)
-        result = np.zeros((len(samples), self._classes))
+        result = np.zeros((len(samples), samples.num_classes))
         result[:, self._model.classes_] = scores  # classes absent in training
         return result
 
     def config(self):
         return super().config() | self._settings
+
+    def save(self, folder):
+        # Of a search, what it found.
+        found = getattr(self._model, "best_estimator_", self._model)
+        save_estimator(found, folder)
+
+    def load(self, folder, config):
+        self._model = load_estimator(folder)
+
+
+ESTIMATOR_FILE = "estimator.skops"  # of a stored fold
+
+
+def save_estimator(estimator, folder: Path) -> None:
+    """Writes a scikit-learn estimator, without pickle.
+
+    Raises ValueError, or what skops raises, where it has parts that skops does
+    not know.
+    """
+    from skops import io
+
+    packed = zipfile.ZIP_DEFLATED
+    io.dump(estimator, folder / ESTIMATOR_FILE, compression=packed)
+
+
+def load_estimator(folder: Path):
+    """What `save_estimator` wrote: of scikit-learn's own types only.
+
+    Raises BadFileError where the file is missing, damaged, or of other types.
+    """
+    from skops import io
+
+    path = folder / ESTIMATOR_FILE
+    with reading(path, "cannot be loaded", "run its fold again"):
+        # Those that skops does not trust by itself, e.g. nodes of trees.
+        types = io.get_untrusted_types(file=path)
+        others = [name for name in types if not name.startswith("sklearn.")]
+        if others:
+            raise ValueError(f"holds {others[0]}, which is not scikit-learn's")
+        return io.load(path, trusted=types)
 
 
 # Their estimators, given a seed; what these see; and settings for the record.

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 
 from keras_pain.data.augment import apply_scaler, augmented, fit_scaler
 from keras_pain.data.clips import ClipSet
@@ -24,13 +25,20 @@ class FoldData:
     """Scaled windows of one fold; `augmented` is what `augment` adds to.
 
     Face clips are varied while they are fed to a network; theirs has the
-    generated pictures, if there are any.
+    generated pictures, if there are any. `scaler` is what windows were scaled
+    by, None of clips.
     """
 
     train: Samples
     augmented: Samples
     validation: Samples
     test: Samples
+    scaler: StandardScaler | None = None
+
+    @property
+    def parts(self) -> tuple[Samples, ...]:
+        """The samples, in the order above."""
+        return self.train, self.augmented, self.validation, self.test
 
 
 def prepare_fold(
@@ -89,7 +97,8 @@ def prepare_fold(
     else:
         scaler = fit_scaler(parts.get("augmented", parts["train"]))
     parts = {k: apply_scaler(scaler, part) for k, part in parts.items()}
-    return FoldData(**(parts if first else with_copies(parts)))
+    parts = parts if first else with_copies(parts)
+    return FoldData(**parts, scaler=scaler)
 
 
 def _keep_from_tests(parts, fold):

@@ -23,13 +23,17 @@ from pathlib import Path
 import joblib
 import numpy as np
 from scipy.special import softmax
+from sklearn.base import BaseEstimator
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments import methods
 from keras_pain.experiments.baselines import (
     CLASSICAL,
     CONSTANTS,
+    ESTIMATOR_FILE,
     OWN_CLASSIFIERS,
+    load_estimator,
+    save_estimator,
 )
 from keras_pain.io import load_object, source_sha256
 from keras_pain.models import registry
@@ -57,6 +61,11 @@ def fed(name: str) -> str:
         return _PEMF.get(name, ("",))[0]
     generated = name.endswith(methods.GENERATED_TOO)
     return "" if generated and entry.data != registry.FRAMES else entry.data
+
+
+def all_fed(name: str) -> tuple[str, ...]:
+    """All kinds of `DATA` that a method is fed, see `fed`."""
+    return _PEMF.get(name, (fed(name),))
 
 
 def registered_methods() -> list[str]:
@@ -159,6 +168,25 @@ def resolve_method(name: str, **options) -> methods.Method:
         f"--methods: {name!r} is not one of {sorted(registered_methods())}, "
         "nor of the form package.module:object"
     )
+
+
+def load_method(name: str, folder: Path, config: Mapping) -> methods.Method:
+    """The trained method of a stored fold, by what `resolve_method` was given.
+
+    A scikit-learn estimator of the user's own is known by its file. Raises
+    KerasPainError where nothing that can be loaded was stored.
+    """
+    if _factory(name) is None and (folder / ESTIMATOR_FILE).exists():
+        given = GivenMethod(load_estimator(folder), config["name"])
+        return OwnMethod(given)
+    if name.startswith("given:"):
+        raise KerasPainError(
+            f"{folder}: {config['name']} was given as an object and is no "
+            "scikit-learn estimator; name it as module:object to load its folds"
+        )
+    method = resolve_method(name)
+    method.load(folder, config)
+    return method
 
 
 class GivenMethod(str):
@@ -269,6 +297,7 @@ class OwnMethod:
         else:
             self.name, self._path, self._asked = str(name), path, asked
             self.augment = getattr(own, "augment", False)
+            self.holds_samples = getattr(own, "holds_samples", False)
             chooses = getattr(own, "chooses_epoch", True)
             self.chooses_epoch = chooses and not self.of_arrays
             return
@@ -340,10 +369,23 @@ class OwnMethod:
             return config | {"source_sha256": source_sha256(self._path)}
 
     def save(self, folder):
-        """See `Method`."""
+        """See `Method`; estimators of scikit-learn's own types are stored."""
         if not self.of_arrays and hasattr(self._own, "save"):
             with own_code(self._path):
                 self._own.save(folder)
+        elif self.of_arrays and isinstance(self._own, BaseEstimator):
+            # Of what skops does not know there is nothing to predict with.
+            with contextlib.suppress(Exception):
+                save_estimator(self._own, folder)
+
+    def load(self, folder, config):
+        """See `Method`; the user's own may return the trained object."""
+        if not callable(getattr(self._own, "load", None)):
+            raise KerasPainError(
+                f"{folder}: {self._path} cannot predict: it has no load(folder)"
+            )
+        with own_code(self._path):
+            self._own = self._own.load(folder) or self._own
 
     def _seen(self, samples):
         flat = self.of_arrays

@@ -7,11 +7,12 @@ function that returns one.
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from keras_pain.errors import KerasPainError
 from keras_pain.experiments.defects import Samples
 
 
@@ -57,6 +58,8 @@ class Method(abc.ABC):
             not is trained on them as well in the protocol `leak_free`, where
             they are of training subjects.
         on_epoch: Called with (stage, epoch, epochs) while training, if set.
+        holds_samples: Whether what `save` writes holds samples of people, as
+            that of nearest neighbours does.
     """
 
     name: str = ""
@@ -64,6 +67,7 @@ class Method(abc.ABC):
     augment: bool = False
     chooses_epoch: bool = True
     on_epoch: Callable[[str, int, int], None] | None = None
+    holds_samples: bool = False
 
     @abc.abstractmethod
     def fit(self, train: Samples, validation: Samples, seed: int) -> FitReport:
@@ -91,3 +95,13 @@ class Method(abc.ABC):
 
     def save(self, folder: Path) -> None:  # noqa: B027
         """Writes the trained model into `folder`, if it is worth keeping."""
+
+    def load(self, folder: Path, config: Mapping) -> None:
+        """Makes a new method the trained one that `save` wrote.
+
+        `config` is that of the method that did. Raises KerasPainError where
+        the files are missing or damaged, or nothing was saved.
+        """
+        raise KerasPainError(
+            f"{folder}: {self.name} cannot be loaded: it has no load()"
+        )

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_pain import load_model
 from keras_pain.data import feed
 from keras_pain.data.windows import WindowSet, arranged, by_parts
 from keras_pain.errors import ConfigurationError
@@ -18,6 +19,8 @@ from keras_pain.experiments import methods, optim
 from keras_pain.experiments.defects import Samples
 from keras_pain.models import alanet
 from keras_pain.models.registry import MODELS, WINDOWS, ModelEntry, Recipe
+
+MODEL_FILE = "model.keras"  # of a stored fold
 
 
 class NetworkMethod(methods.Method):
@@ -45,6 +48,7 @@ class NetworkMethod(methods.Method):
     # Of the builder, where channels are the user's own.
     of_channels: Mapping = {}
     model: keras.Model | None = None
+    model_file = MODEL_FILE
 
     def __init__(
         self,
@@ -90,7 +94,10 @@ class NetworkMethod(methods.Method):
         return self.predict_proba(samples)[:, 0]
 
     def save(self, folder):
-        self.model.save(folder / "model.keras")
+        self.model.save(folder / MODEL_FILE)
+
+    def load(self, folder, config):
+        self.model = load_model(folder / self.model_file)
 
     def build(self, shape: tuple, classes: int | None, accumulate=1) -> None:
         """Sets the network to its initial state, compiled.
@@ -219,13 +226,13 @@ class WindowMethod(NetworkMethod):
         That is a defect which the ledger of leaks measures. Of models whose
         released code shares some layers only, these are taken over.
         """
-        self._start = folder / "model.keras"
+        self._start = folder / MODEL_FILE
 
     def fit(self, train, validation, seed):
         optim.set_seeds(seed)
         report = methods.FitReport()
         _, self.of_channels = fitted_windows(self.entry, train.take([0]))
-        self.build(self._x(train.take([0])).shape[1:], train.num_classes)
+        self.build(self.x_of(train.take([0])).shape[1:], train.num_classes)
         if self._start is not None:
             other = keras.models.load_model(self._start)
             layers = self.entry.shared_layers
@@ -240,13 +247,14 @@ class WindowMethod(NetworkMethod):
 
     def inputs(self, train, validation, seed, report) -> list[np.ndarray]:
         """What the trained part sees of both."""
-        return [self._x(part) for part in (train, validation)]
+        return [self.x_of(part) for part in (train, validation)]
 
-    def _x(self, windows):
+    def x_of(self, windows: WindowSet) -> np.ndarray:
+        """What the network sees of scaled windows."""
         return fitted_windows(self.entry, windows)[0].x
 
     def evaluation(self, samples):
-        return self.in_order(self._x(samples))
+        return self.in_order(self.x_of(samples))
 
 
 def fitted_windows(
@@ -319,7 +327,7 @@ class ALANetMethod(WindowMethod):
     def inputs(self, train, validation, seed, report):
         """Codes of the encoder that was trained first, or windows."""
         self.first.on_epoch = self.on_epoch
-        x, held = self._x(train), self._x(validation)
+        x, held = self.x_of(train), self.x_of(validation)
         target = alanet.reconstruction_target(self.first.model, x)
         # Padded frames carry no weight.
         weights = train.mask.astype(np.float32)
@@ -415,7 +423,14 @@ class ClipMethod(NetworkMethod):
         # Uncompiled: the optimiser's state is twice the network.
         model = self.model
         model = keras.Model(model.inputs, model.outputs, name=model.name)
-        model.save(folder / "model.keras")
+        model.save(folder / MODEL_FILE)
+
+    def load(self, folder, config):
+        super().load(folder, config)
+        # The released AACSFNet attends across a batch.
+        names = ("batch_size", "micro_batch")
+        sizes = {name: config["options"][name] for name in names}
+        self.options = dataclasses.replace(self.options, **sizes)
 
     def fit(self, train, validation, seed):
         optim.set_seeds(seed)

@@ -208,7 +208,31 @@ class SequenceMethod(network.NetworkMethod):
         return keras.Model(inputs, self.model(x), name=f"{self.name}_scaled")
 
     def save(self, folder):
-        self.model_with_scale().save(folder / "model.keras")
+        self.model_with_scale().save(folder / self.model_file)
+
+    def load(self, folder, config):
+        super().load(folder, config)  # which scales by itself
+        self.options = dataclasses.replace(
+            options_of(config), features=self.options.features
+        )
+
+
+def options_of(config: Mapping) -> PemfOptions:
+    """Options that make what a stored fold's method, by its `config`, sees.
+
+    `backbone_weights` are the entry of a `FeatureExtractor`'s identity.
+    """
+    given = {"displacements": config.get("displacements", False)}
+    for name in ("relative", "normalise"):
+        if name in config:
+            given[name] = config[name]
+    if network_of := config.get("network"):
+        given |= {
+            "backbone": network_of["backbone"],
+            "backbone_weights": network_of["weights"],
+            "normalise_twice": network_of["normalise_twice"],
+        }
+    return PemfOptions(**given)
 
 
 class ConvNeXtMethod(SequenceMethod):
@@ -341,7 +365,13 @@ class LateFusion(Method):
 
     def save(self, folder):
         for part in self.parts:
-            part.model_with_scale().save(folder / f"{part.name}.keras")
+            part.model_file = f"{part.name}.keras"
+            part.save(folder)
+
+    def load(self, folder, config):
+        for part in self.parts:
+            part.model_file = f"{part.name}.keras"
+            part.load(folder, config["parts"][part.name])
 
 
 # The paper freezes the backbone; this is what it would be worth to train it,

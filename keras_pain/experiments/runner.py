@@ -17,6 +17,7 @@ from rich import progress
 from rich.console import Console
 
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments import preprocessing
 from keras_pain.experiments.defects import (
     TEST_BATCH,
     Samples,
@@ -173,6 +174,7 @@ def run(
     *,
     folds: slice | None = None,
     jobs: int = 1,
+    about: Mapping | None = None,
 ) -> None:
     """Runs the tasks that the store does not hold yet.
 
@@ -182,6 +184,7 @@ def run(
         store: Where results go.
         folds: Only these fold numbers; the others stay open.
         jobs: Processes; training times of parallel folds disturb each other.
+        about: The data, for `preprocessing.describe`.
 
     Raises:
         ConfigurationError: The store holds a fold of another configuration, or
@@ -218,14 +221,16 @@ def run(
         if jobs == 1:
             for task in todo:
                 epoch = shown.on_epoch(task)
-                shown.done(task, run_task(task, samples, store, 1, epoch))
+                shown.done(
+                    task, run_task(task, samples, store, 1, epoch, about)
+                )
             return
         # Tasks that go on with each other's network, and the others singly.
         chains = {}
         for task in todo:
             chains[task.key] = chains.get(task.previous, [])
             chains[task.key].append(task)
-        shared = (samples, store, jobs, uuid.uuid4())
+        shared = (samples, store, jobs, uuid.uuid4(), about)
         calls = [
             joblib.delayed(_run_chain)(chain, *shared)
             for key, chain in chains.items()
@@ -237,15 +242,21 @@ def run(
                 shown.done(task, metrics)
 
 
-def _run_chain(chain, samples, store, jobs, this_run):
+def _run_chain(chain, samples, store, jobs, this_run, about):
     # Every job brings another copy of the samples; a process uses one of them
     # for all, so that it knows for which it has prepared folds.
     samples = kept("samples", None, this_run, lambda: samples)
-    return [(task, run_task(task, samples, store, jobs)) for task in chain]
+    given = {"jobs": jobs, "about": about}
+    return [(task, run_task(task, samples, store, **given)) for task in chain]
 
 
 def run_task(
-    task: Task, samples: AllSamples, store: ResultStore, jobs=1, on_epoch=None
+    task: Task,
+    samples: AllSamples,
+    store: ResultStore,
+    jobs: int = 1,
+    on_epoch: Callable | None = None,
+    about: Mapping | None = None,
 ) -> dict:
     """Trains and tests one method on one fold, stores it, returns metrics."""
     # In a process of its own this is the first to use it.
@@ -273,7 +284,9 @@ def run_task(
             predict = method.predict_proba if classes else method.predict
             predicted = np.asarray(predict(test))
         if ABSENT in task.config["dataset"] and learns:
-            predicted = _without_unseen(predicted, seen, test.num_classes)
+            predicted = preprocessing.without_unseen(
+                predicted, seen, test.num_classes
+            )
         if not np.isfinite(predicted).all():
             raise KerasPainError(
                 f"{task.name}: predictions are NaN or infinite, its training "
@@ -317,20 +330,18 @@ def run_task(
         "subject": people.astype(str),
         "window_id": test.window_id,
     }
-    save = method.save if learns else None
+    if method.holds_samples:
+        result["holds_samples_of_people"] = True
+    given = (task, data, method, about or {}, store.simulated)
+    told = preprocessing.describe(*given)
+
+    def save(folder):
+        if learns:
+            method.save(folder)
+        preprocessing.write(folder, told)
+
     store.write(task.key, task.config, result, predictions, save)
     return metrics
-
-
-def _without_unseen(predicted, seen, classes):
-    """Probabilities in which a class that no one trained on has none."""
-    if not classes or len(seen) == classes:
-        return predicted
-    kept = np.zeros_like(predicted)
-    kept[:, seen] = predicted[:, seen]
-    total = kept.sum(axis=1, keepdims=True)
-    even = np.isin(np.arange(classes), seen) / len(seen)
-    return np.where(total > 0, kept / np.where(total > 0, total, 1), even)
 
 
 def task_samples(task: Task, samples: AllSamples) -> Samples:

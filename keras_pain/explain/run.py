@@ -16,6 +16,7 @@ from keras_pain.data.windows import WindowSet, activity_segments
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.folds import FoldData
 from keras_pain.experiments.method_registry import registered_methods
+from keras_pain.experiments.network import MODEL_FILE
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, FoldResult
 from keras_pain.explain import figures, sanity
@@ -30,7 +31,6 @@ from keras_pain.io import csv_text, write_marked
 from keras_pain.reports.figures import paper_name
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
-MODEL_FILE = "model.keras"
 CHECK_EPOCHS = 5  # our choice: every map is checked against two trainings
 MAX_WINDOWS = 300  # our choice: enough for a mean, seconds for gradients
 # Our choice, of faces: pictures that are drawn or checked, and layers that are

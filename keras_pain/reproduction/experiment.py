@@ -14,6 +14,7 @@ from rich.console import Console
 
 from keras_pain import __version__
 from keras_pain.corpora.base import get_corpus
+from keras_pain.corpora.emopain.layout import FRAME_RATE
 from keras_pain.data.prepare import (
     PreparedDataset,
     identify,
@@ -186,6 +187,12 @@ class Experiment:
         """Lines about the samples, for the table's header."""
         cut, copies = described(self.settings_for(options)), self.augmentation
         return [f"Windows: {cut}; augmentation of training windows: {copies}."]
+
+    def input(self, prepared: PreparedDataset, options: Options) -> dict:
+        """How raw recordings become samples' frames, for later predictions."""
+        units = ("degrees", "degrees^2 / frame^2", "envelope, as in EmoPain")
+        units = dict(zip(("angle", "energy", "semg"), units, strict=True))
+        return {"kind": "movement", "rate": FRAME_RATE, "units": units}
 
     def note(self) -> dict:
         """What `explain` needs to load the samples again, beside the data."""

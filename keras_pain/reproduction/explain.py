@@ -17,13 +17,13 @@ from keras_pain.data.prepare import load_recordings
 from keras_pain.errors import ConfigurationError, KerasPainError, reading
 from keras_pain.experiments.defects import apply_defects
 from keras_pain.experiments.folds import FoldData, prepare_fold
-from keras_pain.experiments.network import fitted_windows
-from keras_pain.experiments.pemf import PemfOptions, pemf_method
+from keras_pain.experiments.method_registry import resolve_method
+from keras_pain.experiments.network import MODEL_FILE, fitted_windows
+from keras_pain.experiments.pemf import options_of
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, ResultStore
 from keras_pain.explain.run import (
-    MODEL_FILE,
     Explained,
     ExplainOptions,
     FaceFold,
@@ -189,7 +189,7 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
     return FinishedFold(
         key,
         result,
-        FoldData(**{k: seen(v) for k, v in vars(data).items()}),
+        FoldData(*map(seen, data.parts)),
         raw_test=seen(windows.of_subjects(fold.test)),
         recordings={r["recording"]: r for r in recordings},
         simulated=simulated,
@@ -212,24 +212,12 @@ def _face_fold(key, result, frames, simulated) -> FaceFold:
     test = dataclasses.replace(samples.take(chosen), y=found["y_true"])
     model = load_model(result.path / MODEL_FILE)
     method = result.config["method"]
-    if "network" in method:  # it sees features of frames
-        network = method["network"]
-        options = PemfOptions(
-            backbone=network["backbone"],
-            backbone_weights=network["weights"],
-            normalise_twice=network["normalise_twice"],
-            relative=method["relative"],
-        )
-    elif "landmarks" in method:
-        moved = method.get("displacements", False)
-        options = PemfOptions(
-            normalise=method["normalise"], displacements=moved
-        )
-    else:
+    # Frames' features, or landmarks; others see pictures.
+    if not {"network", "landmarks"} & method.keys():
         return FaceFold(key, result, test, model, pictures_of, simulated)
     # Its last layer is the network, and those before scale what it sees.
     _, *scales, model = model.layers
-    method = pemf_method(key.method, options)
+    method = resolve_method(key.method, options=options_of(method))
 
     def sequences(samples):
         x = method.sequences(samples)

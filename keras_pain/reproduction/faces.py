@@ -154,6 +154,9 @@ class FaceExperiment(Experiment):
     def subjects(self, loaded, samples):
         return subjects_of_clips(samples)
 
+    def input(self, prepared, options):
+        return {"kind": "faces", **prepared.options}
+
     def method_arguments(self, options, loaded):
         return {"options": self.clip_options(options)}
 

@@ -360,6 +360,16 @@ class SignalsExperiment(_Own, Experiment):
             "class_names": list(self.targets[0].classes),
         }
 
+    def input(self, prepared, options):
+        channels = [channel for _, channel in self.chosen()]
+        return {
+            "kind": "signals",
+            "rate": self.settings_for(options)["rate"],
+            "file_rate": channels[0].rate,
+            "channels": [list(channel) for channel in channels],
+            "file_channels": [c.name for c in self.tables[0].channels],
+        }
+
     def load(self, prepared, smoke):
         parts, loaded = (prepared, *prepared.further), []
         settings = self.settings_for(Options())
@@ -485,6 +495,9 @@ class ClipsExperiment(_Own, FaceExperiment):
             side = 32 if options.smoke else self.side
             settings["size"] = options.size or side
         return settings
+
+    def input(self, prepared, options):
+        return super().input(prepared, options) | {"kind": self.kind}
 
     def load(self, prepared, smoke):
         stores = []

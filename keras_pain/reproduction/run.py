@@ -168,7 +168,14 @@ def finish(
     _check_note(results_dir, experiment.note())
     if todo := [task for task in tasks if not store.contains(task.key)]:
         experiment.announce(todo, samples, options, console)
-    runner.run(tasks, samples, store, folds=folds, jobs=options.jobs)
+    about = {
+        "corpus": prepared.corpus,
+        "input": experiment.input(prepared, options),
+        "hashes": prepared.hashes,
+        "groups": {f["subject_id"]: f["group"] for f in prepared.report},
+    }
+    more = {"folds": folds, "jobs": options.jobs, "about": about}
+    runner.run(tasks, samples, store, **more)
     lists = _write_notes(tasks, prepared, results_dir, experiment.note())
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),

@@ -51,13 +51,13 @@ def read_file(
     if not (own and raw_file.refusal and raw_file.refusal[0] == "ending"):
         raw_file.check_refusal()
     if own is None:
-        return _READ[raw_file.layout](raw_file)
+        return READ[raw_file.layout](raw_file)
     with reading(raw_file.path, f"{reader} cannot read it", "mend the reader"):
         made = own(raw_file.path, dict(raw_file.info["row"]))
         if isinstance(made, SignalRecording | VideoRecording):
             return made, Findings(raw_file.findings)
         made = np.asarray(made, np.float64)
-        return _READ[raw_file.layout](raw_file, made)
+        return READ[raw_file.layout](raw_file, made)
 
 
 def _signals(raw_file, values=None):
@@ -67,7 +67,7 @@ def _signals(raw_file, values=None):
     path, times = raw_file.path, None
     with reading(path, "cannot be read as signals", _COPY):
         if values is None:
-            values, times = _table(path, names)
+            values, times = read_table(path, names)
         else:
             values = _of_matrix(path, values, names)
     if times is not None:
@@ -164,7 +164,7 @@ def _frames(source, begin, end):
     return media.read_frames(source)[begin:end]
 
 
-_READ = {"signals": _signals, "landmarks": _landmarks, "faces": _faces}
+READ = {"signals": _signals, "landmarks": _landmarks, "faces": _faces}
 
 
 def _part(raw_file, values, rate):
@@ -197,8 +197,13 @@ def _span(raw_file, count, rate):
 # --- Tables of numbers ---
 
 
-def _table(path, names):
-    """`(T, C)` float64 of the named channels; times, if a column has them."""
+def read_table(
+    path: pathlib.Path, names: list[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """`(T, C)` float64 of the named channels; times, if a column has them.
+
+    Raises BadFileError, by the rule `channels` where some are not there.
+    """
     ending = pathlib.PurePath(path.name.lower().removesuffix(".gz")).suffix
     if ending == ".npz":
         return _of_npz(path, names), None
@@ -364,8 +369,18 @@ def _check_bytes(path, size):
         raise BadFileError(path, problem, "cut it into parts", "too_large")
 
 
-def _checked_times(path, times, rate):
-    """Raises BadFileError where a column of times has other steps than one."""
+def rate_of(path: pathlib.Path, times: np.ndarray) -> float:
+    """Rows a second by a column of times: seconds, or steps of 1 and more.
+
+    Those are taken for ms below 1,000, else for us. Raises BadFileError where
+    the steps are not even.
+    """
+    step = _step_of(path, times)
+    return (1 if step < 1 else 1e3 if step < 1e3 else 1e6) / step
+
+
+def _step_of(path, times):
+    """The one step of a column of times."""
     steps = np.diff(times)
     usual = float(np.median(steps)) if len(steps) else 0.0
     uneven = float(np.mean(np.abs(steps - usual) > usual / 2)) if usual else 1.0
@@ -375,6 +390,12 @@ def _checked_times(path, times, rate):
             problem += f" ({100 * uneven:.0f} % are not {usual:g})"
         cure = "resample it to one rate, or cut it where the rate changes"
         raise BadFileError(path, problem, cure, "two_rates")
+    return usual
+
+
+def _checked_times(path, times, rate):
+    """Raises BadFileError where a column of times has other steps than one."""
+    usual = _step_of(path, times)
     ratios = [usual * rate * unit for unit in (1, 1e-3, 1e-6, 1e-9)]
     if not any(0.98 < ratio < 1.02 for ratio in ratios):
         problem = f"its times are {usual:g} apart, {layout.CHANNELS} says "

@@ -1,0 +1,152 @@
+"""What a stored fold needs beside its model to predict a new recording.
+
+`preprocessing.json` says how samples were read, cut and scaled, and what was
+trained on them.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from keras_pain.data.augment import apply_scaler
+from keras_pain.data.windows import WindowSet
+from keras_pain.errors import BadFileError, reading
+from keras_pain.experiments.defects import Samples
+from keras_pain.experiments.folds import FoldData
+from keras_pain.experiments.methods import Method
+from keras_pain.experiments.provenance import environment
+
+PREPROCESSING_FILE = "preprocessing.json"
+_FORMAT = 1
+_NEEDED = {
+    "method": dict,
+    "settings": dict,
+    "class_names": list,
+    "seen": list,
+    "input": dict,
+    "people": dict,
+    "simulated": bool,
+}
+
+
+def describe(
+    task, data: FoldData, method: Method, about: Mapping, simulated: bool
+) -> dict:
+    """What is written of a fold; JSON values.
+
+    Args:
+        task: Its `keras_pain.experiments.runner.Task`.
+        data: Its samples.
+        method: What was trained on them.
+        about: The data, as the run's experiment tells it: `corpus`, `input`
+            (how recordings are read), `hashes` of raw files by recording,
+            `groups` of people.
+        simulated: Whether the data are.
+    """
+    dataset, test = task.config["dataset"], data.test
+    trained = [data.train.recording, data.validation.recording]
+    trained = np.unique(np.concatenate(trained)).tolist()
+    hashes = about.get("hashes", {})
+    whose = about.get("groups", {})
+    people = np.unique(getattr(test, "person", test.subject)).tolist()
+    # Everyone whose samples lead to the weights, or choose them.
+    parts = [getattr(part, "person", part.subject) for part in data.parts[:3]]
+    count = {
+        name: len(np.unique(part))
+        for name, part in zip(
+            ("train", "validation", "test"), parts, strict=True
+        )
+    }
+    scaler = None
+    if data.scaler is not None:
+        scaler = {
+            "mean": data.scaler.mean_.tolist(),
+            "scale": data.scaler.scale_.tolist(),
+            "leaking": "scaler_on_everyone" in task.config["defects"],
+        }
+    return {
+        "format": _FORMAT,
+        "simulated": simulated,
+        "key": dataclasses.asdict(task.key),
+        "corpus": about.get("corpus", ""),
+        "layout": dataset.get("layout", ""),
+        "fingerprint": dataset.get("fingerprint", ""),
+        "input": dict(about.get("input", {})),
+        "settings": dataset.get("windows", {}),
+        "label": dataset.get("label") or dataset["windows"].get("label", ""),
+        "task": dataset.get(
+            "task", "class" if test.class_names else "intensity"
+        ),
+        "class_names": list(test.class_names),
+        "seen": np.flatnonzero(
+            np.bincount(data.train.y, minlength=test.num_classes)
+        ).tolist()
+        if test.num_classes
+        else [],
+        "channels": list(getattr(test, "channel_names", ())),
+        "scaler": scaler,
+        "absent_classes": "absent_classes" in dataset,
+        "method": {"called": str(task.method), **method.config()},
+        "defects": list(task.config["defects"]),
+        "people": count,
+        "tested_groups": {name: whose.get(name, "") for name in people},
+        "training_files": sorted(
+            {hashes[name] for name in trained if name in hashes}
+        ),
+        "environment": environment(),
+    }
+
+
+def write(folder: Path, about: Mapping) -> None:
+    """Writes what `describe` returned beside a stored model."""
+    text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    (folder / PREPROCESSING_FILE).write_text(text, encoding="utf-8")
+
+
+def read(folder: Path) -> dict:
+    """What a stored fold says, see `describe`.
+
+    Raises BadFileError where it is missing, as in folds of before there was
+    such a file, damaged, or of another version.
+    """
+    path = folder / PREPROCESSING_FILE
+    again = "run the script again with another --results_dir"
+    if folder.is_dir() and not path.exists():
+        problem = f"lacks {PREPROCESSING_FILE}: it was stored by a version "
+        raise BadFileError(folder, problem + "that could not predict", again)
+    with reading(path, "does not say how to predict", again):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if (found := about["format"]) != _FORMAT:
+            problem = f"is of format {found}, this version reads {_FORMAT}"
+            raise BadFileError(path, problem, "use the version that wrote it")
+        for name, kind in _NEEDED.items():
+            if not isinstance(about[name], kind):
+                raise ValueError(f"{name} is {about[name]!r}")
+    return about
+
+
+def scaled(about: Mapping, samples: Samples) -> Samples:
+    """Samples scaled as those that the fold's method was trained on."""
+    if about["scaler"] is None or not isinstance(samples, WindowSet):
+        return samples
+    scaler = StandardScaler()
+    scaler.mean_ = np.array(about["scaler"]["mean"])
+    scaler.scale_ = np.array(about["scaler"]["scale"])
+    return apply_scaler(scaler, samples)
+
+
+def without_unseen(
+    predicted: np.ndarray, seen: np.ndarray, classes: int
+) -> np.ndarray:
+    """Probabilities in which a class that no one trained on has none."""
+    if not classes or len(seen) == classes:
+        return predicted
+    kept = np.zeros_like(predicted)
+    kept[:, seen] = predicted[:, seen]
+    total = kept.sum(axis=1, keepdims=True)
+    even = np.isin(np.arange(classes), seen) / len(seen)
+    return np.where(total > 0, kept / np.where(total > 0, total, 1), even)

@@ -1,0 +1,299 @@
+"""Trained networks to keep and to share: presets, model cards, exports."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_pain import __version__
+from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
+from keras_pain.experiments.network import MODEL_FILE
+from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
+from keras_pain.experiments.store import FoldResult
+from keras_pain.io import marked_title, sha256_of, write_folder
+from keras_pain.reports import statistics
+
+PRESET_FILE, CARD_FILE = "preset.json", "MODEL_CARD.md"
+FORMATS = ("onnx", "saved_model")
+NOT_MEDICAL = (
+    "Research software, not a medical device; it says nothing about people "
+    "unlike those that it was trained on."
+)
+_AGREEMENT = (
+    "given out under a signed agreement: what was trained on it may not be "
+    "passed on without its owners' consent"
+)
+# Of the recordings; what was trained on them is bound by it.
+LICENCES = {
+    "biovid": _AGREEMENT,
+    "buhmap": "MIT, as in the repository GrammaticalFacialExpressions",
+    "emg_lower_limb": "CC BY 4.0",
+    "emopain": _AGREEMENT,
+    "faces_london": "CC BY 4.0",
+    "folder": "that of whoever gives the recordings",
+    "pemf": "see its page on OSF (project 3hgca)",
+    "ui_prmd": "Open Data Commons Public Domain Dedication and License 1.0",
+    "unbc_mcmaster": _AGREEMENT,
+}
+
+
+def save_to_preset(predictor, folder) -> Path:
+    """Writes networks, what they need, a model card, and all hashes.
+
+    Names of people are left out: counts take their place. Returns the new
+    folder; raises KerasPainError where it is there, or nothing can be saved.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise ConfigurationError(
+            f"{folder}: is there already and is kept; give a new folder"
+        )
+    if predictor.store is None:
+        raise ConfigurationError(
+            f"{folder}: only results of this machine's own runs can be saved, "
+            "as the card tells their scores; copy a preset as it is"
+        )
+    scores = scores_by_group(predictor)
+
+    def fill(new):
+        members = {}
+        for number, member in enumerate(predictor.members):
+            place = new / f"network{number}"
+            place.mkdir()
+            members[place.name] = {}
+            for source in sorted(member.folder.iterdir()):
+                if source.name in ("result.json", "predictions.npz"):
+                    continue
+                target = place / source.name
+                if source.name == PREPROCESSING_FILE:
+                    text = json.dumps(_nameless(member.about), indent=1) + "\n"
+                    target.write_text(text, encoding="utf-8")
+                else:
+                    shutil.copyfile(source, target)
+                digest = {"sha256": sha256_of(target)}
+                members[place.name][source.name] = digest
+        card = model_card(predictor, scores)
+        (new / CARD_FILE).write_text(card, encoding="utf-8")
+        note = {
+            "format": 1,
+            "keras_pain": __version__,
+            "simulated": predictor.simulated,
+            "members": members,
+            "scores": scores,
+        }
+        text = json.dumps(note, indent=1, allow_nan=False) + "\n"
+        (new / PRESET_FILE).write_text(text, encoding="utf-8")
+
+    write_folder(
+        folder,
+        fill,
+        is_complete=lambda: (folder / PRESET_FILE).exists(),
+        cure="give another folder",
+    )
+    return folder
+
+
+def _nameless(about):
+    """What a fold says of itself, without names of people."""
+    key = {k: v for k, v in about["key"].items() if k != "fold"}
+    return {**about, "key": key, "tested_groups": {}}
+
+
+def scores_by_group(predictor) -> list[dict]:
+    """Scores of the people that networks were not trained on, and of groups.
+
+    Pooled over samples, with a 95 % interval over people where there are two
+    or more: a row for everyone, and one for each group of participants.
+    """
+    results: list[FoldResult] = []
+    groups: dict[str, str] = {}
+    for member in predictor.members:
+        groups |= member.about["tested_groups"]
+        results.append(predictor.store.read(_key(member)))
+    classes, rows = len(predictor.class_names), []
+    names = sorted(set(groups.values()))
+    for group in [None, *names] if len(names) > 1 else [None]:
+        people = [who for who, of in groups.items() if group in (None, of)]
+        row = {"group": group or "all", "people": len(people)}
+        if classes:
+            row |= _of_classes(results, people, classes)
+        else:
+            row |= _of_intensities(results, people)
+        rows.append(row)
+    return rows
+
+
+def _key(member):
+    from keras_pain.experiments.store import FoldKey
+
+    return FoldKey(**member.about["key"])
+
+
+def _of_classes(results, people, classes):
+    found = statistics.subject_scores(results, "accuracy", classes)
+    chosen = found.confusions[:, np.isin(found.subjects, people)]
+    if not chosen.size:
+        return {}
+    rng = np.random.default_rng(0)
+    row, several = {}, chosen.shape[1] > 1
+    if several:
+        counts = statistics.draw(chosen.shape[1], 2000, rng)
+        draws = statistics.pooled_draws(chosen, counts)
+    pooled = statistics.scores_of(chosen.sum(axis=1))
+    for metric in ("accuracy", "balanced_accuracy", "macro_f1", "mcc"):
+        value = float(pooled[metric].mean())
+        row[metric] = value if np.isfinite(value) else None
+        interval = (
+            statistics.percentile_interval(draws[metric]) if several else 0
+        )
+        row[f"{metric}_interval"] = list(interval) if interval else None
+    return row
+
+
+def _of_intensities(results, people):
+    errors, whose = [], []
+    for result in results:
+        of = result.predictions
+        errors.append(np.abs(of["y_true"] - of["y_pred"]))
+        whose.append(of["subject"])
+    errors, whose = np.concatenate(errors), np.concatenate(whose)
+    means = np.array([errors[whose == who].mean() for who in people])
+    interval = statistics.mean_interval(means) if len(means) > 1 else None
+    return {
+        "mae": float(means.mean()),
+        "mae_interval": list(interval) if interval else None,
+    }
+
+
+def model_card(predictor, scores) -> str:
+    """A model card in Markdown; see Mitchell et al., FAT* 2019."""
+    about, key = predictor.about, predictor.about["key"]
+    trained = sorted({m.about["people"]["train"] for m in predictor.members})
+    asked = ", ".join(predictor.class_names) or "an intensity"
+    licence = LICENCES.get(about["corpus"], "unknown")
+    title = f"{predictor.name} on {about['corpus']}"
+    lines = [
+        f"# {marked_title(title, predictor.simulated)}",
+        "",
+        NOT_MEDICAL,
+        "",
+    ]
+    facts = {
+        "networks": f"{len(predictor.members)}, whose mean is taken; method "
+        f"{predictor.name} of keras_pain {__version__}",
+        "predicts": f"{about['label'] or about['task']}: {asked}",
+        "input": _input(about),
+        "data": f"{about['corpus']}, fingerprint {about['fingerprint'][:12]}; "
+        f"licence of the recordings: {licence}",
+        "people": f"{' to '.join(map(str, {trained[0], trained[-1]}))} trained "
+        "each network",
+        "protocol": f"{key['evaluation']}, {key['protocol']}"
+        + (
+            f" (defects: {', '.join(about['defects'])})"
+            * bool(about["defects"])
+        ),
+        "holds": "samples of people, as neighbours or support vectors do"
+        if getattr(predictor.members[0].method, "holds_samples", False)
+        else "weights alone, no recording",
+    }
+    lines += ["| | |", "|---|---|"]
+    lines += [f"| {name} | {text} |" for name, text in facts.items()]
+    text = "Each person was tested by networks that had not seen them."
+    lines += ["", "## Scores", "", text, ""]
+    metrics = [k for k in scores[0] if f"{k}_interval" in scores[0]]
+    lines.append(f"| group | people | {' | '.join(metrics)} |")
+    lines.append("|---|---|" + "---|" * len(metrics))
+    for row in scores:
+        cells = [_cell(row, metric) for metric in metrics]
+        lines.append(
+            f"| {row['group']} | {row['people']} | {' | '.join(cells)} |"
+        )
+    lines += ["", "Intervals: 95 %, bootstrap of people.", "", "## Limits", ""]
+    lines += [f"- {note}." for note in predictor.notes]
+    lines += [
+        "- Scores are of people recorded as those of the training were; other "
+        "devices, rooms, tasks and people were not tested.",
+        "- Groups with few people tell little; ages, sexes and skin tones were "
+        "not looked at.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _input(about):
+    settings, kind = about["settings"], about["input"].get("kind", "")
+    if kind in ("movement", "signals"):
+        rate = about["input"]["rate"]
+        return (
+            f"{len(about['channels'])} channels at {rate:g} Hz, windows of "
+            f"{settings.get('length', 180)} frames"
+        )
+    frames = settings.get("num_frames")
+    clip = "single frames" if settings.get("level") == "frame" else "clips"
+    return f"{kind}, {clip}" + (f" of {frames} frames" if frames else "")
+
+
+def _cell(row, metric):
+    if row.get(metric) is None:
+        return "–"
+    interval = row[f"{metric}_interval"]
+    text = f"{row[metric]:.3f}"
+    return text + (" [{:.3f}, {:.3f}]".format(*interval) if interval else "")
+
+
+def export(predictor, form: str, folder) -> list[tuple[Path, float]]:
+    """Writes each network for other programs, from scaled samples to scores.
+
+    Returns paths, and the greatest difference to Keras on random samples.
+    Raises KerasPainError where a network, or a package, is not there.
+    """
+    check_choice("--format", form, FORMATS)
+    folder, written = Path(folder), []
+    for number, member in enumerate(predictor.members):
+        path = member.folder / MODEL_FILE
+        model = getattr(member.method, "model", None)
+        if not path.exists() or not isinstance(model, keras.Model):
+            raise ConfigurationError(
+                f"{member.folder}: {predictor.name} is no single network of "
+                "Keras, so that it cannot be exported; a preset can hold it"
+            )
+        name = f"{predictor.name}{number}" + "_SIMULATED" * predictor.simulated
+        target = folder / (f"{name}.onnx" if form == "onnx" else name)
+        if target.exists():
+            raise ConfigurationError(f"{target}: is there already and is kept")
+        folder.mkdir(parents=True, exist_ok=True)
+        shape = (3, *model.input_shape[1:])
+        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        if len(shape) > 3 and shape[-1] == 3:
+            x = np.clip(x * 60 + 128, 0, 255)
+        expected = model.predict(x, verbose=0)
+        run = _onnx if form == "onnx" else _saved_model
+        found = run(model, target, x)
+        written.append((target, float(np.abs(found - expected).max())))
+        shutil.copyfile(
+            member.folder / PREPROCESSING_FILE, folder / f"{name}.json"
+        )
+    return written
+
+
+def _saved_model(model, target, x):
+    import tensorflow as tf
+
+    model.export(target, format="tf_saved_model", verbose=False)
+    loaded = tf.saved_model.load(target)  # kept: it owns the variables
+    return np.asarray(loaded.serve(x))
+
+
+def _onnx(model, target, x):
+    try:
+        import onnxruntime
+        import tf2onnx  # noqa: F401  Keras' exporter needs it
+
+        model.export(target, format="onnx", verbose=False)
+    except ImportError as error:
+        raise KerasPainError(
+            f"--format onnx needs {error.name}: pip install keras-pain[onnx]"
+        ) from error
+    session = onnxruntime.InferenceSession(target)
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
