@@ -331,14 +331,13 @@ def _explain(args) -> int:
 
 def _predict(args) -> int:
     predictor = _loaded(args)
-    from keras_pain.reproduction import predict
+    from keras_pain.reproduction.presets import NOT_MEDICAL
 
     names = ("rate", "landmarks", "clip_seconds", "annotate")
     given = {name: getattr(args, name) for name in names}
-    place = args.recording, args.out
-    table, paths = predict.predict_file(predictor, *place, **given)
+    table, paths = predictor.write(args.recording, args.out, **given)
     print(table.round(3).to_string(index=False, max_rows=12))
-    for note in (predict.NOT_MEDICAL, *table.attrs["notes"]):
+    for note in (NOT_MEDICAL, *table.attrs["notes"]):
         print(f"note: {note}")
     latency = table.attrs["latency"]
     print(

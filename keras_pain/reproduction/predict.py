@@ -5,10 +5,12 @@ were, but over its whole length and without labels, and scaled by the fold's
 scaler, see `keras_pain.experiments.preprocessing`.
 """
 
+import collections
 import dataclasses
 import functools
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +40,7 @@ from keras_pain.experiments import method_registry, preprocessing
 from keras_pain.experiments.defects import Samples
 from keras_pain.experiments.features import FeatureExtractor
 from keras_pain.experiments.methods import Method
-from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
+from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
 from keras_pain.io import marked, sha256_of, write_file, write_marked
@@ -50,45 +52,27 @@ from keras_pain.signals.biosignals import prepared as prepared_signals
 
 _TRIVIAL = ("majority", "stratified", "train_mean", "train_median")
 _TRIVIAL += ("constant_0", "constant_2")
-# Columns of a recording in EmoPain's terms.
+# Arrays of a recording in EmoPain's terms, and tables of their channels.
 _ARRAYS = ("angles", "energies", "semg")
 _TABLES = (".csv", ".tsv", ".npz", ".parquet")
+_ONE = ("activity_instances", "whole_recordings")  # cuts of one movement
+_TIMED = 32  # samples whose prediction is timed
+_SHOWN = 24  # faces of a contact sheet
+# What methods see, in messages.
+_SEEN = {
+    "movement": "EmoPain (.mat), UI-PRMD (.txt) or tables",
+    "signals": "tables of signals",
+    "landmarks": "68 landmarks a frame (.csv)",
+    "faces": "videos, folders of pictures or pictures",
+}
 
 
 class Member(NamedTuple):
-    """A trained method, and what its fold says of it."""
+    """A trained method, what its fold says of it, and where it lies."""
 
-    method: Method
+    method: Method | None  # None where training had one class only
     about: dict
     folder: Path
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """A recording as a predictor sees it.
-
-    Args:
-        path: Its file or folder.
-        samples: Unscaled; labels are none.
-        frames: What each sample spans, `(n, 2)`, first frame and end.
-        valid: `(n,)`, share of these that is no padding, or shows the face.
-        rate: Frames a second; None where nobody says.
-        lost: `(T,)` bool, frames without a face or landmarks.
-        picture: Functions that return frames, and what was found in them:
-            `boxes` `(T, 4)`, `landmarks` `(T, 68, 2)`.
-        notes: What was assumed.
-    """
-
-    path: Path
-    samples: Samples
-    frames: np.ndarray
-    valid: np.ndarray
-    rate: float | None
-    lost: np.ndarray
-    pictures: Callable[[], Iterator[np.ndarray]] | None = None
-    boxes: np.ndarray | None = None
-    landmarks: np.ndarray | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +95,36 @@ class InputOptions:
         for name in ("rate", "clip_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
-                raise ConfigurationError(
-                    f"--{name} must be positive, got {value}"
-                )
+                text = f"--{name} must be positive, got {value}"
+                raise ConfigurationError(text)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A recording of T frames as n samples.
+
+    Args:
+        path: Its file or folder.
+        samples: Unscaled, without labels.
+        spans: `(n, 2)`, first frame and end of each.
+        lost: `(T,)` bool, frames without a face or landmarks.
+        valid: `(n,)`, share of a sample that is neither padding nor lost.
+        rate: Frames a second; None where nobody says.
+        notes: What was assumed.
+        pictures: Returns its frames, of a video or pictures.
+        boxes, landmarks: `(T, 4)` and `(T, 68, 2)`, in pixels of these.
+    """
+
+    path: Path
+    samples: Samples
+    spans: np.ndarray
+    lost: np.ndarray
+    valid: np.ndarray
+    rate: float | None
+    notes: Sequence[str] = ()
+    pictures: Callable[[], Iterator[np.ndarray]] | None = None
+    boxes: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
 
 
 # --- From a file to samples ---
@@ -123,53 +134,37 @@ def read_input(
     path: str | os.PathLike,
     about: Mapping,
     options: InputOptions = InputOptions(),
-    scratch: str | os.PathLike = "",
+    scratch: str | os.PathLike = ".",
 ) -> Reading:
     """Reads a recording for a fold that says `about` itself.
 
     Features of frames are kept in the folder `scratch`. Raises KerasPainError,
     of one line that names both sides, where it does not fit.
     """
-    path = Path(path)
+    path, kind = Path(path), about["input"].get("kind")
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file or folder")
-    kind, fed = about["input"].get("kind", ""), _fed(about)
+    check_choice("kind of a fold's recordings", kind, _SEEN)
     if kind == "movement":
         return _read_movement(path, about, options)
     if kind == "signals":
         return _read_signals(path, about, options)
-    if kind in ("faces", "landmarks"):
-        only = kind == "landmarks" or fed == (LANDMARKS,)
-        return _read_faces(path, about, options, only, scratch)
-    raise KerasPainError(
-        f"{about['corpus'] or 'this fold'}: does not say how its recordings "
-        "were read; run its script again with another --results_dir"
-    )
-
-
-def _fed(about):
-    return method_registry.all_fed(about["method"]["name"])
+    return _read_faces(path, about, options, scratch)
 
 
 def _raw_file(path, kind, **info):
+    """The file, of nobody: no label may be read off a name."""
     info = {"start": 0.0, "end": None, "labels": {}, "row": {}, **info}
-    # Without a person: what is read of a label has to be nobody's.
     return RawFile(path, kind, path.stem, path.parent, path.stem, info=info)
 
 
 def _does_not_fit(path, about, problem):
-    """The error of a recording that a network was not trained for."""
-    kind = about["input"]["kind"]
-    wants = {
-        "movement": "movement as EmoPain (.mat) or UI-PRMD (.txt) has it, or a "
-        f"table of {len(about['channels'])} channels",
-        "signals": f"tables of {len(about['channels'])} channels "
-        f"({', '.join(about['channels'][:4])}, ...)",
-        "landmarks": "68 landmarks a frame (.csv)",
-        "faces": "videos, folders of pictures or pictures",
-    }[kind]
+    """The error of a recording unlike those that were trained on."""
+    seen, names = _SEEN[about["input"]["kind"]], about["channels"]
+    if names:
+        seen += f" of {len(names)} channels ({', '.join(names[:4])}, ...)"
     name = about["method"]["name"]
-    return BadFileError(path, problem, f"{name} was trained on {wants}")
+    return BadFileError(path, problem, f"{name} was trained on {seen}")
 
 
 def _ending(path):
@@ -177,58 +172,38 @@ def _ending(path):
 
 
 def _read_movement(path, about, options):
-    names, rate = about["channels"], about["input"]["rate"]
-    ending, notes = _ending(path), []
+    rate, ending, notes = about["input"]["rate"], _ending(path), ()
     if ending == ".mat":
-        recording = _of_mat(path)
+        columns = matrix_shape(path, "data", sum(WIDTHS.values(), ()))[1]
+        kind = layout_of_width(columns)
+        if kind is None:
+            problem = f"has {columns} columns, unlike any release of EmoPain"
+            raise _does_not_fit(path, about, problem)
+        arrays = vars(emopain.read_file(_raw_file(path, kind))[0])
     elif ending == ".txt":
-        recording = _of_ui_prmd(path)
+        file = _raw_file(path, ui_prmd.LAYOUTS[0])
+        file.info = {"label": "correct", "exercise": "m00", "repetition": 0}
+        arrays = vars(ui_prmd.read_file(file)[0]) | {"semg": None}
     elif ending in _TABLES:
-        values, found, notes = _table_of(path, names, rate, about, options)
+        values, found, notes = _read_table(path, about, rate, options)
         if not 0.98 < found / rate < 1.02:
-            problem = (
-                f"has {found:g} frames a second, {about['method']['name']} "
-            )
-            problem += f"was trained on {rate:g}"
+            problem = f"has {found:g} frames a second, windows are at {rate:g}"
             raise BadFileError(path, problem, f"resample it to {rate:g}")
         parts = np.split(values, [13, 26], axis=1)
-        recording = dict(zip(_ARRAYS, parts, strict=True))
+        arrays = dict(zip(_ARRAYS, parts, strict=True))
     else:
         raise _does_not_fit(path, about, "is no recording of movement")
-    arrays = {k: recording[k] for k in _ARRAYS if recording.get(k) is not None}
-    if names != list(CHANNEL_NAMES):
+    arrays = {k: arrays[k] for k in _ARRAYS if arrays[k] is not None}
+    if about["channels"] != list(CHANNEL_NAMES):
         arrays.pop("semg", None)
     elif "semg" not in arrays:
         raise _does_not_fit(path, about, "has no sEMG")
-    simple = {"recording": path.stem, "subject_id": path.stem, **arrays}
-    samples = _whole(simple, about)
-    return _of_windows(path, samples, about, rate, len(arrays["angles"]), notes)
+    return _windows(path, arrays, about, rate, notes)
 
 
-def _of_mat(path):
-    columns = matrix_shape(path, "data", sum(WIDTHS.values(), ()))[1]
-    found = layout_of_width(columns)
-    if found is None:
-        known = ", ".join(map(str, sum(WIDTHS.values(), ())))
-        problem = f"has {columns} columns"
-        raise BadFileError(path, problem, f"EmoPain's files have {known}")
-    return vars(emopain.read_file(_raw_file(path, found))[0])
-
-
-def _of_ui_prmd(path):
-    facts = {"label": "correct", "exercise": "m00", "repetition": 0}
-    found = vars(ui_prmd.read_file(_ui_prmd_file(path, facts))[0])
-    return {name: found[name] for name in ("angles", "energies")}
-
-
-def _ui_prmd_file(path, facts):
-    file = RawFile(path, ui_prmd.LAYOUTS[0], path.stem, path.parent, path.stem)
-    file.info = facts
-    return file
-
-
-def _table_of(path, names, usual, about, options):
-    """Values of named channels, their rate, and what was assumed."""
+def _read_table(path, about, usual, options):
+    """Values of the fold's channels, their rate, and what was assumed."""
+    names = about["channels"]
     of_file = about["input"].get("file_channels", names)
     try:
         with reading(path, "cannot be read as a table"):
@@ -237,28 +212,27 @@ def _table_of(path, names, usual, about, options):
             except BadFileError as error:
                 if error.rule != "channels" or len(of_file) == len(names):
                     raise
-                values, times = reader.read_table(path, list(of_file))
+                # A matrix, which names no column, has all of the corpus'.
+                values, times = reader.read_table(path, of_file)
                 values = values[:, [of_file.index(name) for name in names]]
     except BadFileError as error:
-        if error.rule == "channels":
-            raise _does_not_fit(path, about, error.problem) from error
-        raise
+        if error.rule != "channels":
+            raise
+        raise _does_not_fit(path, about, error.problem) from error
     said = None if times is None else reader.rate_of(path, times)
-    if said and options.rate and not 0.98 < said / options.rate < 1.02:
-        problem = f"its times say {said:g} rows a second, --rate says "
-        problem += f"{options.rate:g}"
-        raise BadFileError(path, problem, "leave out --rate")
     rate = options.rate or said or usual
-    notes = []
+    if not 0.98 < (said or rate) / rate < 1.02:
+        problem = f"its times say {said:g} rows a second, --rate {rate:g}"
+        raise BadFileError(path, problem, "leave out --rate")
+    channels = [(name, "MISC", "", rate, "") for name in names]
+    file = _raw_file(path, "signals", channels=channels)
+    recording, found = reader.READ["signals"](file, values)
+    notes = [f.detail for f in found if f.action == "repaired"]
     if not (options.rate or said):
         notes.append(
             f"nobody says the file's rate: {usual:g} Hz is assumed, that of "
             "the training recordings (--rate says another)"
         )
-    channels = [layout.Channel(n, "MISC", "", rate, "") for n in names]
-    file = _raw_file(path, "signals", channels=[tuple(c) for c in channels])
-    recording, found = reader.READ["signals"](file, values)
-    notes += [f.detail for f in found if f.action == "repaired"]
     return recording.signals, rate, notes
 
 
@@ -266,173 +240,150 @@ def _read_signals(path, about, options):
     given = about["input"]
     if _ending(path) not in layout.ENDINGS["signals"]:
         raise _does_not_fit(path, about, "is no table of signals")
-    names, target = about["channels"], given["rate"]
-    usual = given["file_rate"]
-    values, rate, notes = _table_of(path, names, usual, about, options)
+    usual, target = given["file_rate"], given["rate"]
+    values, rate, notes = _read_table(path, about, usual, options)
     if rate < 0.98 * target:
         problem = f"has {rate:g} samples a second, windows are at {target:g}"
         raise BadFileError(path, problem, "give a recording of a higher rate")
-    types = [channel[1] for channel in given["channels"]]
-    emg = np.array([kind == "EMG" for kind in types])
+    emg = np.array([channel[1] == "EMG" for channel in given["channels"]])
     signals, sums = prepared_signals(values, emg, rate, target)
-    simple = {"recording": path.stem, "subject_id": path.stem}
-    simple |= {"signals": signals, "sums": sums}
-    samples = _whole(simple, about)
-    return _of_windows(path, samples, about, target, len(signals), notes)
+    arrays = {"signals": signals, "sums": sums, "label": np.zeros(len(signals))}
+    return _windows(path, arrays, about, target, notes)
 
 
-def _whole(recording, about) -> WindowSet:
+def _windows(path, arrays, about, rate, notes) -> Reading:
     """All windows of a recording: same length and step, without labels."""
-    settings, names = about["settings"], about["class_names"]
+    settings, count = about["settings"], len(next(iter(arrays.values())))
+    names = about["class_names"] or ["unknown"]
     cut, length = settings["cut"], settings.get("length", 180)
-    recording = recording | {"unknown": (*names, 0.0)[0]}
-    given = {"class_names": names or ("unknown",), "label": "unknown"}
-    if not names:
-        recording["unknown"] = "unknown"
+    given = {"class_names": names, "label": "unknown", "length": length}
     if cut == "signal_windows":
-        frames = len(recording["signals"])
-        recording["label"] = np.zeros(frames)
         given = {k: v for k, v in settings.items() if k != "rate"}
-    elif cut == "whole_recordings" or (
-        cut == "activity_instances" and settings.get("fit") != "pad"
-    ):
-        given |= {"cut": "whole_recordings", "length": length}
+    elif cut in _ONE and settings.get("fit") != "pad":
+        given["cut"] = "whole_recordings"
     else:
         given |= {"cut": "sliding_windows", "segments": "whole"}
-        given |= {"length": length, "step": settings.get("step", 45)}
-        whole = cut == "lsfan_windows" or settings.get("padding") == "none"
-        given["padding"] = "none" if whole else "zero"
+        given["step"] = settings.get("step", 45)
+        whole = "none" if cut == "lsfan_windows" else "zero"
+        given["padding"] = settings.get("padding", whole)
+    recording = {"recording": path.stem, "subject_id": path.stem, **arrays}
     try:
-        return cut_windows([recording], given)
+        samples = cut_windows([recording | {"unknown": names[0]}], given)
+    except ConfigurationError:
+        raise
     except KerasPainError as error:
-        if isinstance(error, ConfigurationError):
-            raise
-        count = len(recording.get("signals", recording.get("angles", ())))
-        raise KerasPainError(
-            f"has {count} frames, too few for a window of {length} (of the "
-            "network); give a longer recording"
-        ) from error
-
-
-def _of_windows(path, samples, about, rate, count, notes):
+        problem = f"has {count} frames at {rate:g} Hz, too few for a window of "
+        problem += f"{length}"
+        raise BadFileError(path, problem, "give a longer recording") from error
     spans = np.stack([samples.start, samples.start + samples.length], axis=1)
-    if about["settings"]["cut"] in ("activity_instances", "whole_recordings"):
+    if given["cut"] == "whole_recordings":
         spans = np.array([[0, count]])
-    valid = samples.mask.mean(axis=1)
-    nothing = np.zeros(count, bool)
-    notes = tuple(notes)
-    return Reading(path, samples, spans, valid, rate, nothing, notes=notes)
+    valid, lost = samples.mask.mean(axis=1), np.zeros(count, bool)
+    return Reading(path, samples, spans, lost, valid, rate, notes)
 
 
-def _read_faces(path, about, options, only_landmarks, scratch):
-    # Imported here: the detector is a network, and a builder's module TFDS.
-    from tfds_builders.clip_maker import ClipSettings, example_of
-
-    given, settings = about["input"], dict(about["settings"])
-    table = _ending(path) == ".csv" and not path.is_dir()
-    fed, pictures, boxes = _fed(about), None, None
-    if table and not only_landmarks:
-        raise _does_not_fit(path, about, "is a table, not a video or picture")
-    if table:
-        recording, found = reader.READ["landmarks"](
-            _raw_file(path, "landmarks", rate=options.rate)
-        )
-        example = {"landmarks": recording.landmarks}
-        example |= {"found": recording.frame_labels["found"]}
+def _read_faces(path, about, options, scratch):
+    fed = method_registry.all_fed(about["method"]["name"])
+    of_points = about["input"]["kind"] == "landmarks" or fed == (LANDMARKS,)
+    if _ending(path) == ".csv" and not path.is_dir():
+        if not of_points:
+            problem = "is a table, not a video or picture"
+            raise _does_not_fit(path, about, problem)
+        file, shown = _raw_file(path, "landmarks", rate=options.rate), {}
+        recording, found = reader.READ["landmarks"](file)
+        example = {"landmarks": recording.landmarks, **recording.frame_labels}
     else:
-        known = (*layout.ENDINGS["faces"],)
-        if not path.is_dir() and path.suffix.lower() not in known:
-            raise _does_not_fit(path, about, "is no video or picture")
-        file = _raw_file(path, "faces", rate=options.rate)
-        recording, found = reader.READ["faces"](file)
-        pictures = functools.partial(media.iterate_frames, path)
-        if path.suffix.lower() in layout.PICTURES:
-            pictures = functools.partial(media.iterate_frames, [path])
-        kinds = ["landmarks"] if only_landmarks else [given["content"]]
-        if LANDMARKS in fed and not only_landmarks:
+        kinds = ["landmarks"] if of_points else [about["input"]["content"]]
+        if LANDMARKS in fed and not of_points:
             kinds.append("landmarks")
-        if "landmarks" in kinds and not options.landmarks:
-            raise ConfigurationError(
-                f"{path}: {about['method']['name']} sees landmarks; give a "
-                "CSV file of them, or say where those of a video come from: "
-                "--landmarks csv:FOLDER, tflite:FILE or dlib:FILE"
-            )
-        example = {}
-        for content in kinds:
-            how = _clip_settings(ClipSettings, given, content)
-            if content == "landmarks":
-                how = dataclasses.replace(how, landmarks=options.landmarks)
-            made, _, more = example_of(file, recording, how)
-            example |= made
-            found += more
-        boxes = example.get("boxes")
-    rate = recording.frame_rate or options.rate
-    lost = ~np.asarray(example["found"], bool)
-    store = _store(path.stem, example, only_landmarks, scratch)
+        file = _raw_file(path, "faces", rate=options.rate)
+        given = path, about, options, kinds, file
+        recording, example, found, shown = _look_for_faces(*given)
+    rate, settings = recording.frame_rate or options.rate, about["settings"]
     settings = {
-        k: v for k, v in settings.items() if k not in ("where", "without")
+        k: v
+        for k, v in settings.items()
+        if k not in ("where", "without", "shuffled")
     }
     settings |= {"unit": "subject", "label": "unknown"}
-    settings.pop("shuffled", None)
+    store, lost = _in_memory(path.stem, example, scratch), ~example["found"]
     frames = settings.get("level") == "frame"
-    values = np.zeros(len(lost)) if frames else 0.0
-    store = clip_data.with_labels(store, "unknown", {path.stem: values})
+    label = {path.stem: np.zeros(len(lost)) if frames else 0.0}
     try:
+        store = clip_data.with_labels(store, "unknown", label)
         samples = clip_data.cut_clips(store, **settings)
     except KerasPainError as error:
         problem = f"has no face in any of {len(lost)} frames"
-        raise BadFileError(
-            path, problem, "give one that shows a face"
-        ) from error
+        cure = "give one that shows a face"
+        raise BadFileError(path, problem, cure) from error
     if options.clip_seconds:
         samples = _cut_into_clips(path, samples, rate, options.clip_seconds)
     spans = np.stack([samples.start, samples.start + samples.count], axis=1)
     share = np.cumsum([0, *~lost])
     valid = (share[spans[:, 1]] - share[spans[:, 0]]) / samples.count
-    notes = tuple(f.detail for f in found if f.action != "checked")
-    points = example.get("landmarks") if pictures else None
-    if points is not None and "frames" in example and "boxes" in example:
-        points = None  # in the crops' pixels
-    place = (path, samples, spans, valid, rate, lost)
-    return Reading(*place, pictures, boxes, points, notes)
+    notes = [finding.detail for finding in found if finding.action != "checked"]
+    return Reading(path, samples, spans, lost, valid, rate, notes, **shown)
 
 
-def _clip_settings(kind, given, content):
-    """How clips were made into pictures; the builder's texts as numbers."""
-    numbers = {}
-    for field in dataclasses.fields(kind):
-        text = given.get(field.name)
-        if field.name in ("size", "quality", "every", "num_frames") and text:
-            numbers[field.name] = None if text == "None" else int(text)
-    margin = {"margin": float(given["margin"])} if "margin" in given else {}
-    return kind(content=content, landmarks="", **numbers, **margin)
+def _look_for_faces(path, about, options, kinds, file):
+    """Reads pictures as the builders do; what can be shown of them as well."""
+    # Imported here: a builder's module imports TFDS.
+    from tfds_builders.clip_maker import ClipSettings, example_of
+
+    still = path.suffix.lower() in layout.PICTURES
+    if not (path.is_dir() or still or path.suffix.lower() in layout.VIDEOS):
+        raise _does_not_fit(path, about, "is no video or picture")
+    if "landmarks" in kinds and not options.landmarks:
+        raise ConfigurationError(
+            f"{path}: {about['method']['name']} sees landmarks; give a CSV "
+            "file of them, or say where those of a video come from: "
+            "--landmarks csv:FOLDER, tflite:FILE or dlib:FILE"
+        )
+    recording, found = reader.READ["faces"](file)
+    example, told = {}, about["input"]
+    known = {field.name for field in dataclasses.fields(ClipSettings)}
+    # The builder's options are texts.
+    numbers = {
+        k: json.loads(v.lower().replace("none", "null"))
+        for k, v in told.items()
+        if k in known - {"content", "landmarks"}
+    }
+    shown = {"pictures": functools.partial(media.iterate_frames, path)}
+    if still:
+        shown = {"pictures": functools.partial(media.iterate_frames, [path])}
+    for content in kinds:
+        source = options.landmarks if content == "landmarks" else ""
+        how = ClipSettings(content=content, landmarks=source, **numbers)
+        made, _, more = example_of(file, recording, how)
+        example |= made
+        found += more
+        if content == "landmarks":
+            shown["landmarks"] = made["landmarks"]
+        shown |= {"boxes": made["boxes"]} if "boxes" in made else {}
+    return recording, example, found, shown
 
 
-def _store(name, example, only_landmarks, scratch):
-    """One clip in memory."""
-    codes = [] if only_landmarks else example["frames"]
+def _in_memory(name, example, scratch):
+    """A store of one clip."""
+    codes = example.get("frames", ())
     ends = np.cumsum([len(code) for code in codes], dtype=np.int64)
-    begins = ends - [len(code) for code in codes]
-    frame_labels = {"found": np.asarray(example["found"])}
-    source = example.get("source", ~frame_labels["found"])
-    frame_labels["source"] = np.asarray(source, np.uint8)
-    if "landmarks" in example:
-        frame_labels[clip_data.LANDMARKS] = example["landmarks"]
-    clip = clip_data.ClipInfo(name, name, {}, frame_labels)
+    spans = np.stack([np.append(0, ends[:-1]), ends], axis=1) if codes else None
+    source = example.get("source", ~example["found"]).astype(np.uint8)
+    labels = {"found": example["found"], "source": source}
+    if LANDMARKS in example:
+        labels[LANDMARKS] = example[LANDMARKS]
+    clip = clip_data.ClipInfo(name, name, {}, labels)
     data = np.frombuffer(b"".join(codes), np.uint8)
-    spans = np.stack([begins, ends], axis=1) if codes else None
-    return clip_data.FrameStore(scratch or ".", [clip], spans, data)
+    return clip_data.FrameStore(scratch, [clip], spans, data)
 
 
 def _cut_into_clips(path, samples, rate, seconds):
     if not samples.num_frames:
-        raise ConfigurationError(
-            "--clip_seconds is for networks of clips; this one sees frames"
-        )
+        text = "--clip_seconds is for networks of clips; this one sees frames"
+        raise ConfigurationError(text)
     if not rate:
-        raise BadFileError(
-            path, "does not say its frame rate", "give --rate with it"
-        )
+        problem, cure = "does not say its frame rate", "give --rate with it"
+        raise BadFileError(path, problem, cure)
     length, count = max(round(seconds * rate), 1), int(samples.count[0])
     begins = np.arange(0, max(count - length // 2, 1), length)
     whole = samples.take(np.zeros(len(begins), int))
@@ -449,8 +400,7 @@ class Predictor:
 
     Attributes:
         members: One or more.
-        name: Of the method.
-        class_names: Empty where intensities are predicted.
+        about: What the first one's fold says of it.
         notes: What a user has to know before the first number.
         store: Of the results folder that they come from, if they do.
     """
@@ -464,14 +414,8 @@ class Predictor:
         self.members, self.store = list(members), store
         self.about = members[0].about
         self.notes = [*notes, *_notes(self.members)]
-
-    @property
-    def name(self) -> str:
-        return self.about["method"]["name"]
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return tuple(self.about["class_names"])
+        self.name = self.about["method"]["name"]
+        self.class_names = tuple(self.about["class_names"])
 
     @property
     def simulated(self) -> bool:
@@ -482,20 +426,11 @@ class Predictor:
         """See `keras_pain.reproduction.presets.save_to_preset`."""
         return presets.save_to_preset(self, folder)
 
-    def read(self, path, **options) -> Reading:
-        """Reads a recording; `options` are those of `InputOptions`."""
-        with tempfile.TemporaryDirectory() as scratch:
-            given = InputOptions(**options)
-            return read_input(path, self.about, given, scratch)
-
-    def predict(
-        self, path, on_member: Callable | None = None, **options
-    ) -> pd.DataFrame:
+    def predict(self, path: str | os.PathLike, **options) -> pd.DataFrame:
         """What the networks say about a recording.
 
         Args:
             path: A file, or a folder of pictures.
-            on_member: Called after each network, with how many are done.
             **options: See `InputOptions`.
 
         Returns:
@@ -512,49 +447,45 @@ class Predictor:
         with tempfile.TemporaryDirectory() as scratch:
             given = InputOptions(**options)
             found = read_input(path, self.about, given, scratch)
-            said = self.scores(found.samples, on_member)
-        return self.table(found, said)
+            return self.table(found, self.scores(found.samples))
 
-    def scores(
-        self, samples: Samples, on_member: Callable | None = None
-    ) -> np.ndarray:
+    def scores(self, samples: Samples) -> np.ndarray:
         """`(members, n, classes)` probabilities, or `(members, n)`."""
-        said = []
-        for number, member in enumerate(self.members):
-            said.append(member_scores(member, samples))
-            if on_member is not None:
-                on_member(number + 1)
-        return np.stack(said)
+        members = progress.track(
+            self.members,
+            "predicting",
+            console=Console(stderr=True),
+            disable=not sys.stderr.isatty(),
+        )
+        return np.stack([member_scores(of, samples) for of in members])
 
-    def table(self, found: Reading, said: np.ndarray) -> pd.DataFrame:
+    def table(self, found: Reading, scores: np.ndarray) -> pd.DataFrame:
         """See `predict`."""
-        spans = found.frames / (found.rate or 1)
-        columns: dict[str, Any] = {"start": spans[:, 0], "end": spans[:, 1]}
-        mean, sd = said.mean(axis=0), said.std(axis=0)
-        several = len(said) > 1
-        for index, name in enumerate(self.class_names):
-            columns[f"p_{name}"] = mean[:, index]
-        for index, name in enumerate(self.class_names * several):
-            columns[f"sd_{name}"] = sd[:, index]
+        begin, end = found.spans.T / (found.rate or 1)
+        columns: dict[str, Any] = {"start": begin, "end": end}
+        parts = {"p": scores.mean(axis=0)}
+        if len(scores) > 1:
+            parts["sd"] = scores.std(axis=0)
+        for part, values in parts.items():
+            if not self.class_names:
+                columns["intensity" if part == "p" else part] = values
+            for index, name in enumerate(self.class_names):
+                columns[f"{part}_{name}"] = values[:, index]
         if self.class_names:
-            best = mean.argmax(axis=1)
+            best = parts["p"].argmax(axis=1)
             columns["predicted"] = np.array(self.class_names)[best]
-        else:
-            columns["intensity"] = mean
-            columns |= {"sd": sd} if several else {}
         frame = pd.DataFrame(columns | {"valid": found.valid})
-        notes = [*self.notes, *found.notes]
-        digest = manifest.input_hash(found.path)
+        notes, digest = [*self.notes, *found.notes], manifest.input_hash
         files = [member.about["training_files"] for member in self.members]
-        trained = sum(digest in of for of in files)
-        if trained:
+        digest = digest(found.path)
+        if trained := sum(digest in of for of in files):
             notes.insert(
                 0,
                 f"{found.path} is among the training recordings of {trained} "
                 f"of {len(files)} networks: this is no test of them",
             )
-        unit = "s" if found.rate else "frame"
-        frame.attrs |= {"notes": notes, "unit": unit}
+        frame.attrs["notes"] = notes
+        frame.attrs["unit"] = "s" if found.rate else "frame"
         return frame
 
     def attention(self, found: Reading) -> np.ndarray | None:
@@ -563,35 +494,135 @@ class Predictor:
         The mean over windows that a frame is in, and over networks; 1 is that
         of a network that looks at all frames alike.
         """
-        samples, total = found.samples, 0
-        if not isinstance(samples, WindowSet) or len(found.lost) < 2:
-            return None
+        total, count = 0, len(found.lost)
         for member in self.members:
             model = getattr(member.method, "model", None)
-            if model is None or not hasattr(member.method, "x_of"):
+            of_windows = model and isinstance(found.samples, WindowSet)
+            if not of_windows or "temporal_attention" not in attention_outputs(
+                model
+            ):
                 return None
-            if "temporal_attention" not in attention_outputs(model):
-                return None
-            x = member.method.x_of(preprocessing.scaled(member.about, samples))
-            maps = attention_maps(model, x)["temporal_attention"]
-            if maps.ndim == 3:
-                maps = maps.mean(axis=2)
+            windows = preprocessing.scaled(member.about, found.samples)
+            maps = attention_maps(model, member.method.x_of(windows))
+            maps = maps["temporal_attention"]
+            maps = maps.reshape(*maps.shape[:2], -1).mean(axis=2)
             total = total + maps * maps.shape[1] / len(self.members)
-        return _over_frames(found, total)
-
-
-def _over_frames(found, maps):
-    """Means over windows, at each frame of a recording."""
-    count = len(found.lost)
-    summed, seen = np.zeros(count), np.zeros(count)
-    for (begin, end), values in zip(found.frames, maps, strict=True):
-        places = np.arange(begin, end)
-        if len(places) > len(values):  # resampled
-            at = np.linspace(0, len(values) - 1, len(places))
+        summed, seen = np.zeros(count), np.zeros(count)
+        for (begin, end), values in zip(found.spans, total, strict=True):
+            at = np.arange(end - begin)
+            if end - begin > len(values):  # the window was resampled
+                at = np.linspace(0, len(values) - 1, end - begin)
             values = np.interp(at, np.arange(len(values)), values)
-        summed[places] += values[: len(places)]
-        seen[places] += 1
-    return np.where(seen > 0, summed / np.maximum(seen, 1), np.nan)
+            summed[begin:end] += values
+            seen[begin:end] += 1
+        return np.where(seen > 0, summed / np.maximum(seen, 1), np.nan)
+
+    def write(
+        self,
+        path: str | os.PathLike,
+        out: str | os.PathLike,
+        *,
+        annotate: bool = False,
+        **options,
+    ) -> tuple[pd.DataFrame, list[Path]]:
+        """Predicts a recording; writes numbers, figures and maybe a video.
+
+        Args:
+            path: The recording.
+            out: Folder to write to.
+            annotate: Whether a video with scores in it is written, too.
+            **options: See `InputOptions`.
+
+        Returns:
+            The table, see `predict`, with `attrs["latency"]`, milliseconds a
+            sample and a frame of one network; and the paths of all files.
+        """
+        path, out, given = Path(path), Path(out), InputOptions(**options)
+        with tempfile.TemporaryDirectory() as scratch:
+            found = read_input(path, self.about, given, scratch)
+            if annotate and found.pictures is None:
+                raise ConfigurationError(f"--annotate: {path} is no video")
+            table = self.table(found, self.scores(found.samples))
+            few = np.arange(min(len(found.samples), _TIMED))
+            start = time.perf_counter()
+            member_scores(self.members[0], found.samples.take(few))
+            took = 1000 * (time.perf_counter() - start)
+        frames = len(np.unique(np.concatenate(_frames_of(found.spans[few]))))
+        latency = {"ms_a_sample": took / len(few), "ms_a_frame": took / frames}
+        table.attrs["latency"] = latency
+        simulated, rate = self.simulated, found.rate or 1.0
+        text = table.to_csv(index=False, float_format="%.6g").encode()
+        paths = [write_marked(out / "predictions.csv", text, simulated)]
+        note = {
+            "recording": str(path),
+            "sha256": manifest.input_hash(path),
+            "networks": [str(member.folder) for member in self.members],
+            **table.attrs,
+            "notes": [NOT_MEDICAL, *table.attrs["notes"]],
+            "simulated": simulated,
+        }
+        text = json.dumps(note, indent=1).encode() + b"\n"
+        paths.append(write_file(out / "predictions.json", text))
+        unit, title = table.attrs["unit"], f"{self.name}: {path.name}"
+        shown = {"class_names": self.class_names, "simulated": simulated}
+        edges = np.diff(np.concatenate([[0], found.lost, [0]]))
+        place = out / "timeline.png", title
+        figure = figures.plot_timeline(
+            *(table, *place),
+            attention=self.attention(found),
+            frame_rate=found.rate,
+            gaps=(np.flatnonzero(edges).reshape(-1, 2) / rate).tolist(),
+            unit=unit,
+            note=NOT_MEDICAL,
+            **shown,
+        )
+        paths.append(figure)
+        if found.pictures and getattr(found.samples.frames, "_data", b"").size:
+            paths.append(self._write_faces(found, table, out, title))
+        if annotate:
+            made = figures.annotated_frames(
+                *(found.pictures(), np.arange(len(found.lost)) / rate, table),
+                boxes=found.boxes,
+                landmarks=found.landmarks,
+                unit=unit,
+                **shown,
+            )
+            place = marked(out / "annotated.mp4", simulated)
+            paths.append(media.write_mp4(place, made, found.rate or 25.0))
+        return table, paths
+
+    def _write_faces(self, found, table, out, title):
+        """A contact sheet of the faces that were looked at, with scores."""
+        column = figures.shown_score(table, self.class_names)
+        numbers, rows = np.unique(
+            np.concatenate(_frames_of(found.spans)), return_index=True
+        )
+        rows = np.repeat(np.arange(len(table)), np.diff(found.spans)[:, 0])[
+            rows
+        ]
+        chosen = np.linspace(0, len(numbers) - 1, _SHOWN).round().astype(int)
+        chosen = np.unique(chosen)
+        numbers, scores = (
+            numbers[chosen],
+            table[column].to_numpy()[rows[chosen]],
+        )
+        frames, size = found.samples.frames, found.samples.size
+        faces = clip_data.decoded_frames(frames, numbers, size)
+        place = "{:.1f} s" if found.rate else "frame {:.0f}"
+        places = map(place.format, numbers / (found.rate or 1))
+        pairs = zip(places, scores, strict=True)
+        return figures.contact_sheet(
+            np.concatenate(list(faces)),
+            [f"{place}: {score:.2f}" for place, score in pairs],
+            out / "faces.png",
+            f"{title}, {column.replace('p_', 'p ')}",
+            found=~found.lost[numbers],
+            simulated=self.simulated,
+        )
+
+
+def _frames_of(spans):
+    return [np.arange(*span) for span in spans]
 
 
 def member_scores(member: Member, samples: Samples) -> np.ndarray:
@@ -602,7 +633,7 @@ def member_scores(member: Member, samples: Samples) -> np.ndarray:
     """
     about, classes = member.about, len(member.about["class_names"])
     seen = np.array(about["seen"], int)
-    if classes and len(seen) == 1:
+    if member.method is None:
         return np.eye(classes)[np.full(len(samples), seen[0])]
     samples = preprocessing.scaled(about, samples)
     predict = member.method.predict_proba if classes else member.method.predict
@@ -614,31 +645,25 @@ def member_scores(member: Member, samples: Samples) -> np.ndarray:
 
 def _notes(members):
     about, notes = members[0].about, []
+    cut = about["settings"].get("cut", "")
     if any(member.about["simulated"] for member in members):
-        notes.append(
-            "SIMULATED: trained on simulated people, so that the numbers mean "
-            "nothing"
-        )
-    scalers = (member.about["scaler"] or {} for member in members)
-    leaking = any(of.get("leaking") for of in scalers)
-    if leaking or any(member.about["defects"] for member in members):
-        defects = ", ".join(about["defects"])
+        text = "SIMULATED: trained on simulated people, so that the numbers "
+        notes.append(f"{text}mean nothing")
+    if about["defects"]:
         notes.append(
             f"trained under the protocol {about['key']['protocol']}, whose "
-            f"scores leak ({defects}); leak_free is the protocol to believe"
+            f"scores leak ({', '.join(about['defects'])}); leak_free is the "
+            "one to believe"
         )
-    segments = about["settings"].get("cut")
-    if segments in ("sliding_windows", "lsfan_windows") and (
-        about["settings"].get("segments") != "whole"
-    ):
-        notes.append(
-            "trained inside labelled activities, so that transitions between "
-            "them are unseen; here windows go over the whole recording"
-        )
-    elif segments in ("activity_instances", "whole_recordings"):
+    if cut in _ONE:
         notes.append(
             "trained on one activity or exercise at a time: the recording is "
             "taken for one"
+        )
+    elif cut in ("sliding_windows", "lsfan_windows"):
+        notes.append(
+            "trained inside labelled activities, so that transitions between "
+            "them are unseen; here windows go over the whole recording"
         )
     return notes
 
@@ -672,82 +697,51 @@ def load(
         KerasPainError: Nothing that can predict is there, it is damaged or of
             another version.
     """
-    path = Path(path)
-    if not path.exists() and (shipped() / path).is_dir():
-        path = shipped() / path
+    path, shipped = Path(path), Path(__file__).parents[1] / "presets"
+    if not path.exists() and (shipped / path / PRESET_FILE).exists():
+        path = shipped / path
     if not path.is_dir():
-        names = ", ".join(sorted(p.name for p in shipped().glob("*/")))
+        names = ", ".join(sorted(p.name for p in shipped.glob("*/")))
         raise ConfigurationError(
             f"{path}: there is no such folder; give that of results, of a fold "
             f"or of a preset, or one of the suite's presets ({names or 'none'})"
         )
+    notes, store = [], None
     if (path / PRESET_FILE).exists():
-        about = read_preset(path)
-        folders = [path / name for name in about["members"]]
-        for folder in folders:
-            _verify(folder, about["members"][folder.name])
-        notes, store = [], None
-    elif (path / RESULT_FILE).exists() or (path / PREPROCESSING_FILE).exists():
-        folders, notes, store = [path], [], _store_above(path)
-        _verify(path, _result(path)["files"])
+        files = presets.read_preset(path)["members"]
+        files = {path / name: entries for name, entries in files.items()}
     else:
-        store = ResultStore(path)
-        given = (method, protocol, evaluation, seed, fold)
-        keys, notes = _chosen(store, *given)
-        folders = [store.path(key) for key in keys]
+        folders = [path]
+        if not (path / RESULT_FILE).exists():
+            given = (method, protocol, evaluation, seed, fold)
+            store = ResultStore(path)
+            folders, notes = _chosen(store, *given)
+        elif len(up := path.resolve().parents) > 5 and up[4].name == "folds":
+            store = ResultStore(up[5])
+        files = {}
         for folder in folders:
-            _verify(folder, _result(folder)["files"])
-    members = [_member(folder, backbone_weights) for folder in folders]
+            with reading(folder / RESULT_FILE, cure="run the fold again"):
+                text = (folder / RESULT_FILE).read_text(encoding="utf-8")
+                files[folder] = json.loads(text)["files"]
+    members = []
+    for folder, entries in files.items():
+        about = preprocessing.read(folder)
+        _verify(folder, entries)
+        members.append(_member(folder, about, backbone_weights))
     return Predictor(members, notes, store)
-
-
-def shipped() -> Path:
-    """Folder of the presets that come with the suite."""
-    return Path(__file__).parents[1] / "presets"
-
-
-def read_preset(folder: Path) -> dict:
-    """What a preset says of itself.
-
-    Raises BadFileError where it is damaged or of another version.
-    """
-    path = folder / PRESET_FILE
-    with reading(path, "is no preset", "save it anew"):
-        about = json.loads(path.read_text(encoding="utf-8"))
-        if about["format"] != 1:
-            problem = f"is of format {about['format']}, this version reads 1"
-            raise BadFileError(path, problem, "use the version that wrote it")
-        if not about["members"]:
-            raise ValueError("it has no members")
-    return about
-
-
-def _result(folder):
-    path = folder / RESULT_FILE
-    with reading(path, "is no result of a fold", "run the fold again"):
-        return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _store_above(folder):
-    """The store that a fold's folder lies in; None of a copied one."""
-    parents = folder.resolve().parents
-    inside = len(parents) > 5 and parents[4].name == "folds"
-    return ResultStore(parents[5]) if inside else None
 
 
 def _verify(folder, files):
     """Raises BadFileError where a file is not as it was written."""
+    cure = "run the fold, or save the preset, again"
     for name, entry in files.items():
-        path = folder / name
-        with reading(path, cure="run the fold, or save the preset, again"):
-            if sha256_of(path) != entry["sha256"]:
+        with reading(folder / name, cure=cure):
+            if sha256_of(folder / name) != entry["sha256"]:
                 problem = "was changed after it was written (sha256 differs)"
-                cure = "run the fold, or save the preset, again"
-                raise BadFileError(path, problem, cure)
+                raise BadFileError(folder / name, problem, cure)
 
 
-def _member(folder, backbone_weights):
-    about = preprocessing.read(folder)
+def _member(folder, about, backbone_weights):
     if len(about["seen"]) == 1 and about["class_names"]:
         return Member(None, about, folder)
     name = about["method"]["called"]
@@ -757,19 +751,17 @@ def _member(folder, backbone_weights):
         known = getattr(of, "backbone_weights", None)
         if isinstance(known, Mapping):
             weights = _weights(folder, known, backbone_weights)
-            given = {"backbone_weights": weights}
-            part.options = dataclasses.replace(of, **given)
+            part.options = dataclasses.replace(of, backbone_weights=weights)
     return Member(method, about, folder)
 
 
 def _weights(folder, identity, given):
     """The frozen backbone's weights, whose identity the fold says."""
-    if given is None:
-        if "random" in identity:
-            return None
-        if "imagenet" in identity:
-            return "imagenet"
-    elif FeatureExtractor(weights=given).identity()["weights"] == identity:
+    if given is None and {"random", "imagenet"} & identity.keys():
+        return "imagenet" if "imagenet" in identity else None
+    if given and FeatureExtractor(weights=given).identity()["weights"] == (
+        identity
+    ):
         return given
     (kind, text), *_ = identity.items()
     raise ConfigurationError(
@@ -779,185 +771,39 @@ def _weights(folder, identity, given):
 
 
 def _chosen(store, method, protocol, evaluation, seed, fold):
-    """Keys of the folds of one method, and what was chosen for the user."""
-    keys, root = store.completed(), store.root
+    """Folders of the folds of one method, and what was chosen for the user."""
+    keys, notes = store.completed(), []
     if not keys:
         raise ConfigurationError(
-            f"{root}: holds no finished fold; give the results folder of a "
-            "reproduce script, e.g. results/table8_lsfan"
+            f"{store.root}: holds no finished fold; give the results folder of "
+            "a reproduce script, e.g. results/table8_lsfan"
         )
-
-    def only(part, wanted, flag):
-        nonlocal keys
-        known = sorted({str(getattr(key, part)) for key in keys})
-        if wanted is not None:
-            check_choice(f"{root}: --{flag}", str(wanted), known)
-            keys = [k for k in keys if str(getattr(k, part)) == str(wanted)]
-
-    only("protocol", protocol, "protocol")
-    only("method", method, "method")
-    only("evaluation", evaluation, "evaluation")
-    only("seed", seed, "seed")
-    only("fold", fold, "fold")
-    notes, counts = [], {}
-    for key in keys:
-        counts[key.evaluation] = counts.get(key.evaluation, 0) + 1
-    if len(counts) > 1:
-        most = max(counts, key=counts.get)
-        keys = [key for key in keys if key.evaluation == most]
+    wanted = {"protocol": protocol, "method": method, "evaluation": evaluation}
+    for part, value in {**wanted, "seed": seed, "fold": fold}.items():
+        if value is not None:
+            known = sorted({str(getattr(key, part)) for key in keys})
+            check_choice(f"{store.root}: --{part}", str(value), known)
+            keys = [k for k in keys if str(getattr(k, part)) == str(value)]
+    counts = collections.Counter(key.evaluation for key in keys)
+    [(most, _)] = counts.most_common(1)
+    keys = [key for key in keys if key.evaluation == most]
     names = list(dict.fromkeys(key.method for key in keys))
-    others = [name for name in names if name not in _TRIVIAL] or names
-    best = max(others, key=lambda name: _score(store, keys, name))
-    if len(others) > 1:
+    names = [name for name in names if name not in _TRIVIAL] or names
+    best = names[0]
+    if len(names) > 1:
+        best = max(names, key=lambda name: _score(store, keys, name))
         notes.append(
-            f"{best} is taken, of {', '.join(others)}: the best pooled score "
-            "of its test people (--method names another)"
+            f"{best} is taken, of {', '.join(names)}: the best pooled score of "
+            "its test people (--method names another)"
         )
-    return [key for key in keys if key.method == best], notes
+    return [store.path(key) for key in keys if key.method == best], notes
 
 
 def _score(store, keys, name):
     """Macro-F1, or minus the mean absolute error, of a method's test people."""
-    from keras_pain.experiments.metrics import compute_metrics
-
     found = [store.read(key).predictions for key in keys if key.method == name]
-    y = np.concatenate([of["y_true"] for of in found])
-    if "y_pred" in found[0]:
-        said = np.concatenate([of["y_pred"] for of in found])
-        return -float(np.abs(y - said).mean())
-    said = np.concatenate([of["probabilities"] for of in found])
-    return compute_metrics(y, said, said.shape[1])["macro_f1"]
-
-
-# --- The command ---
-
-_TIMED = 32  # samples whose prediction is timed
-_SHOWN = 24  # faces of a contact sheet
-
-
-def predict_file(
-    predictor: Predictor,
-    path: str | os.PathLike,
-    out: str | os.PathLike,
-    *,
-    annotate: bool = False,
-    **options,
-) -> tuple[pd.DataFrame, list[Path]]:
-    """Predicts a recording; writes numbers, figures and, if asked, a video.
-
-    Args:
-        predictor: From `load`.
-        path: The recording.
-        out: Folder to write to.
-        annotate: Whether a video with scores in it is written, too.
-        **options: See `InputOptions`.
-
-    Returns:
-        The table, see `Predictor.predict`, and the paths that were written.
-    """
-    path, out, given = Path(path), Path(out), InputOptions(**options)
-    simulated, title = (
-        predictor.simulated,
-        f"{predictor.name}: {Path(path).name}",
-    )
-    console = Console(stderr=True)
-    quiet = {"console": console, "disable": not console.is_terminal}
-    scratch = tempfile.TemporaryDirectory()
-    with scratch as place, progress.Progress(**quiet) as bar:
-        task = bar.add_task("reading", total=len(predictor.members) + 1)
-        found = read_input(path, predictor.about, given, place)
-        if annotate and found.pictures is None:
-            raise ConfigurationError(f"--annotate: {path} is no video")
-        bar.update(task, advance=1, description="predicting")
-
-        def done(number):
-            bar.update(task, completed=number + 1)
-
-        said = predictor.scores(found.samples, done)
-        few = found.samples.take(np.arange(min(len(found.samples), _TIMED)))
-        start = time.perf_counter()
-        member_scores(predictor.members[0], few)
-        each = (time.perf_counter() - start) / len(few)
-    table = predictor.table(found, said)
-    frames = max(int(np.diff(found.frames[: len(few)]).sum()), 1)
-    latency = {"ms_a_sample": 1000 * each, "ms_a_frame": 1000 * each * len(few)}
-    latency["ms_a_frame"] /= frames
-    table.attrs["latency"] = latency
-    text = table.to_csv(index=False, float_format="%.6g").encode()
-    paths = [write_marked(out / "predictions.csv", text, simulated)]
-    note = {
-        "recording": str(path),
-        "sha256": manifest.input_hash(path),
-        "networks": [str(member.folder) for member in predictor.members],
-        "unit": table.attrs["unit"],
-        "latency": latency,
-        "notes": [NOT_MEDICAL, *table.attrs["notes"]],
-        "simulated": simulated,
-    }
-    text = json.dumps(note, indent=1) + "\n"
-    paths.append(write_file(out / "predictions.json", text.encode()))
-    rate = found.rate or 1.0
-    place = marked(out / "timeline.png", simulated)
-    paths.append(
-        figures.plot_timeline(
-            table,
-            out / "timeline.png",
-            title,
-            class_names=predictor.class_names,
-            attention=predictor.attention(found),
-            frame_rate=found.rate,
-            gaps=[(a / rate, b / rate) for a, b in _runs_of(found.lost)],
-            unit=table.attrs["unit"],
-            simulated=simulated,
-            note=NOT_MEDICAL,
-        )
-    )
-    shown = {"class_names": predictor.class_names, "simulated": simulated}
-    if found.pictures is not None and found.boxes is not None:
-        paths.append(_sheet(found, table, out, title, shown))
-    if annotate:
-        times = np.arange(len(found.lost)) / rate
-        made = figures.annotated_frames(
-            found.pictures(),
-            times,
-            table,
-            boxes=found.boxes,
-            landmarks=found.landmarks,
-            unit=table.attrs["unit"],
-            **shown,
-        )
-        place = marked(out / "annotated.mp4", simulated)
-        paths.append(media.write_mp4(place, made, found.rate or 25.0))
-    return table, paths
-
-
-def _sheet(found, table, out, title, shown):
-    """A contact sheet of the faces that were looked at, with scores."""
-    names = shown["class_names"]
-    column = figures.shown_score(table, names)
-    samples, count = found.samples, len(found.lost)
-    numbers = np.unique(np.linspace(0, count - 1, _SHOWN).round().astype(int))
-    rows = np.searchsorted(found.frames[:, 0], numbers, "right") - 1
-    inside = (rows >= 0) & (numbers < found.frames[rows, 1])
-    numbers, rows = numbers[inside], rows[inside]
-    faces = clip_data.decoded_frames(samples.frames, numbers, samples.size)
-    rate = found.rate or 1
-    place = "{:.1f} s" if found.rate else "frame {:.0f}"
-    texts = [
-        f"{place.format(number / rate)}: {table[column][row]:.2f}"
-        for number, row in zip(numbers, rows, strict=True)
-    ]
-    return figures.contact_sheet(
-        np.concatenate(list(faces)),
-        texts,
-        out / "faces.png",
-        f"{title}, {column.replace('p_', 'p ')}",
-        found=~found.lost[numbers],
-        simulated=shown["simulated"],
-    )
-
-
-def _runs_of(flags):
-    """First frames and ends of runs of true flags."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags, [0]])))
-    return edges.reshape(-1, 2)
+    whole = {k: np.concatenate([of[k] for of in found]) for k in found[0]}
+    if "y_pred" in whole:
+        return -float(np.abs(whole["y_true"] - whole["y_pred"]).mean())
+    pair = whole["y_true"], whole["probabilities"]
+    return compute_metrics(*pair, pair[1].shape[1])["macro_f1"]

@@ -8,7 +8,13 @@ import keras
 import numpy as np
 
 from keras_pain import __version__
-from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
+from keras_pain.errors import (
+    BadFileError,
+    ConfigurationError,
+    KerasPainError,
+    check_choice,
+    reading,
+)
 from keras_pain.experiments.network import MODEL_FILE
 from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.store import FoldResult
@@ -16,6 +22,7 @@ from keras_pain.io import marked_title, sha256_of, write_folder
 from keras_pain.reports import statistics
 
 PRESET_FILE, CARD_FILE = "preset.json", "MODEL_CARD.md"
+_FORMAT = 1
 FORMATS = ("onnx", "saved_model")
 NOT_MEDICAL = (
     "Research software, not a medical device; it says nothing about people "
@@ -77,7 +84,7 @@ def save_to_preset(predictor, folder) -> Path:
         card = model_card(predictor, scores)
         (new / CARD_FILE).write_text(card, encoding="utf-8")
         note = {
-            "format": 1,
+            "format": _FORMAT,
             "keras_pain": __version__,
             "simulated": predictor.simulated,
             "members": members,
@@ -93,6 +100,23 @@ def save_to_preset(predictor, folder) -> Path:
         cure="give another folder",
     )
     return folder
+
+
+def read_preset(folder: Path) -> dict:
+    """What a preset says of itself.
+
+    Raises BadFileError where it is damaged or of another version.
+    """
+    path = folder / PRESET_FILE
+    with reading(path, "is no preset", "save it anew"):
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about["format"] != _FORMAT:
+            problem = f"is of format {about['format']}, this version reads "
+            cure = "use the version that wrote it"
+            raise BadFileError(path, f"{problem}{_FORMAT}", cure)
+        if not about["members"]:
+            raise ValueError("it has no members")
+    return about
 
 
 def _nameless(about):
