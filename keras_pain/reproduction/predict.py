@@ -594,18 +594,12 @@ class Predictor:
     def _write_faces(self, found, table, out, title):
         """A contact sheet of the faces that were looked at, with scores."""
         column = figures.shown_score(table, self.class_names)
-        numbers, rows = np.unique(
-            np.concatenate(_frames_of(found.spans)), return_index=True
-        )
-        rows = np.repeat(np.arange(len(table)), np.diff(found.spans)[:, 0])[
-            rows
-        ]
+        frames_of, values = _frames_of(found.spans), table[column].to_numpy()
+        rows = np.repeat(np.arange(len(table)), list(map(len, frames_of)))
+        numbers, first = np.unique(np.concatenate(frames_of), return_index=True)
         chosen = np.linspace(0, len(numbers) - 1, _SHOWN).round().astype(int)
         chosen = np.unique(chosen)
-        numbers, scores = (
-            numbers[chosen],
-            table[column].to_numpy()[rows[chosen]],
-        )
+        numbers, scores = numbers[chosen], values[rows[first[chosen]]]
         frames, size = found.samples.frames, found.samples.size
         faces = clip_data.decoded_frames(frames, numbers, size)
         place = "{:.1f} s" if found.rate else "frame {:.0f}"
