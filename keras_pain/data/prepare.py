@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import importlib
 import io
+import json
 import os
 import pathlib
 import shutil
@@ -213,6 +214,27 @@ def read_examples(
             for example in examples:
                 kept = {k: v for k, v in example.items() if k not in left_out}
                 yield of_owners, features, kept
+
+
+def clip_example(
+    raw_file: base.RawFile, recording, options: Mapping[str, str]
+) -> tuple[dict[str, Any], list[base.Finding]]:
+    """A video as a face builder with these options makes an example of it.
+
+    `options` are those of a `PreparedDataset`, with `content` and `landmarks`.
+    Raises BadFileError where none can be made.
+    """
+    from tfds_builders.clip_maker import ClipSettings, example_of
+
+    given = {}
+    for field in dataclasses.fields(ClipSettings):
+        text = options.get(field.name)
+        if field.name in ("content", "landmarks"):
+            given[field.name] = text
+        elif text is not None:
+            given[field.name] = json.loads(text.replace("None", "null"))
+    example, _, found = example_of(raw_file, recording, ClipSettings(**given))
+    return example, found
 
 
 def check_built(path: base.StrPath) -> None:

@@ -28,6 +28,7 @@ from keras_pain.corpora.emopain.rules import WIDTHS, layout_of_width
 from keras_pain.corpora.folder import layout, reader
 from keras_pain.corpora.mat import matrix_shape
 from keras_pain.data import clips as clip_data
+from keras_pain.data.prepare import clip_example
 from keras_pain.data.windows import CHANNEL_NAMES, WindowSet, cut_windows
 from keras_pain.errors import (
     BadFileError,
@@ -327,9 +328,6 @@ def _read_faces(path, about, options, scratch):
 
 def _look_for_faces(path, about, options, kinds, file):
     """Reads pictures as the builders do; what can be shown of them as well."""
-    # Imported here: a builder's module imports TFDS.
-    from tfds_builders.clip_maker import ClipSettings, example_of
-
     still = path.suffix.lower() in layout.PICTURES
     if not (path.is_dir() or still or path.suffix.lower() in layout.VIDEOS):
         raise _does_not_fit(path, about, "is no video or picture")
@@ -340,21 +338,14 @@ def _look_for_faces(path, about, options, kinds, file):
             "--landmarks csv:FOLDER, tflite:FILE or dlib:FILE"
         )
     recording, found = reader.READ["faces"](file)
-    example, told = {}, about["input"]
-    known = {field.name for field in dataclasses.fields(ClipSettings)}
-    # The builder's options are texts.
-    numbers = {
-        k: json.loads(v.lower().replace("none", "null"))
-        for k, v in told.items()
-        if k in known - {"content", "landmarks"}
-    }
+    example = {}
     shown = {"pictures": functools.partial(media.iterate_frames, path)}
     if still:
         shown = {"pictures": functools.partial(media.iterate_frames, [path])}
     for content in kinds:
         source = options.landmarks if content == "landmarks" else ""
-        how = ClipSettings(content=content, landmarks=source, **numbers)
-        made, _, more = example_of(file, recording, how)
+        given = about["input"] | {"content": content, "landmarks": source}
+        made, more = clip_example(file, recording, given)
         example |= made
         found += more
         if content == "landmarks":
