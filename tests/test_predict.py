@@ -375,6 +375,9 @@ def test_changed_presets_and_other_versions_are_refused(signals, tmp_path):
     fold = tmp_path / "fold"
     shutil.copytree(predictor.members[0].folder, fold)
     (fold / PREPROCESSING_FILE).unlink()
+    record = json.loads((fold / "result.json").read_text())
+    del record["files"][PREPROCESSING_FILE]  # as in older folds
+    (fold / "result.json").write_text(json.dumps(record))
     with pytest.raises(KerasPainError, match="could not predict"):
         keras_pain.load(fold)
     with pytest.raises(KerasPainError, match="no such folder"):

@@ -42,6 +42,7 @@ from keras_pain.experiments.defects import Samples
 from keras_pain.experiments.features import FeatureExtractor
 from keras_pain.experiments.methods import Method
 from keras_pain.experiments.metrics import compute_metrics
+from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
 from keras_pain.io import marked, sha256_of, write_file, write_marked
@@ -57,6 +58,7 @@ _TRIVIAL += ("constant_0", "constant_2")
 _ARRAYS = ("angles", "energies", "semg")
 _TABLES = (".csv", ".tsv", ".npz", ".parquet")
 _ONE = ("activity_instances", "whole_recordings")  # cuts of one movement
+_AGAIN = "run the fold, or save the preset, again"
 _TIMED = 32  # samples whose prediction is timed
 _SHOWN = 24  # faces of a contact sheet
 # What methods see, in messages.
@@ -705,28 +707,26 @@ def load(
             store = ResultStore(up[5])
         files = {}
         for folder in folders:
-            with reading(folder / RESULT_FILE, cure="run the fold again"):
+            with reading(folder / RESULT_FILE, cure=_AGAIN):
                 text = (folder / RESULT_FILE).read_text(encoding="utf-8")
                 files[folder] = json.loads(text)["files"]
-    members = []
-    for folder, entries in files.items():
-        about = preprocessing.read(folder)
-        _verify(folder, entries)
-        members.append(_member(folder, about, backbone_weights))
-    return Predictor(members, notes, store)
+    with reading(path, "cannot be loaded", _AGAIN):
+        members = [
+            _member(folder, entries, backbone_weights)
+            for folder, entries in files.items()
+        ]
+        return Predictor(members, notes, store)
 
 
-def _verify(folder, files):
-    """Raises BadFileError where a file is not as it was written."""
-    cure = "run the fold, or save the preset, again"
-    for name, entry in files.items():
-        with reading(folder / name, cure=cure):
-            if sha256_of(folder / name) != entry["sha256"]:
-                problem = "was changed after it was written (sha256 differs)"
-                raise BadFileError(folder / name, problem, cure)
-
-
-def _member(folder, about, backbone_weights):
+def _member(folder, files, backbone_weights):
+    """Loads what a fold stored, whose `files` have to be as it wrote them."""
+    if PREPROCESSING_FILE in files:
+        for name, entry in files.items():
+            with reading(folder / name, cure=_AGAIN):
+                if sha256_of(folder / name) != entry["sha256"]:
+                    problem = "was changed after it was written (its SHA-256)"
+                    raise BadFileError(folder / name, problem, _AGAIN)
+    about = preprocessing.read(folder)
     if len(about["seen"]) == 1 and about["class_names"]:
         return Member(None, about, folder)
     name = about["method"]["called"]

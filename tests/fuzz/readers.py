@@ -19,6 +19,7 @@ import own_folders
 import pandas as pd
 import scipy.io
 
+import keras_pain
 from keras_pain.augment import diffusion, sources, training
 from keras_pain.augment import run as pictures
 from keras_pain.corpora import base, manifest, mat, media
@@ -207,6 +208,23 @@ def _read_folds(root, path, repair=False):
     return len(found) < 2
 
 
+def _preset(root):
+    """A preset of one fold, and a recording that it can predict."""
+    own_folders.write_signals(root / "data", people=4)
+    place = {name: str(root / name) for name in ("results_dir", "data_dir")}
+    given = {"methods": ["knn"], "evaluation": "group_kfold:2", **place}
+    keras_pain.evaluate(root / "data", label="pain", **given)
+    found = keras_pain.load(place["results_dir"], fold="fold0")
+    found.save_to_preset(root / "preset")
+    for name in place:
+        shutil.rmtree(root / name)
+
+
+def _load_preset(root, path):
+    predictor = keras_pain.load(root / "preset")
+    predictor.predict(root / "data" / "P0_0.csv")
+
+
 def _weights(root):
     import torch
 
@@ -354,6 +372,7 @@ READERS = {
             "**/*.npz",
             functools.partial(_read_folds, repair=True),
         ),
+        Reader("preset", _preset, "preset/**/*.*", _load_preset),
         Reader("gsff_run", _gsff, "out/run.json", _go_on),
         Reader("gsff_manifest", _gsff, "out/manifest.jsonl", _go_on),
         Reader("gsff_pictures", _gsff, "out/images/**/*.png", _go_on),
