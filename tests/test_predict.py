@@ -75,7 +75,7 @@ def test_the_best_method_is_taken_and_said(signals):
     _, folder = signals
     predictor = keras_pain.load(folder)
     assert predictor.name in ("banet", "lsfan", "random_forest", "svm")
-    assert "is taken, of" in predictor.notes[0]
+    assert "is taken, of" in predictor.chosen[0]
     assert len(keras_pain.load(folder, fold="fold1").members) == 1
 
 

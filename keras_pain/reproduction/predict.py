@@ -394,6 +394,7 @@ class Predictor:
     Attributes:
         members: One or more.
         about: What the first one's fold says of it.
+        chosen: What was chosen for the user.
         notes: What a user has to know before the first number.
         store: Of the results folder that they come from, if they do.
     """
@@ -401,12 +402,12 @@ class Predictor:
     def __init__(
         self,
         members: Sequence[Member],
-        notes: Sequence[str] = (),
+        chosen: Sequence[str] = (),
         store: ResultStore | None = None,
     ):
         self.members, self.store = list(members), store
         self.about = members[0].about
-        self.notes = [*notes, *_notes(self.members)]
+        self.chosen, self.notes = list(chosen), _notes(self.members)
         self.name = self.about["method"]["name"]
         self.class_names = tuple(self.about["class_names"])
 
@@ -468,9 +469,9 @@ class Predictor:
             best = parts["p"].argmax(axis=1)
             columns["predicted"] = np.array(self.class_names)[best]
         frame = pd.DataFrame(columns | {"valid": found.valid})
-        notes, digest = [*self.notes, *found.notes], manifest.input_hash
+        notes = [*self.chosen, *self.notes, *found.notes]
         files = [member.about["training_files"] for member in self.members]
-        digest = digest(found.path)
+        digest = manifest.input_hash(found.path)
         if trained := sum(digest in of for of in files):
             notes.insert(
                 0,

@@ -15,9 +15,15 @@ from keras_pain.errors import (
     check_choice,
     reading,
 )
+from keras_pain.experiments import preprocessing
 from keras_pain.experiments.network import MODEL_FILE
 from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
-from keras_pain.experiments.store import FoldResult
+from keras_pain.experiments.store import (
+    PREDICTIONS_FILE,
+    RESULT_FILE,
+    FoldKey,
+    FoldResult,
+)
 from keras_pain.io import marked_title, sha256_of, write_folder
 from keras_pain.reports import statistics
 
@@ -65,22 +71,17 @@ def save_to_preset(predictor, folder) -> Path:
     scores = scores_by_group(predictor)
 
     def fill(new):
-        members = {}
+        members, left_out = {}, (RESULT_FILE, PREDICTIONS_FILE)
+        left_out = shutil.ignore_patterns(*left_out)
         for number, member in enumerate(predictor.members):
             place = new / f"network{number}"
-            place.mkdir()
-            members[place.name] = {}
-            for source in sorted(member.folder.iterdir()):
-                if source.name in ("result.json", "predictions.npz"):
-                    continue
-                target = place / source.name
-                if source.name == PREPROCESSING_FILE:
-                    text = json.dumps(_nameless(member.about), indent=1) + "\n"
-                    target.write_text(text, encoding="utf-8")
-                else:
-                    shutil.copyfile(source, target)
-                digest = {"sha256": sha256_of(target)}
-                members[place.name][source.name] = digest
+            shutil.copytree(member.folder, place, ignore=left_out)
+            preprocessing.write(place, _nameless(member.about))
+            members[place.name] = {
+                path.relative_to(place).as_posix(): {"sha256": sha256_of(path)}
+                for path in sorted(place.rglob("*"))
+                if path.is_file()
+            }
         card = model_card(predictor, scores)
         (new / CARD_FILE).write_text(card, encoding="utf-8")
         note = {
@@ -88,6 +89,7 @@ def save_to_preset(predictor, folder) -> Path:
             "keras_pain": __version__,
             "simulated": predictor.simulated,
             "members": members,
+            "card_sha256": sha256_of(new / CARD_FILE),
             "scores": scores,
         }
         text = json.dumps(note, indent=1, allow_nan=False) + "\n"
@@ -114,6 +116,9 @@ def read_preset(folder: Path) -> dict:
             problem = f"is of format {about['format']}, this version reads "
             cure = "use the version that wrote it"
             raise BadFileError(path, f"{problem}{_FORMAT}", cure)
+        if sha256_of(folder / CARD_FILE) != about["card_sha256"]:
+            problem = "was changed after it was written (its SHA-256)"
+            raise BadFileError(folder / CARD_FILE, problem, "save it anew")
         if not about["members"]:
             raise ValueError("it has no members")
     return about
@@ -135,7 +140,8 @@ def scores_by_group(predictor) -> list[dict]:
     groups: dict[str, str] = {}
     for member in predictor.members:
         groups |= member.about["tested_groups"]
-        results.append(predictor.store.read(_key(member)))
+        key = FoldKey(**member.about["key"])
+        results.append(predictor.store.read(key))
     classes, rows = len(predictor.class_names), []
     names = sorted(set(groups.values()))
     for group in [None, *names] if len(names) > 1 else [None]:
@@ -147,12 +153,6 @@ def scores_by_group(predictor) -> list[dict]:
             row |= _of_intensities(results, people)
         rows.append(row)
     return rows
-
-
-def _key(member):
-    from keras_pain.experiments.store import FoldKey
-
-    return FoldKey(**member.about["key"])
 
 
 def _of_classes(results, people, classes):
