@@ -44,3 +44,20 @@ def test_evaluation_is_one_pass_in_order():
     batches = [b[0].numpy() for b in evaluation_batches((x,), 10)]
     np.testing.assert_array_equal(np.concatenate(batches), x)
     assert [len(b) for b in batches] == [10, 10, 5]
+
+
+def test_whole_batches_have_the_same_mean():
+    x = np.arange(1, 24, dtype=np.float32)
+    weights = np.linspace(0.5, 2, 23).astype(np.float32)
+    for given in ((x, x), (x, x, weights)):
+        plain = training_batches(given, 10, seed=1)
+        whole = training_batches(given, 10, seed=1, whole=True)
+        for a, b in itertools.islice(zip(plain, whole, strict=True), 6):
+            assert len(b[0]) == 10
+            share = a[2] if len(a) > 2 else np.ones(len(a[0]))
+            mean = np.sum(a[0] * share) / len(a[0])
+            np.testing.assert_allclose(np.mean(b[0] * b[2]), mean, rtol=1e-6)
+    frames = np.ones((23, 4), np.float32)  # weights of frames
+    batches = training_batches((x, x, frames), 10, seed=1, whole=True)
+    last = list(itertools.islice(batches, 3))[-1][2].numpy()
+    assert last.shape == (10, 4) and last.sum() == 40 and not last[3:].any()

@@ -8,7 +8,7 @@ from fake_recordings import make_people
 
 from keras_pain.data.windows import sliding_windows
 from keras_pain.errors import ConfigurationError, KerasPainError
-from keras_pain.experiments import runner
+from keras_pain.experiments import optim, runner
 from keras_pain.experiments.baselines import CLASSICAL
 from keras_pain.experiments.folds import prepare_fold
 from keras_pain.experiments.method_registry import (
@@ -379,3 +379,29 @@ def test_a_method_alone_equals_it_after_another_fold(name, folds, monkeypatch):
     np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
     predict(folds[1])
     np.testing.assert_array_equal(predict(folds[0]), alone)
+
+
+def test_a_compiled_training_ends_where_a_plain_one_does(folds, monkeypatch):
+    """With a last batch that is filled up, and without dropout."""
+    data, ends = folds[0], []
+    for xla in (False, True):
+        monkeypatch.setattr(optim, "worth_compiling", lambda *_, xla=xla: xla)
+        method = resolve_method("bi_lstm", epochs=2, dropout=0.0)
+        assert method.config().get("xla", False) == xla
+        method.fit(data.train, data.validation, 0)
+        ends.append(method.predict_proba(data.test))
+        assert len(data.train) % method.recipe.batch_size
+    np.testing.assert_allclose(*ends, atol=1e-4)
+
+
+def test_short_trainings_are_not_compiled(monkeypatch):
+    row = {"gain": "2.5", "step_ms": "80", "compile_s": "15"}
+    rows = {"stacked_lstm": row, "lsfan": row | {"gain": "0.6"}}
+    monkeypatch.setattr(optim, "_measured_compilers", lambda: rows)
+    monkeypatch.setattr(optim, "on_cpu_only", lambda: True)
+    assert not optim.worth_compiling("stacked_lstm", 1)
+    assert optim.worth_compiling("stacked_lstm", 40)
+    assert not optim.worth_compiling("lsfan", 400)
+    assert not optim.worth_compiling("banet", 400)
+    monkeypatch.setattr(optim, "on_cpu_only", lambda: False)
+    assert not optim.worth_compiling("stacked_lstm", 40)

@@ -21,16 +21,22 @@ from keras_pain.errors import check_choice
 
 
 def training_batches(
-    arrays: Sequence[np.ndarray], batch_size: int, seed: int
+    arrays: Sequence[np.ndarray], batch_size: int, seed: int, whole=False
 ) -> tf.data.Dataset:
     """Endless shuffled batches of arrays of equal first dimension n.
 
     Epoch e uses a permutation of (seed, e); its last batch may be smaller.
-    Pass `steps_per_epoch=num_steps(n, batch_size)`.
+    Pass `steps_per_epoch=num_steps(n, batch_size)`. With `whole`, the last
+    batch is filled up with samples of weight 0, so that a compiled step sees
+    one shape, and the others in it weigh more: a mean over the batch is the
+    same. Weights, the third of the arrays, are added if there are none.
     """
     count = len(arrays[0])
     steps = num_steps(count, batch_size)
     tensors = [tf.constant(array) for array in arrays]
+    missing = steps * batch_size - count if whole else 0
+    if whole and len(tensors) < 3:
+        tensors.append(tf.ones(count))
     # Whole permutations are drawn, then cut: one gather a batch, and no
     # element-by-element work in Python or in tf.data.
     low, high = seed % (2**31), seed // (2**31)
@@ -40,12 +46,25 @@ def training_batches(
             [count], [low, high * 2**20 + number], 0, 2**62, tf.int64
         )
         order = tf.argsort(draw, stable=True)
+        order = tf.concat([order, order[:missing]], 0)
         return tf.data.Dataset.range(steps).map(
             lambda step: order[step * batch_size :][:batch_size]
         )
 
     batches = tf.data.Dataset.counter().flat_map(epoch)
     gathered = batches.map(lambda i: tuple(tf.gather(t, i) for t in tensors))
+    if whole:
+        share = np.ones((steps, batch_size), np.float32)
+        share[-1] = batch_size / (batch_size - missing)
+        share[-1, batch_size - missing :] = 0
+        shares = tf.data.Dataset.from_tensor_slices(share).repeat()
+
+        def weighted(batch, share):
+            x, y, weights = batch
+            lower = [1] * (len(weights.shape) - 1)
+            return x, y, weights * tf.reshape(share, [batch_size, *lower])
+
+        gathered = tf.data.Dataset.zip(gathered, shares).map(weighted)
     return gathered.prefetch(2)
 
 

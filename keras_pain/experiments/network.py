@@ -70,6 +70,7 @@ class NetworkMethod(methods.Method):
         self.epochs = epochs or self.recipe.epochs
         self.reuse = reuse
         self.arguments = arguments
+        self.xla = optim.worth_compiling(self.entry.name, self.epochs)
 
     @abc.abstractmethod
     def evaluation(self, samples: Samples) -> tf.data.Dataset:
@@ -78,6 +79,7 @@ class NetworkMethod(methods.Method):
     def config(self):
         # Left out where an epoch is chosen, as in the first stored folds.
         last = {} if self.chooses_epoch else {"last_epoch": True}
+        last |= {"xla": True} if self.xla else {}
         return super().config() | {
             "epochs": self.epochs,
             "recipe": self.recipe.settings(),
@@ -119,7 +121,8 @@ class NetworkMethod(methods.Method):
                 metrics={None: None, 0: ["mae"]}.get(classes, ["accuracy"]),
                 # XLA makes convolutions on a CPU up to 14 times slower. Keras'
                 # own choice is the same today.
-                jit_compile=False if optim.on_cpu_only() else "auto",
+                jit_compile=self.xla
+                or (False if optim.on_cpu_only() else "auto"),
             )
 
         self.models = optim.fresh_models(
@@ -147,7 +150,7 @@ class NetworkMethod(methods.Method):
         """Trains on arrays; `held` is `(x, targets)`, see `train`."""
         batch = min(self.recipe.batch_size, len(x))
         arrays = (x, targets) if weights is None else (x, targets, weights)
-        batches = feed.training_batches(arrays, batch, seed)
+        batches = feed.training_batches(arrays, batch, seed, self.xla)
         held = held and self.in_order(*held)
         self.train(report, batches, feed.num_steps(len(x), batch), held)
 
@@ -311,6 +314,7 @@ class ALANetMethod(WindowMethod):
             "pretrain_epochs": self.first.epochs,
             "pretrain_recipe": self.first.recipe.settings(),
             "trainable_encoder": self.trainable_encoder,
+            **({"pretrain_xla": True} if self.first.xla else {}),
         }
 
     def networks(self, shape, classes):

@@ -7,6 +7,7 @@ same alone and after others; a test says so.
 """
 
 import copy
+import csv
 import functools
 import os
 import pathlib
@@ -21,7 +22,12 @@ from keras_pain.errors import BadFileError, ConfigurationError, check_choice
 from keras_pain.experiments.methods import BALANCES, FitReport
 from keras_pain.io import sha256_of
 from keras_pain.layers.base import EpochSchedule
+from keras_pain.models import registry
 from keras_pain.models.registry import Recipe
+
+# Steps of an epoch in small folds; Table I has 460 on the release. Smoke runs
+# have one epoch, and are not to wait for a compiler.
+_STEPS = 20
 
 # --- Recipes ---
 
@@ -76,6 +82,27 @@ def on_cpu_only() -> bool:
     import tensorflow as tf
 
     return not tf.config.list_physical_devices("GPU")
+
+
+@functools.cache
+def _measured_compilers():
+    path = pathlib.Path(registry.__file__).with_name("compile.csv")
+    with open(path, encoding="utf-8") as stream:
+        return {row["network"]: row for row in csv.DictReader(stream)}
+
+
+def worth_compiling(name: str, epochs: int) -> bool:
+    """Whether XLA ends a network's training sooner, compiling included.
+
+    By `compile.csv`, which `benchmarks/compile.py` measured on a CPU; on a GPU
+    cuDNN's kernels stay. Keras' own choice is never to compile an LSTM.
+    """
+    row = _measured_compilers().get(name)
+    if row is None or float(row["gain"]) <= 1 or not on_cpu_only():
+        return False
+    step, gain = float(row["step_ms"]) / 1000, float(row["gain"])
+    saved = _STEPS * step * (1 - 1 / gain)
+    return epochs * saved > float(row["compile_s"])
 
 
 def dtype_policy(mixed: bool) -> str:
@@ -211,6 +238,10 @@ def trace(model: keras.Model, **fit_arguments) -> None:
     model.reset_metrics()
     variables = [*model.variables, *model.optimizer.variables]
     before = _values(variables)
+    if model.jit_compile is True:
+        # Only training steps have one shape in all folds.
+        model.make_train_function()
+        model.jit_compile = False
     model.fit(**{**fit_arguments, "steps_per_epoch": 1, "epochs": 1})
     _assign(variables, before)
 
