@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import pathlib
+import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -105,6 +106,12 @@ def build_parser() -> argparse.ArgumentParser:
     add = command("template", _template, text).add_argument
     add("kind", choices=("signals", "landmarks", "faces"), help="of recordings")
     add("folder", help="a new folder")
+
+    text = "List the folds of a reproduce script that are not run yet."
+    add = command("tasks", _tasks, text).add_argument
+    add("script", help="e.g. reproduce/table1_protective.py")
+    text = "flags of the script"
+    add("flags", nargs=argparse.REMAINDER, help=text)
 
     text = "List the models: paper, task, input, parameters, FLOPs."
     command("models", _models, text)
@@ -293,6 +300,11 @@ def _template(args) -> int:
     flags = f"--manual_dir {args.folder} --label pain"
     print(f"  python reproduce/own_data.py {flags}")
     return 0
+
+
+def _tasks(args) -> int:
+    command = [sys.executable, args.script, *args.flags, "--task=list"]
+    return subprocess.call(command)
 
 
 def _models(args) -> int:

@@ -405,3 +405,18 @@ def test_short_trainings_are_not_compiled(monkeypatch):
     assert not optim.worth_compiling("banet", 400)
     monkeypatch.setattr(optim, "on_cpu_only", lambda: False)
     assert not optim.worth_compiling("stacked_lstm", 40)
+
+
+def test_shares_have_each_fold_once_and_keep_chains(tasks_of):
+    shared = Protocol("shared", "leak_free", ("network_shared",))
+    tasks = tasks_of("knn", "svm", "lsfan", protocols=[shared])
+    shares = [runner.share_of(tasks, number, 3) for number in (1, 2, 3)]
+    keys = [task.key for share in shares for task in share]
+    assert sorted(keys) == sorted(task.key for task in tasks)
+    for share in shares:
+        here = {task.key for task in share}
+        assert all(t.previous is None or t.previous in here for t in share)
+    assert any(task.previous for task in tasks)
+    assert runner.share_of(tasks[:1], 1, 2) + runner.share_of(
+        tasks[:1], 2, 2
+    ) == list(tasks[:1])

@@ -167,6 +167,29 @@ def plan(
     return tasks
 
 
+def share_of(tasks: Sequence[Task], number: int, count: int) -> list[Task]:
+    """The `number`-th, from 1, of `count` shares of tasks; none may be empty.
+
+    They are dealt at random, always alike, so that shares take about as long;
+    tasks that go on with each other's network stay together.
+    """
+    chains = _chains(tasks)
+    dealt = np.random.default_rng(0).permutation(len(chains))[
+        number - 1 :: count
+    ]
+    chosen = {task.key for index in dealt for task in chains[index]}
+    return [task for task in tasks if task.key in chosen]
+
+
+def _chains(tasks):
+    """Tasks that go on with each other's network, and the others singly."""
+    chains = {}
+    for task in tasks:
+        chains[task.key] = chains.get(task.previous, [])
+        chains[task.key].append(task)
+    return [chain for key, chain in chains.items() if chain[0].key == key]
+
+
 def run(
     tasks: Sequence[Task],
     samples: AllSamples,
@@ -190,6 +213,8 @@ def run(
         ConfigurationError: The store holds a fold of another configuration, or
             a fold cannot be trained on.
     """
+    if not tasks:  # a share of few
+        return
     numbers = range(max(task.number for task in tasks) + 1)
     chosen = numbers[folds or slice(None)]
     if not chosen:
@@ -225,16 +250,10 @@ def run(
                     task, run_task(task, samples, store, 1, epoch, about)
                 )
             return
-        # Tasks that go on with each other's network, and the others singly.
-        chains = {}
-        for task in todo:
-            chains[task.key] = chains.get(task.previous, [])
-            chains[task.key].append(task)
         shared = (samples, store, jobs, uuid.uuid4(), about)
         calls = [
             joblib.delayed(_run_chain)(chain, *shared)
-            for key, chain in chains.items()
-            if chain[0].key == key
+            for chain in _chains(todo)
         ]
         how = {"return_as": "generator_unordered", "batch_size": 1}
         for finished in joblib.Parallel(jobs, **how)(calls):

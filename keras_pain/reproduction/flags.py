@@ -77,6 +77,14 @@ class Options:
         "training times incomparable.",
         default=1,
     )
+    task: str | None = _flag(
+        "One of several shares of the folds, e.g. 3/8: the third of eight "
+        "processes or machines that have one --results_dir. Writes no table; "
+        "the same command with --collect does. list names the open folds."
+    )
+    collect: bool = _switch(
+        "Trains nothing: writes the table of the folds that are finished."
+    )
     deterministic: bool = _switch(
         "Operations that give the same bytes in every run on the same machine; "
         "slower, without XLA, and part of a fold's configuration."
@@ -273,6 +281,7 @@ def options_of_flags() -> Options:
     if values["seeds"] is not None:
         values["seeds"] = _parse_seeds(values["seeds"])
     parse_folds(values["folds"])
+    parse_task(values["task"])
     if values["methods"] is not None and not all(values["methods"] or [""]):
         raise ConfigurationError(
             "--methods: names no method, or an empty one between two commas"
@@ -305,6 +314,23 @@ def _parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
     if not seeds or min(seeds) < 0:
         raise ConfigurationError("--seeds: give at least one, none negative")
     return seeds
+
+
+def parse_task(text: str | None) -> tuple[int, int] | None:
+    """`"3/8"` as (3, 8), `"list"` as (0, 0); None of None.
+
+    Raises ConfigurationError where there is no such share.
+    """
+    if text in (None, "list"):
+        return text and (0, 0)
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal():
+        share = int(number), int(count)
+        if 1 <= share[0] <= share[1]:
+            return share
+    raise ConfigurationError(
+        f"--task: {text!r} is no share like 3/8, from 1/8 to 8/8"
+    )
 
 
 def parse_folds(text: str) -> slice | None:

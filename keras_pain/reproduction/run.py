@@ -34,7 +34,7 @@ from keras_pain.io import write_file
 from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.flags import Options, parse_folds
+from keras_pain.reproduction.flags import Options, parse_folds, parse_task
 
 RUN_FILE = "run.json"
 OWN = "own"  # its entry about own recordings
@@ -91,15 +91,15 @@ def reproduce(experiment: Experiment, options: Options) -> list[Path]:
 
 def finish(
     experiment: Experiment, options: Options
-) -> tuple[FinishedRun, list[Path]]:
-    """See `reproduce`; returns the finished run as well."""
+) -> tuple[FinishedRun | None, list[Path]]:
+    """See `reproduce`; returns the finished run as well, None of a share."""
     # Paths are shown as they are: brackets in them are no markup.
     plain = {"highlight": False, "soft_wrap": True, "markup": False}
     console = Console(stderr=True, **plain)
     name = experiment.table.name + ("_smoke" if options.smoke else "")
     results_dir = Path(options.results_dir or Path("results", name))
     # What the user may have mistyped is looked at before the long work.
-    folds = parse_folds(options.folds)
+    folds, share = parse_folds(options.folds), parse_task(options.task)
     table = _table(experiment, options)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
@@ -166,7 +166,8 @@ def finish(
         f"{len(tasks)} folds to {results_dir}"
     )
     _check_note(results_dir, experiment.note())
-    if todo := [task for task in tasks if not store.contains(task.key)]:
+    todo = [task for task in tasks if not store.contains(task.key)]
+    if todo:
         experiment.announce(todo, samples, options, console)
     about = {
         "corpus": prepared.corpus,
@@ -175,7 +176,17 @@ def finish(
         "groups": {f["subject_id"]: f["group"] for f in prepared.report},
     }
     more = {"folds": folds, "jobs": options.jobs, "about": about}
-    runner.run(tasks, samples, store, **more)
+    if share == (0, 0):
+        print(*(task.name for task in todo), sep="\n")
+        print(f"{len(todo)} of {len(tasks)} folds are open")
+        return None, []
+    if share:
+        tasks = runner.share_of(tasks, *share)
+    if not options.collect:
+        runner.run(tasks, samples, store, **more)
+    if share:
+        console.print(f"--task {options.task}: {len(tasks)} folds are finished")
+        return None, []
     lists = _write_notes(tasks, prepared, results_dir, experiment.note())
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
