@@ -273,6 +273,21 @@ def test_a_table_imports_nothing_of_gsff(smoked, tmp_path):
     assert ours and not [name for name in ours if "augment." in name]
 
 
+def test_shares_make_the_table_of_a_serial_run(small, tmp_path, capsys):
+    tables = []
+    for shares in (["2/2", "1/2"], []):
+        place = {"results_dir": str(tmp_path / str(len(shares)))}
+        for share in shares:
+            assert small("table1_protective", **place, task=share) == []
+        small("table1_protective", **place, task="list")
+        left = "4 of 4" if not shares else "0 of 4"
+        assert f"{left} folds are open" in capsys.readouterr().out
+        more = {"collect": True} if shares else {}
+        path = small("table1_protective", **place, **more)[0]
+        tables.append(strip_timings(path.with_suffix(".csv").read_text()))
+    assert tables[0] == tables[1]
+
+
 def test_open_recordings_smoke(open_data, tmp_path):
     """Of a folder with other exercises than those that we were given."""
     for path in (open_data / "ui_prmd").rglob("m05_s0[1-4]_e0[12]_*.txt*"):
