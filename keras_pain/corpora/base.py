@@ -37,14 +37,10 @@ CORPORA = {
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One rule that had something to say about one file.
-
-    The action is `"checked"` (all is well, here is the number), `"noted"` (kept
-    as it is), `"repaired"` or `"refused"`.
-    """
+    """One rule that had something to say about one file."""
 
     rule: str  # its name, e.g. "nan_first_energy_row"
-    action: str
+    action: str  # "checked" (all is well), "noted", "repaired" or "refused"
     detail: str  # what was found and what was done, as a phrase
 
 
@@ -139,10 +135,7 @@ class RawFile:
 
 @dataclasses.dataclass
 class FileReport:
-    """What became of one raw file; for what is not said here see `RawFile`.
-
-    Labels are those of the recording as a whole, by name; NaN is left out.
-    """
+    """What became of one raw file; for what is not said here see `RawFile`."""
 
     path: str  # below the layout's folder
     layout: str
@@ -154,6 +147,7 @@ class FileReport:
     frames: int = 0  # rows after repairs; 0 where refused
     seconds: float = 0.0  # 0 where the frame rate is not known
     protective: float | None = None  # share among the known; None of none
+    # Of the recording as a whole, by name; NaN is left out.
     labels: dict[str, float] = dataclasses.field(default_factory=dict)
     simulated: bool = False
     findings: list[Finding] = dataclasses.field(default_factory=list)
@@ -186,8 +180,7 @@ def resolve_layout(
 ) -> str:
     """The layout to read: the given one, or the one found in the folder.
 
-    Raises KerasPainError where there is no such layout, or none or several
-    fit; a folder of another corpus is named as such.
+    Raises KerasPainError where none or several fit; names another corpus.
     """
     if layout is not None:
         check_choice("layout", layout, corpus.LAYOUTS)
@@ -195,12 +188,10 @@ def resolve_layout(
     try:
         return corpus.detect_layout(root)
     except KerasPainError as error:
-        other = guess_corpus(root)
-        if other is None:
+        if (other := guess_corpus(root)) is None:
             raise
-        raise KerasPainError(
-            f"{error} (this looks like the corpus {other})"
-        ) from error
+        said = f"{error} (this looks like the corpus {other})"
+        raise KerasPainError(said) from error
 
 
 def guess_corpus(root: StrPath) -> str | None:
@@ -224,8 +215,8 @@ def read_corpus(
 ) -> "Iterator[tuple[Recording | VideoRecording | None, FileReport]]":
     """Reads a corpus file by file; only one recording is held at a time.
 
-    Unfit arguments and folders are reported by the call itself, before the
-    first file is read. The recording of a refused file is None.
+    The call itself reports unfit arguments and folders. The recording of a
+    refused file is None.
 
     Args:
         corpus: Name of the corpus, or its package.
@@ -270,10 +261,8 @@ def require_folder(root: StrPath) -> pathlib.Path:
         problem = "the folder is empty"
     else:
         return folder
-    raise KerasPainError(
-        f"{folder}: {problem}; give the folder of the raw files with "
-        "--manual_dir"
-    )
+    cure = "give the folder of the raw files with --manual_dir"
+    raise KerasPainError(f"{folder}: {problem}; {cure}")
 
 
 def find_base(
@@ -284,9 +273,8 @@ def find_base(
 ) -> pathlib.Path:
     """The folder in which a corpus begins; KerasPainError where none does.
 
-    Looked for in `places` below `root`, one name for each step down, and in
-    doubled folders; `fits` says whether the corpus begins in a folder, and
-    `nothing` what to say where none fits, see `nothing_found`.
+    It `fits`, in `places` below `root`, one name for each step down, or in
+    doubled folders; `nothing` is what to say if not, see `nothing_found`.
     """
     folder = require_folder(root)
     for place in places:
@@ -299,8 +287,7 @@ def find_base(
 def nothing_found(root: StrPath, text: str) -> KerasPainError:
     """The error of a folder without raw files.
 
-    `text` says what was looked for and what to do, with `{}` for what the
-    folder holds.
+    The text is what was looked for and what to do; `{}` is what it holds.
     """
     root = pathlib.Path(root).expanduser()
     folders = sorted(p.name for p in root.iterdir() if p.is_dir())
@@ -309,10 +296,7 @@ def nothing_found(root: StrPath, text: str) -> KerasPainError:
         endings.update(pathlib.Path(n).suffix.lower() for n in names)
         if endings.total() >= 2000:  # enough to tell
             break
-    counts = [
-        f"{count} {ending or 'extensionless'}"
-        for ending, count in endings.most_common(3)
-    ]
+    counts = [f"{n} {e or 'extensionless'}" for e, n in endings.most_common(3)]
     holds = f"{' and '.join(counts)} files" if counts else "no files"
     if folders:
         holds += f" in folders {shorten(map(repr, folders))}"
@@ -358,9 +342,8 @@ def is_leaving(path: pathlib.Path, base: pathlib.Path) -> bool:
     Names above the folder `base` do not count.
     """
     parts = path.relative_to(base).parts
-    return any(
-        part.startswith(".") or part == "__MACOSX" for part in parts
-    ) or path.name.lower() in ("thumbs.db", "desktop.ini")
+    hidden = any(p.startswith(".") or p == "__MACOSX" for p in parts)
+    return hidden or path.name.lower() in ("thumbs.db", "desktop.ini")
 
 
 def files_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -13,24 +13,20 @@ from keras_pain.errors import BadFileError, KerasPainError
 
 @dataclasses.dataclass
 class LayoutCheck:
-    """The outcome for one layout.
-
-    `manifest` is `"absent"`, `"verified"`, `"written"`, `"differs"` or
-    `"not written"`.
-    """
+    """The outcome for one layout."""
 
     corpus: str
     layout: str
     folder: str  # in which the layout begins
     reports: list[FileReport]  # one per file
+    # Or "verified", "written", "differs", "not written".
     manifest: str = "absent"
     fingerprint: str | None = None  # where a manifest was read or written
     error: str | None = None  # why the check as a whole failed
 
     @property
     def failed(self) -> bool:
-        refused = any(report.refused for report in self.reports)
-        return refused or self.error is not None
+        return self.error is not None or any(r.refused for r in self.reports)
 
     def counts(self) -> dict[str, Any]:
         """Files, people, frames and findings, in numbers."""
@@ -98,14 +94,11 @@ def check_layout(
     files = corpus.find_files(root, layout)
     folder = manifest.manifest_path(root, files).parent
     check = LayoutCheck(corpus.__name__.split(".")[-1], layout, str(folder), [])
-    recordings = track(
-        base.read_corpus(corpus, root, layout, on_bad_file, files, **options),
-        description=f"reading {layout}",
-        total=len(files),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+    how = root, layout, on_bad_file, files
+    recordings = base.read_corpus(corpus, *how, **options)
+    shown = {"console": Console(stderr=True), "transient": True}
+    shown |= {"total": len(files), "disable": not sys.stderr.isatty()}
+    recordings = track(recordings, f"reading {layout}", **shown)
     try:
         for (recording, report), file in zip(recordings, files, strict=True):
             if recording is not None and hasattr(corpus, "check_further"):

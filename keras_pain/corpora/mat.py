@@ -57,15 +57,12 @@ _COPY = "copy it again from its source"
 
 
 class Variable(NamedTuple):
-    """Name, shape and MATLAB class of a variable.
-
-    `turned` says whether the file keeps it transposed; None: nobody knows.
-    """
+    """Name, shape and MATLAB class of a variable."""
 
     name: str
     shape: tuple[int, ...]
     kind: str
-    turned: bool | None = False
+    turned: bool | None = False  # kept transposed; None: nobody knows
 
     def __str__(self) -> str:
         size = "x".join(str(n) for n in self.shape)
@@ -93,12 +90,10 @@ def load_matrix(
 ) -> Matrix:
     """Loads the matrix of a .mat file, rows as MATLAB shows them.
 
-    Fewer than `min_columns` make a variable unusable; `widths` are usual
-    numbers of columns, by which to tell columns from rows in HDF5 that MATLAB
-    did not write; `prefer` is the name of the variable to take where it is
-    usable. Of several usable ones `several` takes the `"last"`, or none,
-    `"refuse"`. Raises BadFileError where the rules above choose none, or the
-    file cannot be read.
+    Fewer than `min_columns` are unusable; `widths` are usual numbers of them,
+    to tell them from rows in HDF5 that MATLAB did not write; `prefer` is a
+    name. Of several usable variables `several` takes the `"last"`, or none,
+    `"refuse"`. Raises BadFileError where none is chosen, or cannot be read.
     """
     version, behind = mat_version(path), 0
     with _undamaged(path):
@@ -137,10 +132,9 @@ def matrix_shape(
 
 
 def mat_version(path: StrPath) -> str:
-    """Format of a .mat file, found from its first bytes: 4, 5 or 7.3 (HDF5).
+    """Format of a .mat file, from its first bytes: 4, 5 or 7.3 (HDF5).
 
-    Raises BadFileError where it cannot be opened, is empty, text, or of another
-    format.
+    Raises BadFileError where it cannot be opened, or is of another format.
     """
     cure = _COPY
     try:
@@ -375,8 +369,7 @@ def _describe(path, file, name):
 def _turn(variable, headed, min_columns, widths):
     """Finds out which axis of an array is that of the columns, if it shows.
 
-    A usual number of columns says more than a possible one; in doubt, a file
-    with MATLAB's header is believed.
+    A usual number says more than a possible one, in doubt MATLAB's header.
     """
 
     def columns(n):

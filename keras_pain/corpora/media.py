@@ -55,12 +55,9 @@ _STEP = 8  # every eighth pixel tells as much as all of them
 def check_container(path: StrPath) -> str:
     """What the boxes of an mp4 file say against its size, `""` if nothing.
 
-    Walks over the boxes (ISO/IEC 14496-12, section 4.2) of the outermost
-    level, without decoding: each says how long it is, and `moov`, the index
-    of the frames, must be there. What can be decoded decides, not this.
-
-    Of a video of another kind, by its ending, only its size is looked at.
-
+    Walks over the outermost boxes (ISO/IEC 14496-12, section 4.2) without
+    decoding: each says how long it is, and `moov`, the index of the frames,
+    must be there. Of other videos, by ending, only the size is looked at.
     Raises BadFileError where the file is empty, or none.
     """
     kinds, end = [], 0
@@ -185,15 +182,10 @@ def read_clip(
     found = Findings()
     count, _, odd = survey(iterate_frames(raw_file.path, found))
     raw_file.check_frames(count)
-    recording = VideoRecording(
-        **raw_file.person,
-        num_frames=count,
-        frames=functools.partial(read_frames, raw_file.path),
-        frame_rate=rate,
-        labels=labels,
-        simulated=raw_file.simulated,
-    )
-    return recording, found + odd
+    frames = functools.partial(read_frames, raw_file.path)
+    facts = {"num_frames": count, "frames": frames, "frame_rate": rate}
+    facts |= {"labels": labels, "simulated": raw_file.simulated}
+    return VideoRecording(**raw_file.person, **facts), found + odd
 
 
 def write_mp4(
@@ -228,10 +220,8 @@ def write_mp4(
 
 
 def _quiet_cv2():
-    """OpenCV, which with its FFmpeg says what it thinks only if asked to.
-
-    FFmpeg reads the variable once, when the first video is opened.
-    """
+    """OpenCV, which with its FFmpeg says what it thinks only if asked to."""
+    # FFmpeg reads it once, when the first video is opened.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
@@ -240,9 +230,9 @@ def _quiet_cv2():
 
 
 def _plain_name(path, stack):
-    """A name that OpenCV can open: absolute, as `x:` is a protocol, and UTF-8.
+    """A name for OpenCV: absolute, as `x:` is a protocol, and UTF-8.
 
-    For one that is not, on which it crashes, a link that goes with the stack.
+    Of one that is not, on which it crashes, a link that goes with the stack.
     """
     name = os.fspath(pathlib.Path(path).absolute())  # its `..` are kept
     if name.encode(errors="ignore").decode() != name:
@@ -278,18 +268,14 @@ def _check_size(path, width, height):
 def natural_key(path: StrPath) -> list[tuple[int, int, str]]:
     """Sort key of a file's name by which `frame 9` comes before `frame 10`."""
     name = os.path.basename(os.fspath(path)).lower()
-    return [
-        (0, int(part), "") if part.isdigit() else (1, 0, part)
-        for part in re.split(r"(\d+)", name)
-        if part
-    ]
+    parts = filter(None, re.split(r"(\d+)", name))
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts]
 
 
 def list_stills(folder: pathlib.Path) -> list[pathlib.Path]:
     """The pictures of a folder in natural order, without `._x.jpg`."""
     stills = (p for p in folder.iterdir() if p.suffix.lower() in STILL_ENDINGS)
-    named = (path for path in stills if not path.name.startswith("."))
-    return sorted(named, key=natural_key)
+    return sorted((p for p in stills if p.name[0] != "."), key=natural_key)
 
 
 def read_still(
@@ -297,15 +283,12 @@ def read_still(
 ) -> np.ndarray:
     """Decodes one JPEG or PNG file to `(H, W, 3)` uint8, RGB.
 
-    Pillow, unlike OpenCV, says when a file is cut off; OpenCV paints the rest
-    grey. What was done is counted in `ways`: the picture is turned upright as
-    its EXIF data say, palettes are looked up, 1 bit becomes 0 and 255, grey
-    gets three equal channels, an even alpha channel is dropped; of 16 bits the
-    upper 8 are taken, unless they may hold 15 or fewer. What has no one value
-    in RGB is refused.
-
-    Raises BadFileError by rule `empty`, `truncated`, `undecodable`, `colour`,
-    `too_large` or `unreadable`.
+    Pillow, unlike OpenCV, says when a file is cut off. Counted in `ways`: the
+    picture is turned upright as its EXIF data say, palettes are looked up, 1
+    bit becomes 0 and 255, grey gets three equal channels, an even alpha channel
+    is dropped; of 16 bits the upper 8 are taken, unless they may hold 15 or
+    fewer. What has no one value in RGB is refused. Raises BadFileError by rule
+    `empty`, `truncated`, `undecodable`, `colour`, `too_large` or `unreadable`.
     """
     from PIL import Image, ImageOps
 

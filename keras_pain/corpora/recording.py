@@ -6,6 +6,7 @@ Windows, scaling and augmentation are choices of a protocol and belong to
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,13 @@ class _Recording:
     frame_rate: float | None = None  # a second; None where nobody says
     simulated: bool = False  # whether a simulator wrote the raw file
 
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         """What a `FileReport` says about the recording."""
         count, rate = len(self), self.frame_rate
-        return {
-            "frames": count,
-            "seconds": round(count / rate, 3) if rate else 0.0,
-            "simulated": self.simulated,
-        }
+        seconds = round(count / rate, 3) if rate else 0.0
+        labels = known_labels(getattr(self, "labels", {}))
+        said = {"frames": count, "seconds": seconds, "labels": labels}
+        return said | {"simulated": self.simulated}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -110,16 +110,13 @@ class SignalRecording(_Recording):
     """
 
     signals: np.ndarray
-    labels: dict[str, float] = dataclasses.field(default_factory=dict)
+    labels: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
         self.signals = np.ascontiguousarray(self.signals, np.float32)
 
     def __len__(self) -> int:
         return len(self.signals)
-
-    def summary(self) -> dict[str, Any]:
-        return super().summary() | {"labels": known_labels(self.labels)}
 
 
 def known_labels(labels: dict[str, float]) -> dict[str, float]:
@@ -129,13 +126,9 @@ def known_labels(labels: dict[str, float]) -> dict[str, float]:
 
 @dataclasses.dataclass(kw_only=True)
 class VideoRecording(_Recording):
-    """One video of T frames of one person, with all its labels.
-
-    Pictures stay on disk until `frames()` is called, so that a whole corpus
-    can be listed and checked.
+    """One video of T frames of one person; pictures stay on disk until asked.
 
     Args:
-        num_frames: T.
         frames: Decodes all T pictures, uint8 `(H, W, 3)` RGB each; raises
             BadFileError where one cannot be.
         labels: Labels of the whole video, NaN where one is missing: UNBC
@@ -150,16 +143,11 @@ class VideoRecording(_Recording):
     num_frames: int
     frames: Callable[[], list[np.ndarray]]
     labels: dict[str, float]
-    frame_labels: dict[str, np.ndarray] = dataclasses.field(
-        default_factory=dict
-    )
+    frame_labels: dict[str, np.ndarray] = field(default_factory=dict)
     landmarks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.num_frames
-
-    def summary(self) -> dict[str, Any]:
-        return super().summary() | {"labels": known_labels(self.labels)}
 
 
 def activity_segments(

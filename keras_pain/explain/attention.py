@@ -15,22 +15,17 @@ _BATCH, _FACES = 512, 32  # results do not depend on them; memory does
 
 
 def attention_maps(model: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
-    """What a model's attention weighs.
+    """What a model's attention weighs in `(n, T, C)` scaled windows.
 
-    Args:
-        model: With a layer named in `ATTENTION_LAYERS`, or with a
-            `TransformerEncoder`.
-        x: `(n, T, C)` scaled windows.
-
-    Returns, for each kind of attention that the model has, its weights:
-    `"temporal_attention"` `(n, T)`, or `(n, T, 13)` where each body part has
-    its own; `"bodily_attention"` `(n, F, 13)` (BANet: one map for each of F
-    features) or `(n, F)` (ALANet on the whole body: over its F code units, not
-    body parts); `"self_attention"` `(n, tokens, tokens)`, the mean over the
+    By kind: `"temporal_attention"` `(n, T)`, or `(n, T, 13)` where each body
+    part has its own; `"bodily_attention"` `(n, F, 13)` (BANet: one map for each
+    of F features) or `(n, F)` (ALANet on the whole body: over its F code units,
+    not body parts); `"self_attention"` `(n, tokens, tokens)`, the mean over the
     heads of an encoder's first layer: from each token (a row, which sums to
     one) to all tokens. L-SFAN's tokens are its 16 feature maps, not sensors.
 
-    Raises ValueError where the model has none.
+    Raises ValueError where the model has none: no layer of `ATTENTION_LAYERS`
+    and no `TransformerEncoder`.
     """
     found = _reader(model).predict(x, batch_size=_BATCH, verbose=0)
     if _SELF in found:
@@ -53,10 +48,7 @@ def attention_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
 
 
 class _Scores(keras.layers.Layer):
-    """Reads the attention of an encoder that nobody asked for it.
-
-    A second call of the encoder itself may not have more outputs.
-    """
+    """Reads an encoder's attention: a second call may not have more outputs."""
 
     def __init__(self, encoder):
         super().__init__(name=_SELF)
@@ -81,19 +73,15 @@ def face_attention(
 ) -> tuple[np.ndarray | None, dict[tuple[int, int], np.ndarray]]:
     """What the attention of AACSFNet, or of one of its parts, weighs.
 
-    Nothing of a frame depends on the other frames, as coded or not.
-
-    Args:
-        model: From `AACSFNet`, `ResNet50HAM` or `BiScaleCrossViT`.
-        frames: `(n, height, width, 3)`, RGB from 0 to 255.
+    The model is from `AACSFNet`, `ResNet50HAM` or `BiScaleCrossViT`, frames
+    `(n, height, width, 3)`, RGB from 0 to 255; none depends on another.
 
     Returns `(n, h, w)` weights from 0 to 1 that the hybrid attention multiplies
     its feature maps with, a place being 32 x 32 pixels; None where there is no
     such attention. And by (asking scale, asked scale), both as sides of a patch
     in pixels: `(n, rows, columns)`, how much the former's class token takes
-    from each patch of the latter, the mean over heads. What is missing to one,
-    of all patches of all scales, goes to class tokens. Empty where only these
-    are asked.
+    from each patch of the latter, the mean over heads; the rest to one goes to
+    class tokens. Empty where only these are asked.
 
     Raises ValueError where the model has neither a layer
     `"spatial_attention"` nor one `"cross_attention"`.

@@ -1,8 +1,7 @@
 """Drawings of maps: over time, on the skeleton, on faces; and of checks.
 
-Every `plot_...` takes what `keras_pain.reports.figures.saved` says.
-`quantity` is what is drawn. `frame_rate` is in frames a second; None where
-samples were resampled to one length, so that frames are shares of it.
+Every `plot_...` takes what `keras_pain.reports.figures.saved` says. `quantity`
+is what is drawn, `frame_rate` in frames a second, None of resampled samples.
 """
 
 import itertools
@@ -34,9 +33,6 @@ _ROW = 0.165  # height of a row of a map, inches
 def evenly_spread(count: int, most: int) -> np.ndarray:
     """At most so many of the positions 0 to `count - 1`, evenly spread."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(int)
-
-
-# --- Maps of windows ---
 
 
 def channel_labels(
@@ -73,10 +69,9 @@ def plot_time_map(
     frame_rate: float | None = 60.0,
     quantity: str = "weight",
 ) -> Figure:
-    """One window's map over time and channels, and its mean over time.
+    """One window's map `(T, K)`, not negative, and its mean over time.
 
-    Values are `(T, K)`, not negative; frames behind the real `length` are not
-    drawn; labels are from `channel_labels`.
+    Drawn are frames of the real `length`; labels are from `channel_labels`.
     """
     values = np.asarray(values[:length], dtype=float)
     figure = new_figure(10.5, 1.6 + _ROW * len(labels))
@@ -104,16 +99,12 @@ def plot_token_map(values: np.ndarray) -> Figure:
 
 
 class MapPanel(NamedTuple):
-    """The mean map of so many windows, `(T,)`, `(T, K)` or `(K,)`.
+    """The mean map of so many windows."""
 
-    It is NaN where no window is real. `row` is the group's first name, e.g. of
-    the activity, or ""; `column` its second, e.g. of the class.
-    """
-
-    row: str
-    column: str
+    row: str  # the group's first name, e.g. of the activity, or ""
+    column: str  # its second, e.g. of the class
     windows: int
-    values: np.ndarray
+    values: np.ndarray  # `(T,)`, `(T, K)` or `(K,)`; NaN of padding alone
 
 
 @saved
@@ -174,9 +165,7 @@ def plot_activity_maps(
 
     Attention over time, which sums to one there, has a picture each. Other
     maps have a column an activity, averaged over time, and a picture a class.
-
-    Panels are in the order of their rows, columns in that of their names; for
-    the rest see `plot_average_maps`.
+    See also `plot_average_maps`.
     """
     even = _even_share(axes, panels)
     if axes[0] == "time" and even is not None:
@@ -195,15 +184,13 @@ def plot_activity_maps(
     place = len(columns), len(columns), size, (3.0, 1.0)
     figure, subplots = drawing.tiles(*place, sharey=True)
     scale = _scale(grids, even)
-    for axis, column, grid, of_column in zip(
-        subplots.flat, columns, grids, counts, strict=True
-    ):
-        image = _draw_grid(axis, grid, labels, scale, aspect="auto")
+    for i, axis in enumerate(subplots.flat):
+        image = _draw_grid(axis, grids[i], labels, scale, aspect="auto")
         axis.set_facecolor("0.85")  # a class without such windows
-        named = zip(map(words, rows), of_column, strict=True)
+        named = zip(map(words, rows), counts[i], strict=True)
         ticks = [f"{row} ({windows})" for row, windows in named]
         axis.set_xticks(range(len(rows)), ticks, fontsize=8, **TILTED)
-        axis.set_title(column)
+        axis.set_title(columns[i])
     figure.supxlabel("in brackets: windows; grey where there are none")
     label = "" if even is None else f";\neven: {even:.4f}"
     label = f"{quantity}, mean over windows{label}"
@@ -219,10 +206,9 @@ def _even_share(axes, panels) -> float | None:
 
 
 def _scale(values, even=None) -> dict:
-    """Colours for `imshow`: around the even share, else from least to most.
+    """Colours for `imshow`: from least to most, or around the even share.
 
-    They reach at least a tenth of it to either side, so that next to nothing
-    does not look like much.
+    At least a tenth of it to either side: next to nothing must look like it.
     """
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if even is None:
@@ -288,9 +274,6 @@ def _draw_bars(axis, values, labels, quantity, colours=ORANGE):
     axis.set_xlabel(f"{quantity}; dotted: even")
 
 
-# --- Attention on a movement ---
-
-
 @saved
 def plot_attention(
     window: np.ndarray,
@@ -303,17 +286,16 @@ def plot_attention(
 ) -> Figure:
     """Attention over time and body parts, on the angles it was paid to.
 
-    The three angles with the most attention are coloured, or those that move
-    most where the attention is not over body parts. Frames behind `length` are
-    not drawn. Raises ValueError where shapes or weights (not finite) are wrong.
+    Coloured are the three angles with most attention, or, where it is not over
+    body parts, most movement. Frames behind `length` are not drawn. Raises
+    ValueError where shapes or weights (not finite) are wrong.
 
     Args:
         window: `(T, C)` in degrees; its angles are the channels called `A1` to
             `A13`, or by `ANGLE_NAMES` with or without `angle_` before them.
         temporal: `(T,)` weights over time, or `(T, 13)`, a column a body part.
-        bodily: `(13,)` weights over body parts, or `(units, 13)`, of which
-            the mean over units is shown. Any other width is drawn as weights
-            over code units, which are no body parts. None leaves them out.
+        bodily: `(13,)` weights over body parts, or `(units, 13)` for their
+            mean; of another width over code units. None leaves them out.
     """
     window, temporal = np.asarray(window), np.asarray(temporal, dtype=float)
     frames, parts = len(window), len(ANGLE_NAMES)
@@ -401,16 +383,14 @@ def _draw_attention(axis, above, seconds, weights):
 # --- Skeletons ---
 
 # Chains of joints; a joint that a layout lacks is left out of its chain.
-_LIMBS = (
-    ("hip", "{}_upper_leg", "{}_lower_leg", "{}_ankle"),
-    ("{}_ankle", "{}_heel", "{}_toes", "{}_ankle"),
-    ("spine_1", "{}_shoulder", "{}_upper_arm", "{}_lower_arm"),
-    ("{}_lower_arm", "{}_wrist", "{}_fingertip"),
-)
-_CHAINS = [("#333333", ["hip", "spine", "spine_1", "neck", "head", "crown"])]
+_LIMBS = """hip {0}_upper_leg {0}_lower_leg {0}_ankle
+{0}_ankle {0}_heel {0}_toes {0}_ankle
+spine_1 {0}_shoulder {0}_upper_arm {0}_lower_arm
+{0}_lower_arm {0}_wrist {0}_fingertip"""
+_CHAINS = [("#333333", "hip spine spine_1 neck head crown".split())]
 for _side, _colour in (("left", "#1f77b4"), ("right", "#d62728")):
-    for _chain in _LIMBS:
-        _CHAINS.append((_colour, [name.format(_side) for name in _chain]))
+    for _chain in _LIMBS.format(_side).splitlines():
+        _CHAINS.append((_colour, _chain.split()))
 
 
 @saved
@@ -438,7 +418,7 @@ def animate_skeleton(
     """A recording at 60 Hz as a moving skeleton, `fps` pictures a second.
 
     Joints are `(T, 26, 3)` or `(T, 22, 3)` positions in cm. `path` is a `.gif`
-    to write, or None (in a notebook, `animation.to_jshtml()` shows it).
+    to write, or None (notebooks show `animation.to_jshtml()`).
     """
     step = max(1, round(60 / fps))
     # The viewer walks along, so that a walking person stays in the picture.
@@ -479,8 +459,7 @@ def _in_place(joints):
 def _seen(joints, azimuth=65.0):
     """`(..., J, 2)`: where the viewer sees joints, across and up.
 
-    Of an azimuth of 0 degrees the viewer stands in front of a person who looks
-    along Z, of 90 to the person's left.
+    At 0 degrees from the front of who looks along Z, at 90 from the left.
     """
     angle = np.deg2rad(azimuth)
     across = joints @ np.array([np.cos(angle), 0, -np.sin(angle)])
@@ -490,17 +469,14 @@ def _seen(joints, azimuth=65.0):
 def _bones(points):
     """Colour and points of every chain of bones, from `(J, 2)` points."""
     names = _joint_names(len(points))
-    return [
-        (colour, points[[names.index(n) for n in chain if n in names]])
-        for colour, chain in _CHAINS
-    ]
+    for colour, chain in _CHAINS:
+        yield colour, points[[names.index(n) for n in chain if n in names]]
 
 
 def _draw_bones(points, ax) -> list:
     style = {"solid_capstyle": "round", "solid_joinstyle": "round"}
-    style["linewidth"] = 2.0
-    chains = _bones(points)
-    return [ax.plot(*b.T, color=colour, **style)[0] for colour, b in chains]
+    style["linewidth"], bones = 2.0, _bones(points)
+    return [ax.plot(*b.T, color=colour, **style)[0] for colour, b in bones]
 
 
 def _caption(ax, across, up, text):
@@ -512,8 +488,6 @@ def _finish(ax, across, up):
     ax.set(xlim=across, ylim=up, aspect="equal")
     ax.set_axis_off()
 
-
-# --- Weights on the skeleton ---
 
 # An angle and its energy belong to the angle's vertex: both full-body and both
 # inner-body flexions to the hip, an elbow to the joint called lower arm, and so
@@ -539,11 +513,9 @@ _TEXT = 75.0  # room for names, cm
 def body_sites(weights: np.ndarray, names: Sequence[str]) -> dict[str, float]:
     """Mean weight of the channels or body parts at each place.
 
-    A mean, not a sum: eight of thirty channels lie at the hip, which would
-    look important on a map that is the same everywhere. Names are those of the
-    channels (`WindowSet.channel_names`) or of body parts (`ANGLE_NAMES`);
-    places are joints, or `"muscle <probe>"`. Raises ValueError where a name
-    has no place on the body.
+    A mean, not a sum: eight of thirty channels lie at the hip. Names are those
+    of channels (`WindowSet.channel_names`) or body parts (`ANGLE_NAMES`),
+    places joints, or `"muscle <probe>"`. Raises ValueError where there is none.
     """
     sites: dict[str, list[float]] = {}
     for weight, name in zip(weights, names, strict=True):
@@ -566,19 +538,17 @@ def plot_body_weights(
 ) -> Figure:
     """Weights on the skeleton: of the whole window and, if over time, a strip.
 
-    Drawn is how many times the mean channel's weight a place has. The strip
-    has six skeletons; each shows the weights of its part of the window.
-
-    Joints are `(T, 26, 3)` or `(T, 22, 3)` positions of the window's real
-    frames, cm; weights `(C,)`, or `(T, C)` over time, not negative; names are
-    as for `body_sites`. Raises ValueError where shapes do not fit.
+    They are multiples of the mean channel's; the strip has six skeletons, one
+    for each part of the window. Joints are `(T, 26, 3)` or `(T, 22, 3)`
+    positions of the window's real frames, cm; weights `(C,)`, or `(T, C)` over
+    time, not negative; names as for `body_sites`. Raises ValueError where
+    shapes do not fit.
     """
     joints, weights = _in_place(joints), np.asarray(weights, float)
     over_time = weights.ndim == 2
     if over_time and len(weights) != len(joints):
-        raise ValueError(
-            f"{len(weights)} frames of weights, but {len(joints)} of joints"
-        )
+        got = f"{len(weights)} frames of weights, but {len(joints)} of joints"
+        raise ValueError(got)
     middle = joints[len(joints) // 2]
     place = _joint_names(len(middle)).index
     x, _, z = middle[place("left_upper_leg")] - middle[place("right_upper_leg")]
@@ -599,10 +569,9 @@ def plot_body_weights(
     first, *strip = subplots
     shown = weights if over_time else weights[None]
     even = float(shown.mean()) or 1.0
-    whole, *each = (
-        body_sites(shown[part].mean(axis=0) / even, names)
-        for part in (slice(None), *(parts if over_time else ()))
-    )
+    each = slice(None), *(parts if over_time else ())
+    each = [shown[part].mean(axis=0) / even for part in each]
+    whole, *each = (body_sites(values, names) for values in each)
     found = [value for sites in (whole, *each) for value in sites.values()]
     colours = _scale(found, 1.0)
     places = _draw_sites(first, points[len(points) // 2], whole, colours)
@@ -610,9 +579,8 @@ def plot_body_weights(
     _finish(first, (left, right + _TEXT), height)
     first.set_title("whole window")
     for ax in strip:
-        for offset, part, sites in zip(
-            np.arange(len(parts)) * spacing, parts, each, strict=True
-        ):
+        for number, (part, sites) in enumerate(zip(parts, each, strict=True)):
+            offset = number * spacing
             body = points[part[len(part) // 2]] + (offset, 0)
             _draw_sites(ax, body, sites, colours)
             since, until = part[0] / frame_rate, (part[-1] + 1) / frame_rate
@@ -627,17 +595,14 @@ def plot_body_weights(
 def _draw_sites(ax, points, sites, scale) -> dict[str, np.ndarray]:
     """One skeleton with a dot at every place, as large as its weight.
 
-    Returns the dots' places by name. Those whose joints have no position
-    (NaN) are left out.
+    Returns the dots' places by name; a joint without position (NaN) has none.
     """
     for line in _draw_bones(points, ax):
         line.set(color="0.7", linewidth=2.5)
     place = dict(zip(_joint_names(len(points)), points, strict=True))
     names = sorted(sites, key=sites.get, reverse=True)  # small ones on top
-    dots = [
-        np.mean([place[joint] for joint in _MUSCLES.get(name, [name])], axis=0)
-        for name in names
-    ]
+    joints = ([place[j] for j in _MUSCLES.get(n, [n])] for n in names)
+    dots = [np.mean(ends, axis=0) for ends in joints]
     weights = np.array([sites[name] for name in names])
     style = {"alpha": 0.9, "edgecolors": "0.3", "linewidths": 0.6, "zorder": 3}
     style |= {"s": np.clip(110 * weights, 15, 400), "c": weights}
@@ -658,8 +623,6 @@ def _name_largest(ax, sites, places, text):
         ax.annotate(label, places[name], arrowprops=line, **style)
 
 
-# --- Faces ---
-
 _SIDE = 1.25  # of a frame, inches
 
 
@@ -672,12 +635,11 @@ def plot_clip_map(
     curve: np.ndarray | None = None,
     quantity: str = "Grad-CAM",
 ) -> Figure:
-    """A clip, its map on the frames, and the map's mean over the face.
+    """A clip, its map on at most eight frames, and its mean over the face.
 
-    Frames are `(T, H, W, 3)`, RGB from 0 to 255, of which at most eight are
-    drawn, at `numbers` `(T,)` in their recording, None counts from 0; values
-    `(T, H, W)`, not negative. The curve is `(F,)` PSPI in every frame of the
-    recording. Raises ValueError where shapes do not fit.
+    Frames are `(T, H, W, 3)`, RGB from 0 to 255, `numbers` `(T,)` theirs in the
+    recording, None counts from 0; values `(T, H, W)`, not negative; `curve`
+    `(F,)` PSPI of the recording. Raises ValueError where shapes do not fit.
     """
     width = _SIDE * min(len(frames), 8) + 1.8
     figure = new_figure(width, 2 * _SIDE + 3.1)
@@ -709,8 +671,7 @@ def plot_scale_maps(
 ) -> Figure:
     """A clip and its `scale_maps` below each other, each on its own scale.
 
-    Maps are `(T, H, W)` by the name of their row, the rest is as for
-    `plot_clip_map`.
+    Maps are `(T, H, W)` by names of rows, the rest as for `plot_clip_map`.
     """
     width = _SIDE * min(len(frames), 8) + 2.0
     figure = new_figure(width, (_SIDE + 0.1) * (1 + len(maps)) + 0.9)
@@ -752,10 +713,7 @@ def _draw_clip(figure, frames, maps, numbers, label="") -> np.ndarray:
 
 
 class AttendedFace(NamedTuple):
-    """A face, `(H, W, 3)` uint8 in RGB, and maps by their names.
-
-    These are `(h, w)` weights; each covers the whole picture.
-    """
+    """A face, `(H, W, 3)` uint8 in RGB, and `(h, w)` weights of all of it."""
 
     title: str
     picture: np.ndarray
@@ -766,8 +724,7 @@ class AttendedFace(NamedTuple):
 def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
     """A row for each face: the picture, and each map laid over it.
 
-    All have the same maps; those of a column share their colours, white at the
-    mean of all places, so that faces can be compared.
+    Maps of one name share their colours, white at the mean of all places.
     """
     columns = 1 + len(faces[0].maps)
     figure = new_figure(2.1 * columns + 1.0, 2.1 * len(faces) + 0.9)
@@ -800,15 +757,11 @@ def _draw_scale(figure, image, column) -> Axes:
     return bar
 
 
-# --- Sanity checks ---
-
-
 class CheckPanel(NamedTuple):
     """The checks of one kind of map: what was changed, and its `Similarity`.
 
-    Of the `cascade` of layers from the output down, each network has the
-    weights of its own layer and of all before it drawn anew; those `trained`
-    anew are drawn apart.
+    Of the `cascade` of layers from the output down each network has all so far
+    drawn anew; those `trained` anew are drawn apart.
     """
 
     title: str
@@ -820,8 +773,7 @@ class CheckPanel(NamedTuple):
 def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
     """Similarity to the trained network's map, layer by layer.
 
-    Lines are means over windows and draws; bars reach from their tenth to
-    their ninetieth percentile.
+    Lines are means over windows and draws, bars their 10 to 90 percentiles.
     """
     most = max(len(p.cascade) + len(p.trained) for p in panels)
     figure = new_figure((1.0 + 0.42 * most) * len(panels) + 0.8, 4.6)
@@ -838,13 +790,11 @@ def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
 def _draw_checks(axis, panel):
     steps = np.arange(len(panel.cascade))
     others = len(steps) + 0.6 + np.arange(len(panel.trained))
-    for measure, label, colour, marker in (
-        (0, "Spearman", drawing.BLUE, "o"),
-        (1, "SSIM", ORANGE, "s"),
-    ):
-        kinds = {"label": label}, {"linestyle": "none"}
-        for places, found, style in zip(
-            (steps, others), panel[1:], kinds, strict=True
+    kinds = ("Spearman", drawing.BLUE, "o"), ("SSIM", ORANGE, "s")
+    for measure, (label, colour, marker) in enumerate(kinds):
+        for places, found, style in (
+            (steps, panel.cascade, {"label": label}),
+            (others, panel.trained, {"linestyle": "none"}),
         ):
             values = [_shown(similar[measure]) for similar in found.values()]
             means = np.array([v.mean() for v in values])

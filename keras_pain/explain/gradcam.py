@@ -1,7 +1,6 @@
 """Where a score comes from: gradients, saliency, and Grad-CAM.
 
-Of windows and of face clips. `keras.ops` has no gradients, so that all but
-`scale_maps` need the TensorFlow backend.
+All but `scale_maps` need TensorFlow: `keras.ops` has no gradients.
 """
 
 import functools
@@ -29,8 +28,7 @@ def activations_and_gradients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer's output and the gradient of a class score with respect to it.
 
-    The score is the one before the softmax, as Grad-CAM takes it: behind it
-    the gradient vanishes where the network is sure.
+    The score is before the softmax, as Grad-CAM takes it.
 
     Args:
         model: From `(n, T, C)` windows or `(n, T, H, W, 3)` clips to
@@ -54,9 +52,8 @@ def saliency(
 ) -> np.ndarray:
     """How strongly each input value moves the class score: `|gradient|`.
 
-    For networks without a convolutional map (Simonyan et al., "Deep inside
-    convolutional networks", ICLR workshop 2014, section 3). Arguments and
-    errors as for `activations_and_gradients`; as large as `x`.
+    Simonyan et al., "Deep inside convolutional networks", ICLR workshop 2014,
+    section 3. As `activations_and_gradients`; as large as `x`.
     """
     return np.abs(activations_and_gradients(model, x, None, class_index)[1])
 
@@ -75,27 +72,22 @@ def grad_cam(
     map weighs as much as the mean over its places of the gradient of the
     class score with respect to it; what remains of the weighted sum above
     zero is the map. The heads of L-SFAN and L3D have other weights for every
-    place, which this mean hides; `weights="elementwise"` multiplies before it
-    sums over feature maps (HiResCAM, Draelos and Carin 2020, arXiv 2011.08891)
-    and is exact where the head is linear: before the cut at zero, `CNN_TAP`'s
-    map sums to the score without its bias.
-
-    Of an intensity the map shows what raises it. Section 3.3 there gets what
-    speaks against a class from the negative gradient, which here shows what
-    `lowers` the intensity.
+    place; `weights="elementwise"` multiplies before it sums over feature maps
+    (HiResCAM, Draelos and Carin 2020, arXiv 2011.08891), exact where the head
+    is linear: before the cut at zero, `CNN_TAP`'s map sums to the score
+    without its bias. The map shows what raises an intensity, or `lowers` it by
+    the negative gradient, as section 3.3 has it against a class.
 
     Args:
         model, x, class_index: As for `activations_and_gradients`.
         layer: Name of a layer with output `(n, T', S, filters)`, of clips
             `(n, T', H', W', filters)`.
         weights: One of `WEIGHTS`.
-        lowers: Whether to show what lowers the output.
 
     Returns `(n, T, S)` or `(n, T, H, W)` float32, not negative: linearly
-    interpolated between what the layer's places are centred on.
-
-    Raises ConfigurationError as `activations_and_gradients` does, and where
-    the layer has other outputs or `weights` is unknown.
+    interpolated between what the layer's places are centred on. Raises
+    ConfigurationError as `activations_and_gradients` does, and where the layer
+    has other outputs or `weights` is unknown.
     """
     check_choice("weights", weights, WEIGHTS)
     centres = place_centres(model, layer)
@@ -131,9 +123,8 @@ def scale_maps(model: keras.Model, clips: np.ndarray) -> dict[str, np.ndarray]:
 def interpolate(maps: np.ndarray, centres, sizes) -> np.ndarray:
     """Maps over a layer's places to maps over frames, and sensors or pixels.
 
-    From `(n, T', ...)` to `(n, T, ...)` float32, linear between the `centres`
-    (from `place_centres`, an array for each further axis), constant beyond.
-    `sizes` are how many frames, and so on, the input has.
+    `(n, T', ...)` to `(n, T, ...)` float32, linear between the `centres` (from
+    `place_centres`), constant beyond; `sizes` of the input: frames and so on.
     """
     for axis, (places, size) in enumerate(zip(centres, sizes, strict=False), 1):
         numbers = np.arange(len(places))
@@ -151,11 +142,9 @@ def place_centres(model: keras.Model, layer: str) -> list[np.ndarray]:
     """What of the input lies in the middle of what each place sees.
 
     Follows convolutions, poolings, padding and trilinear interpolation back
-    to the input, and of joined features the first: the others were brought to
-    its size. Stretching a map instead would misplace it: L-SFAN's first and
-    last frame by a tenth of a second, and faces where a pooling cut off the
-    last pixels, as of 70 pixels halved twice. Only of what is none of these
-    and has more or fewer places than its input, they are spread evenly.
+    to the input, of joined features the first. Stretching a map instead would
+    misplace L-SFAN's first and last frame by a tenth of a second. Places of
+    other layers, where they are more or fewer than before, are spread evenly.
 
     The layer's output is `(n, T', S', filters)` or `(n, T', H', W', filters)`,
     of single pictures `(n, H', W', filters)`. Returned are positions along each
@@ -179,10 +168,13 @@ def place_centres(model: keras.Model, layer: str) -> list[np.ndarray]:
     centres = []
     for axis in range(axes):
         first, step = 0.0, 1.0
-        for part, before, after in reversed(steps):
-            places = [_places(x.shape, axis, axes) for x in (before, after)]
-            # Frames of clips that are folded into the batch lose an axis.
-            number = axis - (axes == 3 and len(after.shape) == 4)
+        for part, *ends in reversed(steps):
+            places = []
+            for size in (end.shape[1:] for end in ends):
+                # Frames of clips that are folded into the batch lose an axis.
+                number = axis - (axes == 3 and len(size) == 3)
+                known = 0 <= number < len(size)
+                places.append(size[number] if known else None)
             offset, stride = _windows(part, number, *places)
             first += offset * step
             step *= stride
@@ -190,17 +182,10 @@ def place_centres(model: keras.Model, layer: str) -> list[np.ndarray]:
     return centres
 
 
-def _places(shape, axis, axes):
-    """How many along an axis, None where there is no such axis."""
-    axis -= axes == 3 and len(shape) == 4
-    return shape[1 + axis] if 0 <= axis < len(shape) - 1 else None
-
-
 def _windows(part, axis, before, after):
-    """Middle of a layer's first window and step to the next one.
+    """Middle of a layer's first window and step to the next, along an axis.
 
-    Both in places of the layer's input along an axis of its windows, counted
-    from 0; `before` and `after` are how many places input and output have.
+    In places of its input, from 0; it has `before`, the output `after` places.
     """
     if before is None or after is None:
         return 0, 1
@@ -211,8 +196,7 @@ def _windows(part, axis, before, after):
     size = getattr(part, "kernel_size", getattr(part, "pool_size", ()))
     if not 0 <= axis < len(size) or after > before:
         return 0.5 * before / after - 0.5, before / after
-    stride = part.strides[axis]
-    reach = size[axis] - 1
+    stride, reach = part.strides[axis], size[axis] - 1
     if hasattr(part, "dilation_rate"):
         reach *= part.dilation_rate[axis]
     if part.padding != "same":
@@ -222,9 +206,9 @@ def _windows(part, axis, before, after):
 
 
 def _layer(model, name) -> keras.layers.Layer:
-    for part in model.layers:
-        if part.name == name:
-            return part
+    found = {part.name: part for part in model.layers}
+    if name in found:
+        return found[name]
     problem = f"has no layer {name!r}, so there is no map to draw from it"
     raise ConfigurationError(f"{model.name} {problem}")
 
@@ -238,9 +222,8 @@ def _batches(model, x, layer, class_index):
     total = model.outputs[0].shape[-1]
     known = (classes >= 0) & (classes < total)
     if class_index is not None and not known.all():
-        raise ConfigurationError(
-            f"class_index must lie in 0 to {total - 1}, got {class_index}"
-        )
+        wanted = f"class_index must lie in 0 to {total - 1}"
+        raise ConfigurationError(f"{wanted}, got {class_index}")
     compute = _traced(model, layer)
     size = 1 if x.ndim == 5 else _BATCH  # 32 clips would fill the memory
     for i in range(0, len(x), size):
@@ -271,9 +254,8 @@ def _traced(model, layer):
             scores = tf.cast(to_scores(features), tf.float32)
             chosen = tf.where(classes < 0, tf.argmax(scores, axis=-1), classes)
             score = tf.gather(scores, chosen, batch_dims=1)
-        gradient = tape.gradient(
-            score, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
+        none = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
+        gradient = tape.gradient(score, values, **none)
         return tf.cast(values, tf.float32), tf.cast(gradient, tf.float32)
 
     return compute

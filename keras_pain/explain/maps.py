@@ -38,8 +38,6 @@ class Explanation:
     """One kind of map.
 
     Args:
-        name: A key of `TITLES`; `"hires_cam"` is `grad_cam` with
-            `weights="elementwise"`.
         axes: What the axes of one sample's map are: `"time"`, which comes
             first, `"channel"`, `"part"`, `"unit"`, `"token"`, `"point"`,
             `"height"`, `"width"`.
@@ -47,7 +45,7 @@ class Explanation:
             `grad_cam`; attention has none) to `(n, *axes)`.
     """
 
-    name: str
+    name: str  # a key of `TITLES`; `"hires_cam"` weighs `"elementwise"`
     axes: tuple[str, ...]
     compute: Callable[..., np.ndarray]
 
@@ -55,12 +53,9 @@ class Explanation:
 def explanations(model: keras.Model) -> list[Explanation]:
     """Every map of a network; each has at least one over all of its input.
 
-    Attention where it has some, of windows; Grad-CAM, both ways of weighing,
-    where it has a `spatial_layer`, else saliency. The kind of its input is
-    told from its shape, and where that is of a window from its name.
-
-    Attention comes first. Where bodily attention has one map a feature, it is
-    averaged over the features.
+    First attention, of windows; Grad-CAM, both ways of weighing, where it has
+    a `spatial_layer`, else saliency. The kind of input is told from its shape,
+    and of windows its name. Bodily attention is averaged over features.
     """
     found, shape, layer = [], model.input_shape, spatial_layer(model)
     # Tokens of a face are no places that can be drawn.
@@ -90,9 +85,8 @@ def explanations(model: keras.Model) -> list[Explanation]:
 def spatial_layer(model: keras.Model) -> str | None:
     """The layer that Grad-CAM reads, by name; None where there is none.
 
-    That is `FEATURE_MAPS`, else the last one that everything passes through
-    and whose output has several filters over places of the input; of windows
-    one column a sensor.
+    `FEATURE_MAPS`, else the last that everything passes through, with several
+    filters over places of the input; of windows one column a sensor.
     """
     source = model.input_shape
     named = [part for part in model.layers if part.name == FEATURE_MAPS]
@@ -143,10 +137,7 @@ def _saliency(axes, model, x, class_index=None):
 
 
 class AverageMap(NamedTuple):
-    """The mean map of a group of windows, and how many they are.
-
-    NaN in frames that are padding in every window.
-    """
+    """The mean map of so many windows; NaN in frames that are all padding."""
 
     mean: np.ndarray
     windows: int
@@ -157,18 +148,16 @@ def average_maps(
     groups: Sequence[Hashable],
     length: np.ndarray | None = None,
 ) -> dict[Hashable, AverageMap]:
-    """The mean map of each group of windows.
+    """The mean map of each group of windows, in sorted order.
 
-    Frames count from each window's start, and windows are cut every 45
-    frames, so a mean over time shows what the network does at the beginning
-    and at the end of a window, not in a phase of the movement.
+    Frames count from each window's start, so that means over time tell of the
+    beginning and end of windows, not of phases of the movement.
 
     Args:
         maps: `(n, ...)`.
-        groups: `(n,)` group of each window, e.g. its class, its activity, or
-            a pair of them; averages come in their sorted order.
-        length: `(n,)` real frames of each window, where the first axis of a
-            map is time; padded frames are left out. None where it is not.
+        groups: `(n,)` group of each window, e.g. its class or activity.
+        length: `(n,)` real frames of each window, of maps over time, whose
+            padded frames are left out; else None.
     """
     padding = np.zeros(maps.shape, bool)
     if length is not None:

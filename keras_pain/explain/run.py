@@ -21,12 +21,7 @@ from keras_pain.experiments.runner import fold_seed
 from keras_pain.experiments.store import FoldKey, FoldResult
 from keras_pain.explain import figures, sanity
 from keras_pain.explain.attention import attention_maps
-from keras_pain.explain.maps import (
-    TITLES,
-    Explanation,
-    average_maps,
-    explanations,
-)
+from keras_pain.explain.maps import TITLES, average_maps, explanations
 from keras_pain.io import csv_text, write_marked
 from keras_pain.reports.figures import paper_name
 from keras_pain.signals.kinematics import ANGLE_NAMES
@@ -44,11 +39,8 @@ class ExplainOptions:
 
     Args:
         methods: Names of networks; None takes all that have a finished fold.
-        fold: Its name. None takes the first of those that were tested on the
-            most classes, or levels of intensity.
-        protocol, seed: Of the folds.
-        out: Folder to write to; None is `explanations` in the results folder.
-        checks: Whether to run the sanity checks.
+        fold: None takes the first of those that were tested on the most
+            classes, or levels of intensity.
         check_epochs: Epochs of the trainings that the label check needs; None
             takes the fold's own number, but no more than `CHECK_EPOCHS`.
         axis_labels: `"real"`, or `"as_released"` for the labels of the
@@ -59,7 +51,7 @@ class ExplainOptions:
     protocol: str = "leak_free"
     fold: str | None = None
     seed: int = 0
-    out: str | Path | None = None
+    out: str | Path | None = None  # `explanations` in the results folder
     checks: bool = True
     check_epochs: int | None = None
     axis_labels: str = "real"
@@ -67,22 +59,13 @@ class ExplainOptions:
 
 @dataclasses.dataclass(frozen=True)
 class FinishedFold:
-    """A finished fold and its data, as its method took them.
-
-    Args:
-        key: The fold.
-        result: What the store holds of it.
-        data: Scaled windows; channels in the order of the method.
-        raw_test: Its test windows before scaling, in the same order.
-        recordings: By their names.
-        simulated: Whether the corpus is simulated.
-    """
+    """A finished fold and its data, as its method took them."""
 
     key: FoldKey
     result: FoldResult
-    data: FoldData
-    raw_test: WindowSet
-    recordings: Mapping[str, Mapping]
+    data: FoldData  # scaled windows, channels in the order of the method
+    raw_test: WindowSet  # its test windows before scaling, in the same order
+    recordings: Mapping[str, Mapping]  # by their names
     simulated: bool
 
     @functools.cached_property
@@ -113,11 +96,10 @@ class FinishedFold:
         return self.settings["cut"] == "whole_recordings"
 
     def movement(self, index: int) -> tuple[np.ndarray | None, float]:
-        """The skeletons of a test window, and its frames a second.
+        """The skeletons of a test window, and how many of them are a second.
 
-        Returns `(frames, J, 3)` cm, of resampled windows those of the nearest
-        frames, None where the recording has none; and how many of them are a
-        second, also where they were resampled.
+        `(frames, J, 3)` cm, of resampled windows those of the nearest frames;
+        None where the recording has none.
         """
         test = self.test
         begin, length = int(test.start[index]), int(test.length[index])
@@ -140,19 +122,14 @@ class FinishedFold:
 
 @dataclasses.dataclass(frozen=True)
 class FaceFold:
-    """A finished fold of clips or frames of faces.
+    """A finished fold of clips or frames of faces, see `FinishedFold`.
 
-    Args:
-        key, result, simulated: As of a `FinishedFold`.
-        test: Its test samples, with the labels that they were tested with.
-        model: Its network.
-        inputs: From samples to what the network sees of them: pictures,
-            landmarks or features of frames.
+    The network sees the `inputs`: pictures, landmarks or features of frames.
     """
 
     key: FoldKey
     result: FoldResult
-    test: ClipSet
+    test: ClipSet  # with the labels that they were tested with
     model: keras.Model
     inputs: Callable[[ClipSet], np.ndarray]
     simulated: bool
@@ -174,16 +151,15 @@ def explain_fold(
 ) -> Explained:
     """Draws the maps of one finished fold's network, and checks them.
 
-    Where recordings have joints, skeletons are drawn, too. `on_progress` is
-    called with what is done, steps done, and steps in all. Raises
-    ConfigurationError where a user's own network sees something else.
+    Skeletons as well, where there are joints. `on_progress` is called with what
+    is done, steps done, and steps in all. Raises ConfigurationError where a
+    user's own network sees something else.
     """
     model, test, of_faces = fold.model, fold.test, isinstance(fold, FaceFold)
     shape = fold.inputs(test.take(np.arange(1))).shape
     seen = getattr(model, "input_shape", None) or ()
-    if len(seen) != len(shape) or any(
-        size not in (None, here) for size, here in zip(seen, shape, strict=True)
-    ):
+    fits = [s in (None, n) for s, n in zip(seen, shape, strict=False)]
+    if len(seen) != len(shape) or not all(fits):
         raise ConfigurationError(
             f"{fold.result.path / MODEL_FILE}: is no network from the tested "
             f"samples, of shape {shape[1:]}, so there is no map to draw; name "
@@ -212,15 +188,12 @@ def explain_fold(
         notes.append("no check by labels, which only networks of windows have")
     # Every point of the plots: mean, and how many windows showed nothing.
     rows = []
+    style = {"note": f"mean over {len(samples)} samples; bars: 10 to 90 %"}
+    style["simulated"], name = fold.simulated, paper_name(fold.key.method)
     for kind, panel in zip(kinds, panels, strict=True):
-        path = figures.plot_checks(
-            [panel],
-            f"{paper_name(fold.key.method)}: sanity checks of {panel.title}",
-            folder / f"{kind.name}_checks.png",
-            simulated=fold.simulated,
-            note=f"mean over {len(samples)} samples; bars: 10 to 90 %",
-        )
-        paths.append(path)
+        title = f"{name}: sanity checks of {panel.title}"
+        place = title, folder / f"{kind.name}_checks.png"
+        paths.append(figures.plot_checks([panel], *place, **style))
         for change, found in {**panel.cascade, **panel.trained}.items():
             shown = ~np.isnan(found.spearman)
             row = {"map": panel.title, "change": change}
@@ -230,10 +203,10 @@ def explain_fold(
             rows.append({**row, "empty_maps": int((~shown).sum())})
     table = csv_text(list(rows[0]), rows).encode()
     paths.append(write_marked(folder / "checks.csv", table, fold.simulated))
-    notes.append(
-        "Spearman/SSIM to the trained network's map: " + figures.reading(panels)
+    said = (
+        f"Spearman/SSIM to the trained network's map: {figures.reading(panels)}"
     )
-    return Explained(fold.key, paths, notes)
+    return Explained(fold.key, paths, [*notes, said])
 
 
 def faces_of(y: np.ndarray, num_classes: int = 0) -> np.ndarray:
@@ -250,9 +223,8 @@ def _checks(fold, kinds, samples, labelled, epochs, step):
     few = {"draws": 1, "most": FACE_LAYERS} if common["length"] is None else {}
     for kind in kinds:
         step(f"drawing weights anew for {TITLES[kind.name]}")
-        cascades[kind.name] = sanity.cascading_randomisation(
-            model, x, kind, **common, **few
-        )
+        found = sanity.cascading_randomisation(model, x, kind, **common, **few)
+        cascades[kind.name] = found
     if labelled:
         method = fold.result.config["method"]
         data = fold.data.augmented, fold.data.validation
@@ -295,7 +267,7 @@ class Gallery:
         if axis_labels == "as_released":
             self.note += "; axis labels as released, not those of the rows"
 
-    def draw(self, kind: Explanation) -> Iterator[Path]:
+    def draw(self, kind: sanity.Explanation) -> Iterator[Path]:
         """Draws all figures of one kind of map; yields their paths."""
         test = self.test
         maps = kind.compute(self.fold.model, test.x, test.num_classes - 1)
@@ -332,21 +304,15 @@ class Gallery:
         attention = figures.plot_attention, self.raw, length, values, bodily
         panel = figures.MapPanel("", self.window, 1, values)
         average = figures.plot_average_maps, [panel], axes, labels
+        heat = figures.plot_time_map, values, length, labels
         # The figure of a map by its axes, and how that is drawn.
-        what, options = {
-            ("time", "channel"): (
-                (figures.plot_time_map, values, length, labels),
-                {**style, "note": self.note},
-            ),
-            ("time", "part"): ((*attention, names), moving),
-            ("time",): ((*attention, names), moving),
-            ("token", "token"): ((figures.plot_token_map, values), {}),
-        }.get(axes, (average, style))
-        if test.channels and "token" not in axes:  # not the suite's own
-            what, options = average, style
-            if len(axes) == 2:
-                what = figures.plot_time_map, values, length, labels
-                options = {**style, "note": self.note}
+        what, options = average, style
+        if axes == ("token", "token"):
+            what, options = (figures.plot_token_map, values), {}
+        elif axes[1:] == ("channel",) or test.channels and len(axes) == 2:
+            what, options = heat, {**style, "note": self.note}
+        elif axes[0] == "time" and not test.channels:  # the suite's own
+            what, options = (*attention, names), moving
         of = f"{TITLES[kind.name]}\non {self.window}"
         title = TITLES[kind.name] if what is average else of
         yield self._plot(kind, "window", title, *what, **options)
@@ -412,9 +378,8 @@ class Gallery:
 class FaceGallery(Gallery):
     """Draws a network's maps of faces: of the last class, or of intensity.
 
-    Of clips, that with the highest label that the network is surest of; of
-    frames three with rising labels; of landmarks and features of frames the
-    mean by class.
+    Of clips the surest with the highest label; of frames three with rising
+    labels; of landmarks and features of frames the mean by class.
     """
 
     def __init__(self, fold: FaceFold, folder: Path, *_):

@@ -27,11 +27,10 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 class Similarity(NamedTuple):
-    """Of each window's two maps.
+    """Of each window's two maps: `(..., n)`.
 
-    `(..., n)` rank correlations, -1 to 1, and structural similarities, at most
-    1: NaN where the first map is constant and so shows nothing. Where only the
-    second is constant, the correlation is 0.
+    Rank correlations, -1 to 1, 0 where the second map is constant, and
+    structural similarities, at most 1; NaN where the first map is constant.
     """
 
     spearman: np.ndarray
@@ -55,21 +54,18 @@ def cascading_randomisation(
 ) -> dict[str, Similarity]:
     """Weights drawn anew layer after layer, from the output down.
 
-    Every layer's weights come from its own initialisers, and stay drawn while
-    the next layer's turn comes; batch normalisation loses its statistics. The
-    given model is left alone. Sets Keras' global seeds.
+    They come from the layers' own initialisers and stay drawn; batch
+    normalisation loses its statistics. The given model is left alone. Sets
+    Keras' global seeds.
 
     Args:
         model: A trained functional model.
         x: `(n, T, C)` scaled windows, or clips.
-        explanation: The kind of map.
-        length: `(n,)` real frames of each window; of maps over time, later
-            ones are left out.
+        length: `(n,)` real frames of each window, which maps over time keep.
         class_index: Class to explain, as for `grad_cam`. None is the one that
             the trained network predicts, in every step.
         draws: How often the whole cascade is repeated with other weights.
-        most: Layers after which maps are compared, spread evenly; None
-            compares after each.
+        most: Layers after which maps are compared, spread evenly; None is all.
 
     Returns, in order, for each such layer with weights, `(draws, n)` to the
     maps of the trained network; first, for "", where none are drawn anew yet.
@@ -112,22 +108,18 @@ def label_randomisation(
 ) -> dict[str, dict[str, Similarity]]:
     """The same network, trained by its recipe on permuted labels.
 
-    It starts from the initial state that `seed` gave the trained one. The
-    labels that choose its epoch are permuted, too: else the epoch would be
-    kept that knows most of the true ones.
+    It starts from the initial state that `seed` gave the trained one; the
+    labels that choose its epoch are permuted, too.
 
     Args:
         model, x, length, class_index: As for `cascading_randomisation`.
-        explanations: The kinds of maps.
         method, arguments: For `resolve_method`, as the network's.
-        train: What the network was trained on; with augmented copies where
-            its method is.
+        train: What the network was trained on, with augmented copies if so.
         validation: What chose its epoch.
         seed: The seed that it was trained with, which also permutes.
         epochs: Epochs of every training stage.
-        reference: Whether to train as long on the true labels, too, which
-            says how much of the difference is only a shorter training. With
-            the epochs that the network had, that only repeats it.
+        reference: Whether to train as long on the true labels, too: how much
+            of the difference is only a shorter training?
         on_training: Called with what is trained, before each training.
 
     Returns, for the name of each explanation, by what a network was trained on,
@@ -148,9 +140,8 @@ def label_randomisation(
         on_training(f"training on {labels} labels")
         # Both trainings share one traced network: its maps are made before
         # the next one starts.
-        network = resolve_method(
-            method, epochs=epochs, reuse=True, **(arguments or {})
-        )
+        recipe = {"epochs": epochs, "reuse": True, **(arguments or {})}
+        network = resolve_method(method, **recipe)
         network.fit(*parts, seed)
         what = f"{labels} labels, {epochs} epoch{'s' * (epochs != 1)}"
         for name, similar in found.items():
@@ -175,8 +166,7 @@ def similarity(
 ) -> Similarity:
     """Compares the maps `(n, ...)` of the same windows, one by one.
 
-    Where the first axis of a map is time, `length` `(n,)` are the frames that
-    are compared of each; None compares whole maps.
+    Of maps over time `length` `(n,)` frames are compared, of others None: all.
     """
     rows = []
     for index, (a, b) in enumerate(zip(maps, others, strict=True)):
@@ -196,10 +186,9 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Mean structural similarity of two maps, whose values are 0 to 1.
 
     Wang et al., "Image quality assessment: from error visibility to structural
-    similarity", IEEE TIP 13(4), 2004, section III: means, variances and
-    covariance under a Gaussian of standard deviation 1.5 and 11 taps, with
-    K1 = 0.01 and K2 = 0.03. A map shorter than that is mirrored at its ends.
-    At most 1, which equal maps have.
+    similarity", IEEE TIP 13(4), 2004, section III: a Gaussian of standard
+    deviation 1.5 and 11 taps, K1 = 0.01 and K2 = 0.03. A shorter map is
+    mirrored at its ends. At most 1, which equal maps have.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     mean_a, mean_b, square_a, square_b, product = (
@@ -232,10 +221,7 @@ def check_panel(
     cascade: Mapping[str, Similarity],
     labels: Mapping[str, Similarity] | None = None,
 ) -> CheckPanel:
-    """The checks of one kind of map, by its name, ready to be plotted.
-
-    `labels` is its entry of `label_randomisation`, if that was run.
-    """
+    """The checks of a kind of map; `labels` are of `label_randomisation`."""
     names = [layer.replace("_", " ") or "as trained" for layer in cascade]
     steps = dict(zip(names, cascade.values(), strict=True))
     return CheckPanel(TITLES[name], steps, labels or {})

@@ -24,9 +24,8 @@ _HEAD = (
 
 
 class Rule(NamedTuple):
-    """What counts as an operation.
+    """What counts as an operation, by a letter `tag` and in words.
 
-    `tag` is a letter to call it by in grids, `label` says it in words, and
     `weights` are operations for each kind of work in
     `keras_pain.models.flops.KINDS`; others count nothing.
     """
@@ -47,9 +46,8 @@ TWO = Rule("b", "2 per multiply-add", {"multiply_adds": 2})
 class Network(NamedTuple):
     """A network whose complexity is shown.
 
-    `method` is its name in the published file and in the registry, `rule` how
-    its operations are counted where rules differ by row, and `parameters` what
-    a paper prints where the published file has none.
+    `method` names it in the published file and the registry, `rule` is of its
+    own row, and `parameters` what a paper prints that the file does not have.
     """
 
     label: str
@@ -105,9 +103,8 @@ def write_complexity(
     """
     notes = [text for _, text in published.notes]
     sheet = Sheet(name, title, [f"Paper: {paper}", *notes], remarks=remarks)
-    own = (
-        "Each row counted by the rule that fits it (units differ between rows)"
-    )
+    own = "Each row counted by the rule that fits it"
+    own += " (units differ between rows)"
     more = "The other networks of the suite"
     sheet.grids = [
         _grid(own, compared, (4, 3), published, sheet),
@@ -176,15 +173,11 @@ def _long_rows(networks, published, rules):
         by_tag = {rule.tag: rule for rule in (network.rule, *rules)}
         for rule in (None, *by_tag.values()):
             ours, paper = found.count(rule), (work if rule else size).value
-            row = {
-                "network": network.label,
-                "method": network.method,
-                "quantity": OPERATIONS if rule else PARAMETERS,
-                "rule": rule.label if rule else "without batch-norm statistics",
-                "ours": ours,
-            }
+            words = rule.label if rule else "without batch-norm statistics"
+            kind = OPERATIONS if rule else PARAMETERS
+            row = [network.label, network.method, kind, words, ours]
             if paper is not None:
-                row["paper"] = str(paper)
-                row["difference"] = ours - paper
-                row["difference_percent"] = f"{100 * (ours / paper - 1):.4f}"
-            yield dict.fromkeys(_COLUMNS) | row
+                percents = f"{100 * (ours / paper - 1):.4f}"
+                row += [str(paper), ours - paper, percents]
+            row += [None] * (len(_COLUMNS) - len(row))
+            yield dict(zip(_COLUMNS, row, strict=True))

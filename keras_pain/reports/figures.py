@@ -1,9 +1,8 @@
 """Result figures: confusions, trainings, and predicted intensities.
 
-Each is drawn without pyplot and in `STYLE`, whatever the user's settings are,
-so that no window opens and the settings stay. The same input gives the same
-bytes. Every `plot_` function takes what `saved` says; it raises ValueError
-where there is nothing to draw.
+Drawn without pyplot and in `STYLE`: no window opens, and the user's settings
+stay. The same input gives the same bytes. Every `plot_` function takes what
+`saved` says; it raises ValueError where there is nothing to draw.
 """
 
 import functools
@@ -45,19 +44,13 @@ _MARKERS = "osD^vP"
 _MOST_LEVELS = 17  # PSPI has 17, VAS 11
 # Matplotlib's defaults instead of the user's matplotlibrc, and what is ours.
 STYLE = {
-    **{
-        name: value
-        for name, value in matplotlib.rcParamsDefault.items()
-        if not name.startswith("backend")
-    },
-    "axes.axisbelow": True,
-    "axes.titlesize": 10,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 130,
-    "grid.alpha": 0.3,
-    "legend.fontsize": 8,
-    "text.parse_math": False,  # names of methods may hold a dollar sign
+    name: value
+    for name, value in matplotlib.rcParamsDefault.items()
+    if not name.startswith("backend")
 }
+STYLE |= {"axes.axisbelow": True, "axes.titlesize": 10, "figure.dpi": 130}
+STYLE |= {"figure.constrained_layout.use": True, "grid.alpha": 0.3}
+STYLE |= {"legend.fontsize": 8, "text.parse_math": False}  # names may hold a $
 # As papers call the methods that are not called so in the store.
 _NAMES = dict(
     pair.strip().split(": ")
@@ -157,29 +150,28 @@ def write_figures(
 ) -> list[pathlib.Path]:
     """Confusion matrices and training curves of a table; returns their paths.
 
-    Where intensities are predicted, scatters stand for the matrices. Curves
-    are of the first finished fold of each network and protocol; the rest
-    pools all folds of the finished rows.
+    Of intensities there are scatters instead. Curves are of the first finished
+    fold of each network and protocol; the rest pools those of finished rows.
     """
     paths, title, classes = [], table.title, table.class_names
     if not classes:
         if runs := intensity_panels(table, store, expected):
             place = f"{title}: predicted intensity", out_dir / "intensity.png"
             paths = [plot_intensities(runs, *place, simulated=simulated)]
-    elif panels := confusion_panels(
-        table, read_scores(store, expected, len(classes))
-    ):
+    else:
+        scores = read_scores(store, expected, len(classes))
         place = f"{title}: pooled {table.samples}", out_dir / "confusion.png"
         options = {"simulated": simulated, "samples": table.samples}
-        paths = [plot_confusions(panels, classes, *place, **options)]
+        if panels := confusion_panels(table, scores):
+            paths = [plot_confusions(panels, classes, *place, **options)]
     labels = {row.method: paper_name(row.label) for row in table.rows}
     curves = []
     for key in first_folds(store, expected):
-        place = [key.evaluation, key.protocol, f"fold {key.fold}"]
-        place[-1] = place[-1].replace("fold fold", "fold ")
+        fold = f", fold {key.fold}".replace("fold fold", "fold ")
         if key.fold == key.evaluation:  # of a hold-out, which has one
-            del place[-1]
-        words = f"{labels[key.method]}; {', '.join(place)}, seed {key.seed}"
+            fold = ""
+        words = f"{key.evaluation}, {key.protocol}{fold}, seed {key.seed}"
+        words = f"{labels[key.method]}; {words}"
         curves += training_curves(store.read(key), words)
     if curves:
         place = f"{title}: training", out_dir / "training.png"
@@ -200,8 +192,7 @@ def tiles(count, across, size, frame, x="", y="", **shared):
     """A figure and its grid of axes for `count` tiles, the others hidden.
 
     At most `across` are in a row; `size` of each and `frame` around all are
-    width and height in inches; `x` and `y` are names of outer axes. What is
-    `shared` is as for Matplotlib's `subplots`.
+    width and height in inches; `x`, `y` name outer axes; the rest is shared.
     """
     across = min(across, count)
     down = math.ceil(count / across)
@@ -215,9 +206,6 @@ def tiles(count, across, size, frame, x="", y="", **shared):
         axis.set_xlabel(x)
         axis.tick_params(labelbottom=True)
     return figure, axes
-
-
-# --- Confusion matrices ---
 
 
 def confusion_panels(
@@ -242,10 +230,9 @@ def plot_confusions(
     *,
     samples: str = "windows",
 ) -> Figure:
-    """Confusion matrices with counts and row shares.
+    """Confusion matrices with row shares, of titles and `(K, K)` counts.
 
-    Panels are a title and `(K, K)` counts each, rows true, which may be
-    fractions. `samples` says what is counted.
+    Rows are true, counts may be fractions; `samples` says what is counted.
     """
     if not panels:
         raise ValueError("plot_confusions needs at least one panel, got none")
@@ -261,11 +248,9 @@ def plot_confusions(
 
 
 def _confusion(axis, title, counts, names):
-    size = len(names)
-    if np.shape(counts) != (size, size):
-        raise ValueError(
-            f"{title!r} must be {size} x {size}, got {np.shape(counts)}"
-        )
+    size, got = len(names), np.shape(counts)
+    if got != (size, size):
+        raise ValueError(f"{title!r} must be {size} x {size}, got {got}")
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.where(totals == 0, 1, totals)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -286,15 +271,11 @@ def _confusion(axis, title, counts, names):
     return image
 
 
-# --- Trainings ---
-
-
 class TrainingCurve(NamedTuple):
-    """What one training logged.
+    """What one training logged; the weights of the chosen epoch were kept.
 
-    The history has a column each (`loss`, `accuracy` or `mae`, and both with
-    `val_`; others are not drawn) over the logged epochs, from 1; NaN where an
-    epoch did not log it. The weights of the chosen epoch were kept.
+    The history has columns `loss`, `accuracy` or `mae`, and both with `val_`
+    (others are not drawn), over epochs from 1; NaN where one did not log it.
     """
 
     label: str
@@ -305,8 +286,7 @@ class TrainingCurve(NamedTuple):
 def training_curves(fold: FoldResult, label: str) -> list[TrainingCurve]:
     """Curves of a stored fold, one a training stage; none without a history.
 
-    This is one dict an epoch, with the name of its `stage`; `chosen_epoch` is
-    of the last stage. `label` is what readers call the fold.
+    `chosen_epoch` is of the last stage. `label` is what readers call the fold.
     """
     history = pd.DataFrame(fold.result.get("history") or [], dtype=object)
     if history.empty:
@@ -327,10 +307,7 @@ def training_curves(fold: FoldResult, label: str) -> list[TrainingCurve]:
 
 @saved
 def plot_training_curves(curves: Sequence[TrainingCurve]) -> Figure:
-    """Loss and accuracy (or mean absolute error) over epochs, on one page.
-
-    A small picture each, all losses in the left half, the others in the right.
-    """
+    """Loss at the left, accuracy or mean absolute error at the right."""
     if not curves:
         raise ValueError("plot_training_curves needs a curve, got none")
     across = math.ceil(math.sqrt(len(curves) / 3))
@@ -377,10 +354,7 @@ def _curve(axis, curve, name, columns):
 
 
 class RelativeLoss(NamedTuple):
-    """The mean squared errors of one training, `(epochs,)`, and a constant's.
-
-    The constant always predicts the mean of the training samples.
-    """
+    """Mean squared errors, `(epochs,)`, and of always the training mean."""
 
     label: str
     training: Sequence[float]
@@ -391,10 +365,7 @@ class RelativeLoss(NamedTuple):
 
 @saved
 def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
-    """Training and validation error, each in parts of the constant's.
-
-    Of several with one label the lines are thin, a thick one is their median.
-    """
+    """Errors in parts of the constant's; thick is the median of one label."""
     if not losses:
         raise ValueError("plot_relative_losses needs a training, got none")
     figure = new_figure(9.5, 4.0)
@@ -402,13 +373,18 @@ def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
     labels = list(dict.fromkeys(loss.label for loss in losses))
     for axis, name in zip(axes, ("training", "validation"), strict=True):
         for number, label in enumerate(labels):
-            curves = [
-                np.asarray(getattr(loss, name), float)
-                / getattr(loss, f"{name}_constant")
-                for loss in losses
-                if loss.label == label
-            ]
-            _with_median(axis, label, COLOURS[number % 4], curves)
+            found = [loss for loss in losses if loss.label == label]
+            curves = [np.asarray(getattr(loss, name), float) for loss in found]
+            constants = [getattr(loss, f"{name}_constant") for loss in found]
+            curves = [c / k for c, k in zip(curves, constants, strict=True)]
+            # A training that was stopped stays where it was.
+            median = pd.DataFrame(curves).T.ffill().median(axis=1)
+            epochs = np.arange(1, len(median) + 1)
+            style, several = {"color": COLOURS[number % 4]}, len(curves) > 1
+            words = f"{label}: median" if several else label
+            axis.plot(epochs, median, "o-", label=words, ms=3.5, **style)
+            for c in curves if several else ():
+                axis.plot(epochs[: len(c)], c, lw=0.7, alpha=0.6, **style)
         axis.axhline(1, label="mean of training, always", **_DASHED)
         axis.set_title(name)
         axis.set(xlabel="epoch", yscale="log")
@@ -422,32 +398,15 @@ def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
     return figure
 
 
-def _with_median(axis, label, colour, curves):
-    # A training that was stopped stays where it was.
-    median = pd.DataFrame(curves).T.ffill().median(axis=1)
-    epochs, style = np.arange(1, len(median) + 1), {"color": colour}
-    words = f"{label}: median" if len(curves) > 1 else label
-    axis.plot(epochs, median, "o-", label=words, markersize=3.5, **style)
-    for curve in curves if len(curves) > 1 else ():
-        axis.plot(epochs[: len(curve)], curve, lw=0.7, alpha=0.6, **style)
-
-
-# --- Intensities ---
-
-
 class IntensityRun(NamedTuple):
-    """All folds of a `run`: a method, evaluation, protocol and seed.
-
-    The arrays are `(n,)`; `scored` are truth and prediction as the protocol
-    scores them.
-    """
+    """All folds of a run; arrays are `(n,)`."""
 
     label: str
-    run: tuple[str, str, str, int]
+    run: tuple[str, str, str, int]  # method, evaluation, protocol, seed
     y_true: np.ndarray
     y_pred: np.ndarray
     person: np.ndarray
-    scored: Sequence[np.ndarray]
+    scored: Sequence[np.ndarray]  # both as the protocol scores them
 
 
 def scored_runs(
@@ -455,11 +414,10 @@ def scored_runs(
 ) -> list[IntensityRun]:
     """The runs of a table's expected folds all of whose folds are there."""
     labels = {(row.method, row.evaluation): row.label for row in spec.rows}
-    groups: dict[tuple, list[FoldKey]] = {}
+    groups, runs = {}, []
     for key in expected:
         run = (key.method, key.evaluation, key.protocol, key.seed)
         groups.setdefault(run, []).append(key)
-    runs = []
     for run, keys in groups.items():
         if not all(map(store.contains, keys)):
             continue
@@ -528,15 +486,13 @@ def _scatter(axis, run):
 
 
 # Most faces show no pain, so that one number over all of them says little
-# about pain; and at one level the truth is constant: there are errors there,
-# and no correlation.
+# about pain; at one level the truth is constant: there is no correlation.
 
 
 def level_rows(run: IntensityRun) -> list[dict]:
-    """Errors at each true level, rounded to whole numbers.
+    """Rows of `LEVEL_COLUMNS`: errors at each true level, rounded to integers.
 
-    Rows of `LEVEL_COLUMNS` in order of level; `bias` is the mean of prediction
-    minus truth.
+    In order of level; `bias` is the mean of prediction minus truth.
     """
     y_true, y_pred = run.scored
     levels, error = np.round(y_true), y_pred.astype(np.float64) - y_true
@@ -570,13 +526,11 @@ def write_levels(
 ) -> list[pathlib.Path]:
     """Writes `levels.csv` and `persons.csv` of `scored_runs`."""
     levels, persons = map(level_rows, runs), map(person_rows, runs)
-    texts = {
-        "levels.csv": csv_text(LEVEL_COLUMNS, itertools.chain(*levels)),
-        "persons.csv": csv_text(PERSON_COLUMNS, itertools.chain(*persons)),
-    }
+    levels = csv_text(LEVEL_COLUMNS, itertools.chain(*levels)).encode()
+    persons = csv_text(PERSON_COLUMNS, itertools.chain(*persons)).encode()
     return [
-        write_marked(out_dir / name, text.encode(), simulated)
-        for name, text in texts.items()
+        write_marked(out_dir / "levels.csv", levels, simulated),
+        write_marked(out_dir / "persons.csv", persons, simulated),
     ]
 
 
@@ -584,10 +538,9 @@ def write_levels(
 def plot_levels(runs: Sequence[IntensityRun]) -> Figure | None:
     """Mean absolute error by level, and correlation by person.
 
-    Drawn are the first seeds of the methods under `leak_free`; nothing is
-    where there is none among the runs, which are of `scored_runs`.
+    Of the `scored_runs` those of the first seeds under `leak_free`, if any.
     """
-    firsts: dict[str, IntensityRun] = {}
+    firsts = {}
     for run in runs:
         if run.run[2] == LEAK_FREE:
             firsts.setdefault(run.run[0], run)

@@ -44,8 +44,8 @@ _INTERVAL = f"[{LEVEL:.0%} over people]"
 class Cost(NamedTuple):
     """What using a method costs; None is unknown or does not apply.
 
-    Parameters are trained and frozen ones, FLOPs of one window (see
-    `keras_pain.models.flops`), latencies of windows one by one, 512 at once.
+    Parameters are all, FLOPs and latencies of one window, see
+    `keras_pain.models.flops`; windows come one by one, or 512 at once.
     """
 
     parameters: int | None = None
@@ -105,12 +105,11 @@ def read_standings(
     reference: str | None = None,
     metric: str = "macro_f1",
 ) -> Standings:
-    """Reads all folds, and compares the methods that are finished.
+    """Reads all folds, and compares the finished methods with the reference.
 
-    The others are compared with the method `reference`, None takes the best,
-    by one of `SCALAR_METRICS`; for the rest see `read_scores`. Raises
-    ConfigurationError where folds are not of one evaluation and protocol, the
-    reference is unknown, or methods cannot be compared.
+    None takes the best by the metric, one of `SCALAR_METRICS`; see also
+    `read_scores`. Raises ConfigurationError where folds are not of one place,
+    the reference is unknown, or methods cannot be compared.
     """
     keys: dict[str, list[FoldKey]] = {}
     for key in expected:
@@ -118,10 +117,8 @@ def read_standings(
     places = sorted({(key.evaluation, key.protocol) for key in expected})
     if len(places) != 1:
         got = ", ".join(map("/".join, places)) or "none"
-        raise ConfigurationError(
-            "a leaderboard is of one evaluation and protocol, got "
-            f"{got}; write one for each"
-        )
+        problem = f"a leaderboard is of one evaluation and protocol, got {got}"
+        raise ConfigurationError(f"{problem}; write one for each")
     if reference is not None:
         check_choice("reference", reference, keys)
     scores = tables.read_scores(store, expected, num_classes)
@@ -130,28 +127,22 @@ def read_standings(
         for row in scores.rows.index
         if not scores.state(row)
     ]
-
     everyone.sort(key=lambda found: found.method)
     # What is undefined comes last.
     everyone.sort(key=lambda f: np.nan_to_num(-f.pooled.mean(), nan=np.inf))
     kept = stats.align(everyone)[0] if everyone else []
-    finished = [found.method for found in everyone]
+    finished, intervals = [found.method for found in everyone], {}
+    for found in everyone:
+        for name, draws in found.pooled_draws.items():
+            interval = stats.percentile_interval(draws)
+            intervals[found.method, name] = interval
     return Standings(
-        metric,
-        places[0],
-        scores,
-        people={found.method: found for found in kept},
+        *(metric, places[0], scores, {found.method: found for found in kept}),
         unfinished=[method for method in keys if method not in finished],
         reference=reference or next(iter(finished), None),
         comparisons=stats.compare_all(everyone) if everyone else [],
         ranking=stats.rank_methods(everyone) if len(everyone) > 1 else None,
-        pooled_intervals={
-            (found.method, name): stats.percentile_interval(
-                found.pooled_draws[name]
-            )
-            for found in everyone
-            for name in stats.POOLED_METRICS
-        },
+        pooled_intervals=intervals,
     )
 
 
@@ -172,14 +163,14 @@ def write_leaderboard(
 ) -> list[pathlib.Path]:
     """Writes `leaderboard.md`, `.tex`, `.csv`, `.json` and two figures.
 
-    For the folds and what is raised see `read_standings`, for the rest
-    `keras_pain.reports.table.write_table`. `labels` are what readers call the
-    methods, their names by default; `costs` are by method, where known. Figures
-    go into `figures`, as far as there is something to draw. Returns all paths.
+    See `read_standings` and `keras_pain.reports.table.write_table`. `labels`
+    are what readers call the methods, their names by default; `costs` are by
+    method, where known. Figures go into `figures`, as far as there is something
+    to draw. Returns all paths.
     """
     chosen = {"reference": reference, "metric": metric}
-    classes = len(class_names)
-    standings = read_standings(store, expected, num_classes=classes, **chosen)
+    chosen["num_classes"] = len(class_names)
+    standings = read_standings(store, expected, **chosen)
     labels = {name: labels.get(name, name) for name in standings.methods}
     costs = {method: costs.get(method, Cost()) for method in standings.methods}
     evaluation, protocol = standings.place
@@ -200,8 +191,8 @@ def write_leaderboard(
         _times(standings, labels, costs),
         standings.comparisons and _pairs(standings, labels),
     ]
-    whole_title = io.marked_title(whole_title, simulated)
-    parts = "leaderboard", whole_title, lines, list(filter(None, grids))
+    title_said = io.marked_title(whole_title, simulated)
+    parts = "leaderboard", title_said, lines, [*filter(None, grids)]
     sheet = Sheet(*parts, remarks=_remarks(standings, simulated))
     of_corpus = {"corpus": corpus, "simulated": simulated}
     rows = [
@@ -214,39 +205,24 @@ def write_leaderboard(
     if ranking and ranking.p is not None:
         statistic = io.rounded(ranking.friedman)
         friedman = {"statistic": statistic, "p": ranking.p}
-    head = {
-        "name": sheet.name,
-        "title": sheet.title,
-        **of_corpus,
-        "complete": not standings.unfinished,
-        "metric": metric,
-        "reference": standings.reference,
-        "class_names": class_names,
-        "header": header,
-        "friedman": friedman,
-        "critical_difference": ranking
-        and io.rounded(ranking.critical_difference),
-        "remarks": sheet.remarks,
-        "fingerprint": standings.scores.fingerprint,
-        "provenance": standings.scores.environments,
-    }
+    distance = ranking and io.rounded(ranking.critical_difference)
+    head = {"name": sheet.name, "title": sheet.title, **of_corpus}
+    head |= {"complete": not standings.unfinished, "metric": metric}
+    head |= {"reference": standings.reference, "class_names": class_names}
+    head |= {"header": header, "friedman": friedman}
+    head |= {"critical_difference": distance, "remarks": sheet.remarks}
+    head |= standings.scores.provenance
     what = sheet.name, CSV_COLUMNS, rows, simulated, head
     paths = sheet.write(out_dir, *what)
     names = {method: paper_name(label) for method, label in labels.items()}
     options = {"labels": names, "simulated": simulated}
-    return paths + _figures(standings, title, out_dir, **options)
-
-
-def _figures(standings, title, out_dir, **options):
-    """Both figures; those that cannot be drawn are removed."""
     folder, scores = pathlib.Path(out_dir, "figures"), standings.people.values()
     ranks, forest = folder / "critical_difference.png", folder / "forest.png"
-    for path in (ranks, forest):
+    for path in (ranks, forest):  # those that cannot be drawn are removed
         path.unlink(missing_ok=True)
         io.marked(path, True).unlink(missing_ok=True)
-    paths = []
-    if standings.ranking:
-        found = standings.ranking, standings.comparisons, title
+    if ranking:
+        found = ranking, standings.comparisons, title
         paths.append(plots.plot_critical_difference(*found, ranks, **options))
     if scores:
         paths.append(plots.plot_forest([*scores], title, forest, **options))
@@ -275,11 +251,12 @@ def _remarks(standings, simulated):
             "Nemenyi's critical difference of average ranks at 5%: "
             f"{ranking.critical_difference:.2f}."
         )
-    remarks.append(
+    remarks += [
         "FLOPs are of one window: matrix products only, a multiply-add is two. "
-        "Classical methods have neither parameters nor FLOPs in that sense."
-    )
-    remarks += [*RULES.values(), *tables.software_remarks(standings.scores)]
+        "Classical methods have neither parameters nor FLOPs in that sense.",
+        *RULES.values(),
+        *tables.software_remarks(standings.scores),
+    ]
     return list(dict.fromkeys(filter(None, remarks)))
 
 
@@ -337,9 +314,6 @@ def _statistics_remarks(standings):
     ]
 
 
-# --- Grids ---
-
-
 def _scores(standings, labels, costs):
     """One row a method: scores, p-values, size."""
     metric = METRIC_NAMES[standings.metric]
@@ -359,8 +333,8 @@ def _scores(standings, labels, costs):
             row += [p_text(test.p_holm) for test in tests] or [NOTHING] * 2
         rows.append(row)
     for method in standings.unfinished:
-        empty = [NOTHING] * (len(shown) + 5)
-        rows.append(["", labels[method], standings.state(method), *empty])
+        row = ["", labels[method], standings.state(method)]
+        rows.append(row + [NOTHING] * (len(shown) + 5))
     for row, method in zip(rows, standings.methods, strict=True):
         row += ["" if n is None else f"{n:,}" for n in costs[method][:2]]
     best = labels.get(standings.reference, "the best")
@@ -458,9 +432,9 @@ def _long_rows(standings, costs):
 
     def add_score(method, metric, interval=None):
         score = standings.score(method, metric)
-        counts = {"n_folds": int(score.folds), "n_seeds": int(score.seeds)}
-        counts["sd_seeds"] = score.sd
-        add(method, metric, score["mean"], interval, **counts)
+        n_folds, n_seeds = int(score.folds), int(score.seeds)
+        more = {"n_folds": n_folds, "n_seeds": n_seeds, "sd_seeds": score.sd}
+        add(method, metric, score["mean"], interval, **more)
 
     for method in standings.methods:
         if scores := standings.people.get(method):

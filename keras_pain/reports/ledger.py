@@ -5,6 +5,7 @@ seeds. Predictions are reduced to one confusion matrix a seed, person and
 threshold; from there every change and its interval is arithmetic.
 """
 
+import collections
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -61,10 +62,9 @@ def condition(
     defects: Sequence[str],
     subjects: Sequence[str],
 ) -> Condition:
-    """Reduces all folds of every seed to confusion matrices.
+    """Reduces all folds of every seed; of the defects those of scoring matter.
 
-    Of the defects that are on only those of scoring matter here. Raises
-    ConfigurationError where there are not two classes.
+    Raises ConfigurationError where there are not two classes.
     """
     tuned = "threshold_on_test" in defects
     thresholds = np.append(0.5, _THRESHOLDS if tuned else [])
@@ -86,10 +86,9 @@ def condition(
 def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
     """Pooled `METRICS` of every seed, each `(draws, seeds)`.
 
-    `counts` `(draws, S)` says how often each person is in each draw. Tuned
-    thresholds are tuned anew in every draw, as they would be on those people.
-    Where a mean F1 of the released code (`fm`, `fm_best`) is asked for, it
-    stands as `macro_f1`.
+    `counts` `(draws, S)` says how often each person is in each draw; thresholds
+    are tuned anew in every one. A mean F1 of the released code (`fm`,
+    `fm_best`) stands as `macro_f1`.
     """
     summed = np.einsum("ds,estkl->detkl", counts, side.confusions)
     scores = statistics.scores_of(summed[:, :, 0])
@@ -100,8 +99,7 @@ def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
     if side.precision:
         first, last = np.moveaxis(scores["f1"], -1, 0)
         precision = scores["precision"][..., -1]
-        # scikit-learn's 0, where windows of a class exist and none is
-        # predicted.
+        # scikit-learn's 0 for a class that exists and is never predicted.
         unused = np.isfinite(last) & np.isnan(precision)
         precision = np.where(unused, 0.0, precision)
         scores["macro_f1"] = np.nanmean([first, precision], axis=0)
@@ -109,11 +107,11 @@ def pooled_scores(side: Condition, counts: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def change(base: Condition, side: Condition) -> dict[str, Change]:
-    """What defects change, with 95 % intervals over people and seeds.
+    """What defects change in each of `METRICS`.
 
-    People and seeds are drawn with replacement, the same ones without (`base`)
-    and with (`side`) the defects. Returns a change for each of `METRICS`.
-    Raises ConfigurationError where the two are of other seeds or people.
+    95 % intervals: people and seeds drawn with replacement, the same without
+    (`base`) and with (`side`) the defects. Raises ConfigurationError where the
+    two are of other seeds or people.
     """
     num_seeds, people = shape = base.confusions.shape[:2]
     if side.confusions.shape[:2] != shape:
@@ -138,11 +136,7 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
 
 
 def ledger_protocols() -> tuple[Protocol, ...]:
-    """Leak-free, each leak that changes a run alone, and all together.
-
-    Leaks of scoring need no run of their own: they score the predictions of
-    the leak-free one.
-    """
+    """Leak-free, each leak that is not of scoring alone, and all together."""
     own_runs = [name for name in _NAMES if name not in _SCORING]
     single = [Protocol(f"leak_free+{n}", defects=(n,)) for n in own_runs]
     return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES))
@@ -220,12 +214,11 @@ def ledger_report(run) -> list[pathlib.Path]:
 def _changes(run, method):
     """What each leak changes for one method; the first is none."""
     subjects = sorted({*run.samples[LEAK_FREE.name].subject.tolist()})
-    predictions = {}
+    predictions = collections.defaultdict(lambda: collections.defaultdict(list))
     for key in run.expected:
         if key.method == method:
-            seeds = predictions.setdefault(key.protocol, {})
-            fold = run.store.read(key)
-            seeds.setdefault(key.seed, []).append(fold.predictions)
+            of_seed = predictions[key.protocol][key.seed]
+            of_seed.append(run.store.read(key).predictions)
 
     def side(protocol, names):
         seeds = predictions[protocol]

@@ -55,9 +55,8 @@ def confusions_by_subject(
 ) -> np.ndarray:
     """`(S, K, K)` counts of windows, one matrix a person, rows true.
 
-    Of each of n windows there are a true and a predicted class and a person,
-    one of the S sorted `subjects`. Raises ConfigurationError where these are
-    not those of the windows, and ValueError where a class is out of range.
+    Of n windows each. Raises ConfigurationError where the S sorted `subjects`
+    are not those of the windows, ValueError where a class is out of range.
     """
     names, row = np.unique(subject, return_inverse=True)
     if odd := sorted({*names.tolist()} ^ {*subjects}):
@@ -66,11 +65,10 @@ def confusions_by_subject(
             " give the subjects that were tested, and all of their windows"
         )
     classes = np.stack([y_true, y_pred]).astype(np.int64)
-    if not 0 <= classes.min() <= classes.max() < num_classes:
-        raise ValueError(
-            f"classes must lie in [0, {num_classes}), got {classes.min()} to "
-            f"{classes.max()}"
-        )
+    low, high = classes.min(), classes.max()
+    if not 0 <= low <= high < num_classes:
+        got = f"got {low} to {high}"
+        raise ValueError(f"classes must lie in [0, {num_classes}), {got}")
     shape = (len(names), num_classes, num_classes)
     flat = np.ravel_multi_index((row, *classes), shape)
     return np.bincount(flat, minlength=np.prod(shape)).reshape(shape)
@@ -145,11 +143,10 @@ def pooled_draws(
 ) -> dict[str, np.ndarray]:
     """By metric, `(draws,)` pooled means over seeds; NaN where one lacks it.
 
-    A score depends on the windows only through the confusion matrix, so that a
-    draw is a weighted sum of one matrix a person, and all draws together are
-    one matrix product. Of `confusions` `(seeds, S, K, K)` or `(S, K, K)`; of
-    `counts` `(draws, S)`, from `draw`, a row of ones is the score itself, and
-    methods scored with the same ones are paired.
+    A draw is a weighted sum of one matrix a person, `confusions` being `(seeds,
+    S, K, K)` or `(S, K, K)`, and all draws are one matrix product. Of `counts`
+    `(draws, S)`, from `draw`, a row of ones is the score itself; methods scored
+    with the same ones are paired.
     """
     confusions = np.asarray(confusions, dtype=np.float64)
     people, classes = confusions.shape[-3:-1]
@@ -160,10 +157,7 @@ def pooled_draws(
 
 
 def percentile_interval(samples: np.ndarray) -> Interval | None:
-    """The percentile interval of `(draws,)` bootstrap draws, NaN left out.
-
-    None where no draw defines the score.
-    """
+    """Of `(draws,)` bootstrap draws, NaN left out; None where all are NaN."""
     if not np.isfinite(samples).any():
         return None
     tail = 100 * (1 - LEVEL) / 2
@@ -173,26 +167,21 @@ def percentile_interval(samples: np.ndarray) -> Interval | None:
 def mean_interval(values: np.ndarray) -> Interval:
     """Bootstrap interval of the mean of `(S,)` values, one a person.
 
-    It is bias-corrected and accelerated (BCa), a percentile interval where
-    that does not exist, and a point where all values are equal.
+    Bias-corrected and accelerated (BCa), a percentile interval where that does
+    not exist, and a point where all values are equal.
     """
     _check_people(len(values))
     if not np.ptp(values):
         return Interval(*values[[0, 0]].tolist())
+    options = {"n_resamples": DRAWS, "confidence_level": LEVEL}
     for how in ("BCa", "percentile"):
+        options |= {"method": how, "rng": np.random.default_rng(0)}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-            ends = stats.bootstrap(
-                (values,),
-                np.mean,
-                n_resamples=DRAWS,
-                confidence_level=LEVEL,
-                method=how,
-                rng=np.random.default_rng(0),
-            ).confidence_interval
-        if np.isfinite(ends).all():
+            found = stats.bootstrap((values,), np.mean, **options)
+        if np.isfinite(found.confidence_interval).all():
             break
-    return Interval(*map(float, ends))
+    return Interval(*map(float, found.confidence_interval))
 
 
 def _check_people(number):
@@ -201,9 +190,6 @@ def _check_people(number):
             f"cannot resample {number} subject: an interval over people needs "
             "at least two; use an evaluation that tests more people, e.g. loso"
         )
-
-
-# --- One score a person and seed ---
 
 
 @dataclasses.dataclass(frozen=True)
@@ -247,13 +233,9 @@ class SubjectScores:
 
     @functools.cached_property
     def pooled_draws(self) -> dict[str, np.ndarray]:
-        """`(DRAWS,)` bootstrap draws of every pooled score.
-
-        As many people give the same draws of people, so that methods can be
-        subtracted from each other.
-        """
-        rng = np.random.default_rng(0)
-        counts = draw(self.confusions.shape[-3], DRAWS, rng)
+        """`(DRAWS,)` bootstrap draws of every pooled score, the same people."""
+        people = self.confusions.shape[-3]
+        counts = draw(people, DRAWS, np.random.default_rng(0))
         return pooled_draws(self.confusions, counts)
 
     @property
@@ -283,10 +265,10 @@ def subject_scores(
     places = {(f.key.evaluation, f.key.protocol, f.key.method) for f in folds}
     names = sorted(map("/".join, places))
     if len(names) != 1:
+        got = ", ".join(names) or "no fold"
         raise ConfigurationError(
-            f"subject scores are of one method at a time, got "
-            f"{', '.join(names) or 'no fold'}; give the finished folds "
-            "of one method, evaluation and protocol"
+            f"subject scores are of one method at a time, got {got}; give the "
+            "finished folds of one method, evaluation and protocol"
         )
     truth, probabilities, subject = (
         np.concatenate([fold.predictions[part] for fold in folds])
@@ -307,37 +289,29 @@ def subject_scores(
         found = confusions_by_subject(*windows, subjects, num_classes)
         confusions.append(found)
     confusions = np.stack(confusions)
-
-    def score(part):
-        found = compute_metrics(truth[part], probabilities[part], num_classes)
-        return found[metric]
-
     if metric in POOLED_METRICS:
         values = scores_of(confusions)[metric]
         pooled = scores_of(confusions.sum(axis=1))[metric]
     else:
-        values = [
-            [score((seed == one) & (subject == name)) for name in subjects]
-            for one in seeds
-        ]
-        pooled = [score(seed == one) for one in seeds]
-    return SubjectScores(
-        folds[0].key.method,
-        metric,
-        tuple(subjects),
-        tuple(seeds),
-        values=np.array(values, dtype=float),  # None becomes NaN
-        pooled=np.array(pooled, dtype=float),
-        confusions=confusions,
-    )
+
+        def score(part):
+            windows = truth[part], probabilities[part]
+            return compute_metrics(*windows, num_classes)[metric]
+
+        of_seeds, of_people = seed == np.c_[seeds], subject == np.c_[subjects]
+        values = [[score(s & p) for p in of_people] for s in of_seeds]
+        pooled = list(map(score, of_seeds))
+    who = folds[0].key.method, metric, tuple(subjects), tuple(seeds)
+    # None becomes NaN.
+    values, pooled = (np.array(found, float) for found in (values, pooled))
+    return SubjectScores(*who, values, pooled, confusions)
 
 
 def align(
     scores: Sequence[SubjectScores],
 ) -> tuple[list[SubjectScores], tuple[str, ...]]:
-    """Scores of several methods on the people who define all of them.
+    """Scores of methods on the people who define all; and the people left out.
 
-    And the people left out, of all alike, as one leaves the metric undefined.
     Raises ConfigurationError where the metrics or people of methods differ, or
     fewer than two people are left.
     """
@@ -351,10 +325,10 @@ def align(
                 f"{other.metric} of {other.method!r}; score both alike"
             )
         if odd := sorted(set(first.subjects) ^ set(other.subjects)):
+            both = f"{first.method!r} and {other.method!r}"
             raise ConfigurationError(
-                f"{first.method!r} and {other.method!r} were tested on "
-                f"different subjects: only one of them has "
-                f"{_listed(odd)}; run both on the same folds"
+                f"{both} were tested on different subjects: only one of them "
+                f"has {_listed(odd)}; run both on the same folds"
             )
     values = np.concatenate([score.values for score in scores])
     defined, names = np.isfinite(values).all(axis=0), np.array(first.subjects)
@@ -367,15 +341,11 @@ def align(
             f"defined {first.metric}{why}; use an evaluation that tests more "
             "people, e.g. loso, or another metric"
         )
-    aligned = [
-        dataclasses.replace(
-            score,
-            subjects=tuple(kept),
-            values=score.values[:, defined],
-            confusions=score.confusions[:, defined],
-        )
-        for score in scores
-    ]
+    aligned = []
+    for score in scores:
+        parts = {"subjects": tuple(kept), "values": score.values[:, defined]}
+        parts["confusions"] = score.confusions[:, defined]
+        aligned.append(dataclasses.replace(score, **parts))
     return aligned, tuple(dropped)
 
 
@@ -388,21 +358,17 @@ def _sd(values):
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-# --- Tests of pairs ---
-
-
 class Difference(NamedTuple):
     """One score of the first of two methods minus that of the second.
 
-    None where the score is undefined; `p_holm` for a single comparison, too.
-    The interval is a bootstrap by people, `test` is `PERMUTATION`, `WILCOXON`
-    or `EXCHANGE`.
+    None where it is undefined; `p_holm` of a single comparison, too. The
+    interval is a bootstrap by people.
     """
 
     value: float | None = None
     interval: Interval | None = None
     p: float | None = None
-    test: str | None = None
+    test: str | None = None  # `PERMUTATION`, `WILCOXON` or `EXCHANGE`
     p_holm: float | None = None
 
 
@@ -439,14 +405,11 @@ def compare(a: SubjectScores, b: SubjectScores) -> Comparison:
     pooled = Difference()
     if a.metric in POOLED_METRICS:
         value = float(a.pooled.mean() - b.pooled.mean())
+        value = value if np.isfinite(value) else None
         draws = a.pooled_draws[a.metric] - b.pooled_draws[a.metric]
         p = pooled_test(a.confusions, b.confusions, a.metric)
-        pooled = Difference(
-            value if np.isfinite(value) else None,
-            percentile_interval(draws),
-            p,
-            None if p is None else EXCHANGE,
-        )
+        test = None if p is None else EXCHANGE
+        pooled = Difference(value, percentile_interval(draws), p, test)
     return Comparison(
         *(a.method, b.method, a.metric, len(each), dropped),
         *(by_person, pooled, *effect_sizes(each)),
@@ -478,12 +441,11 @@ def compare_errors(everyone: dict[str, Sequence[FoldResult]]):
 
     errors = {}
     for name, folds in everyone.items():
-        found = [fold.predictions for fold in folds]
-        found = [
-            pd.Series(np.abs(of["y_true"] - of["y_pred"]), of["subject"])
-            for of in found
-        ]
-        errors[name] = pd.concat(found).groupby(level=0).mean()
+        parts = []
+        for of in (fold.predictions for fold in folds):
+            error = np.abs(of["y_true"] - of["y_pred"])
+            parts.append(pd.Series(error, of["subject"]))
+        errors[name] = pd.concat(parts).groupby(level=0).mean()
     rows = []
     for first, second in itertools.combinations(errors, 2):
         differences = (errors[first] - errors[second]).to_numpy()
@@ -513,13 +475,9 @@ def paired_test(differences: np.ndarray) -> tuple[float, str]:
     if not few:
         return float(stats.wilcoxon(moved).pvalue), test
     # SciPy refuses a single number; a zero beside it changes no p-value.
-    found = stats.permutation_test(
-        (moved if len(moved) > 1 else np.append(moved, 0.0),),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=np.inf,
-    )
+    moved = moved if len(moved) > 1 else np.append(moved, 0.0)
+    how = {"permutation_type": "samples", "n_resamples": np.inf}
+    found = stats.permutation_test((moved,), np.mean, vectorized=True, **how)
     return float(found.pvalue), test
 
 
@@ -592,21 +550,13 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 class Ranking(NamedTuple):
-    """Average ranks of methods over people.
+    """Average ranks of methods over people."""
 
-    Args:
-        ranks: By method, the best, which is lowest, first; equal scores share.
-        friedman, p: Friedman's statistic and its p-value; None below three
-            methods.
-        critical_difference: Nemenyi's: average ranks that differ by less are
-            not told apart by that test.
-    """
-
-    ranks: dict[str, float]
+    ranks: dict[str, float]  # the best, lowest, first; equal scores share
     num_subjects: int
-    friedman: float | None
-    p: float | None
-    critical_difference: float
+    friedman: float | None  # Friedman's statistic; None below three methods
+    p: float | None  # of it
+    critical_difference: float  # Nemenyi's, see `critical_difference`
 
 
 def rank_methods(scores: Sequence[SubjectScores]) -> Ranking:
@@ -623,21 +573,18 @@ def rank_methods(scores: Sequence[SubjectScores]) -> Ranking:
     table = np.stack([score.by_subject for score in scores])
     ranks = stats.rankdata(-table, axis=0).mean(axis=1)
     order = np.argsort(ranks, kind="stable")
+    by_method = {scores[i].method: float(ranks[i]) for i in order}
     friedman = None, None
     if len(table) > 2:
         friedman = 0.0, 1.0  # everything tied, which SciPy divides by
         if np.ptp(table, axis=0).any():
             friedman = map(float, stats.friedmanchisquare(*table))
-    return Ranking(
-        {scores[i].method: float(ranks[i]) for i in order},
-        table.shape[1],
-        *friedman,
-        critical_difference(*table.shape),
-    )
+    distance = critical_difference(*table.shape)
+    return Ranking(by_method, table.shape[1], *friedman, distance)
 
 
 def critical_difference(num_methods: int, num_subjects: int) -> float:
-    """Nemenyi's critical difference of average ranks, level 5 %.
+    """Nemenyi's: average ranks that differ by less are not told apart at 5 %.
 
     q sqrt(k (k + 1) / (6 N)) of k methods and N people, q being the quantile
     of the Studentised range over sqrt(2) (Demsar, JMLR 7, 2006, section 3.2.2).
@@ -650,11 +597,10 @@ def critical_difference(num_methods: int, num_subjects: int) -> float:
 def indistinct_runs(
     methods: Sequence[str], comparisons: Sequence[Comparison]
 ) -> tuple[list[tuple[int, int]], int]:
-    """Neighbours in a ranking, best first, among whom no pair differs.
+    """First and last position of the longest runs in which no pair differs.
 
-    First and last position of each longest run of at least two methods; and the
-    number of pairs that do not differ but share no run, since a method between
-    them differs from one of them.
+    Methods are by rank, best first. And the number of pairs that do not differ
+    but share no run, since a method between them differs from one of them.
     """
     same = {
         frozenset((pair.first, pair.second))
@@ -672,9 +618,6 @@ def indistinct_runs(
         if longer and pairs((first, last)) <= same:
             runs.append((first, last))
     return runs, len(same.difference(*map(pairs, runs)))
-
-
-# --- In words ---
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

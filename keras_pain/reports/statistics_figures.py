@@ -1,7 +1,4 @@
-"""Figures of a comparison of methods: critical difference and forest.
-
-Both draw as `keras_pain.reports.figures` says.
-"""
+"""Figures of a comparison of methods, drawn as `reports.figures` says."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,22 +22,19 @@ def plot_critical_difference(
 ) -> Figure:
     """Average ranks, and which neighbours do not differ.
 
-    The arrangement is Demsar's (JMLR 7, 2006); the bars are of paired tests
-    with Holm's correction, as Benavoli et al. recommend (JMLR 17, 2016), since
-    Nemenyi's verdict on two methods depends on the others in the pool. Its
-    distance is drawn as a ruler only.
-
-    Of `rank_methods` and `compare_all`; `labels` are what readers call the
-    methods, their names by default.
+    Arranged as by Demsar (JMLR 7, 2006); bars are of paired tests with Holm's
+    correction, as Benavoli et al. recommend (JMLR 17, 2016): Nemenyi's verdict
+    on two methods depends on the others in the pool, its distance is a ruler
+    only. `labels` are what readers call the methods, their names by default.
     """
     ranks, count = list(ranking.ranks.values()), len(ranking.ranks)
     runs, unjoined = stats.indistinct_runs(list(ranking.ranks), comparisons)
-    caption = _rank_caption(ranking, comparisons, bool(runs), unjoined)
+    caption = _rank_caption(ranking, comparisons, runs, unjoined)
     # Vertical places in lines of text below the axis.
     bars = [0.55 + 0.42 * number for number in range(len(runs))]
     first = (bars[-1] if bars else 0.2) + 0.8
     rows = -(-count // 2)
-    figure, axis = _captioned(_ROW * (first + rows + 2.6) + 0.7, caption)
+    figure, axis = _captioned(_ROW * (first + rows + 2.6) + 0.7, *caption)
     axis.axis("off")
     high = max(count, 1 + ranking.critical_difference)
     margin = 0.04 * (high - 1)
@@ -81,15 +75,25 @@ def plot_critical_difference(
 def plot_forest(
     scores: Sequence[stats.SubjectScores], *, labels: Mapping[str, str]
 ) -> Figure:
-    """Mean over people with its interval, people and seeds behind it.
+    """Mean over people, largest at the top, interval, people and seeds behind.
 
-    The largest mean is at the top. That of a baseline is drawn as a line
-    through all rows. Raises ConfigurationError as `align` does.
+    A baseline's is a line through all rows. Raises as `align` does.
     """
     scores, dropped = stats.align(scores)
     scores = sorted(scores, key=lambda score: (-score.mean, score.method))
-    caption = _forest_caption(scores[0], dropped)
-    figure, axis = _captioned(0.44 * len(scores) + 1.7, caption)
+    metric, people = METRIC_NAMES[scores[0].metric], len(scores[0].subjects)
+    seeds = len(scores[0].seeds)
+    figure, axis = _captioned(
+        0.44 * len(scores) + 1.7,
+        f"Each person counts once, with the mean over "
+        f"{counted(seeds, 'seed')}; the interval is a bootstrap over people.",
+        seeds > 1
+        and "The thin mark below each row reaches from the worst seed's mean "
+        "over people to the best one's.",
+        dropped
+        and f"Left out of all rows, as {metric} is undefined there: "
+        f"{counted(len(dropped), 'person', 'people')}.",
+    )
     names = [labels.get(score.method, score.method) for score in scores]
     dashes = iter(("--", ":"))
     for score, name in zip(scores, names, strict=True):
@@ -103,7 +107,6 @@ def plot_forest(
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x")
     axis.spines[["top", "right", "left"]].set_visible(False)
-    metric, people = METRIC_NAMES[scores[0].metric], len(scores[0].subjects)
     axis.set_xlabel(f"{metric}, mean over {people} people")
     place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 3}
     axis.legend(**place, fontsize=8.5, frameon=False)
@@ -134,8 +137,9 @@ def _forest_row(axis, row, score):
     axis.text(1.01, row, text, transform=place, va="center", fontsize=9)
 
 
-def _captioned(height, caption):
-    """A figure of this height and its caption, and one axis in it."""
+def _captioned(height, *caption):
+    """A figure of this height and one axis in it, with a caption of texts."""
+    caption = " ".join(filter(None, caption))
     figure = new_figure(9.5, height + 0.19)
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)
     figure.supxlabel(caption, fontsize=8)
@@ -143,13 +147,13 @@ def _captioned(height, caption):
 
 
 def _rank_caption(ranking, comparisons, joined, unjoined):
-    """What the figure of average ranks shows."""
+    """What the figure of average ranks shows, in parts."""
     tests = sorted({pair.by_person.test for pair in comparisons})
     metric = METRIC_NAMES[comparisons[0].metric]
     bars = "there is no bar, since all neighbours differ."
     if joined:
         bars = "a bar joins methods among which no pair differs."
-    texts = [
+    return [
         f"Average ranks over {ranking.num_subjects} people, 1 is best. "
         f"Paired tests of {metric} by person ({' or '.join(tests)}, Holm over "
         f"{counted(len(comparisons), 'pair')}, level {1 - LEVEL:.0%}): {bars}",
@@ -162,20 +166,3 @@ def _rank_caption(ranking, comparisons, joined, unjoined):
         f"{len(ranking.ranks) - 1} degrees of freedom, p = {ranking.p:.2g}.",
         stats.too_few_people(comparisons),
     ]
-    return " ".join(filter(None, texts))
-
-
-def _forest_caption(first, dropped):
-    """What the forest figure shows."""
-    seeds = len(first.seeds)
-    texts = [
-        f"Each person counts once, with the mean over "
-        f"{counted(seeds, 'seed')}; the interval is a bootstrap over people.",
-        seeds > 1
-        and "The thin mark below each row reaches from the worst seed's mean "
-        "over people to the best one's.",
-        dropped
-        and f"Left out of all rows, as {METRIC_NAMES[first.metric]} is "
-        f"undefined there: {counted(len(dropped), 'person', 'people')}.",
-    ]
-    return " ".join(filter(None, texts))

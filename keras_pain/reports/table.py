@@ -4,8 +4,7 @@ Rows are methods; cells are ours (mean and standard deviation over seeds), the
 paper's, and the difference. Metrics are pooled over the samples of all folds
 and, where there are several folds, also averaged over folds; both are named.
 A row whose folds are not all there shows how many are, never a mean of them.
-Everything is computed from the stored predictions, so that a table can be
-drawn again without training.
+All is computed from stored predictions, without training again.
 """
 
 import csv
@@ -21,34 +20,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from keras_pain import io as files
 from keras_pain.errors import BadFileError, ConfigurationError, reading
-from keras_pain.experiments.defects import (
-    TEST_BATCH,
-    distorted_metrics,
-    score,
-    scored_intensities,
-)
-from keras_pain.experiments.metrics import (
-    CLASS_METRICS,
-    DEFECT_METRICS,
-    ORDINAL_METRICS,
-    REGRESSION_METRICS,
-    REGRESSION_RULES,
-    RULES,
-    SCALAR_METRICS,
-    WEIGHTED_METRICS,
-    average,
-    pool,
-)
+from keras_pain.experiments import defects as scoring
+from keras_pain.experiments import metrics as measures
 from keras_pain.experiments.protocols import GROUP_KFOLD
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
-from keras_pain.io import (
-    csv_text,
-    json_text,
-    marked_title,
-    rounded,
-    write_marked,
-)
 
 # The row without which no number means anything, of classes and intensities.
 MAJORITY = "majority"
@@ -87,36 +64,22 @@ _SECONDS, _RATIO = "fit_seconds", "fit_seconds_ratio"
 _PACKAGES = r"\usepackage{booktabs,graphicx,rotating} and [T1]{fontenc}"
 _ACROSS, _SIDEWAYS = 80, 120  # most characters of \small on a page
 _TIMES_BEGIN, _TIMES_END = "training times", "end of training times"
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': r"\textquotedbl{}",
-        "±": r"$\pm$",
-        "−": r"$-$",
-        "†": r"$^{\dagger}$",
-        "\n": " ",
-        "×": r"$\times$",
-        "–": "--",
-        "—": "---",
-        "²": r"$^2$",
-        **{character: f"\\{character}" for character in "{}&%$#_"},
-    }
-)
+_PAIRS = r"""
+\ \textbackslash{}  ~ \textasciitilde{}  ^ \textasciicircum{}  < \textless{}
+> \textgreater{}  | \textbar{}  " \textquotedbl{}  ± $\pm$  − $-$
+† $^{\dagger}$  × $\times$  – --  — ---  ² $^2$
+""".split()
+_LATEX = {character: f"\\{character}" for character in "{}&%$#_"} | {"\n": " "}
+_LATEX |= zip(_PAIRS[::2], _PAIRS[1::2], strict=True)
+_LATEX = str.maketrans(_LATEX)
+_MARKUP = r"[\\|`*]|(?<![^\W_])_|_(?![^\W_])"  # of cells in Markdown
 
 
 # --- What a table consists of ---
 
 
 class RowSpec(NamedTuple):
-    """A method, by its name in the store, under one of `EVALUATIONS`.
-
-    One of the `literature` the paper took from elsewhere: shown, never run.
-    """
+    """A method; `literature`, which the paper took over, is never run."""
 
     label: str
     method: str
@@ -125,10 +88,9 @@ class RowSpec(NamedTuple):
 
 
 class ColumnSpec(NamedTuple):
-    """A column: its heading and a metric of `keras_pain.experiments.metrics`.
+    """A heading and a metric; those of `metrics.CLASS_METRICS` have a class.
 
-    Those of `CLASS_METRICS` have a class; where intensities are predicted,
-    there are `REGRESSION_METRICS` only.
+    Where intensities are predicted, there are `REGRESSION_METRICS` only.
     """
 
     label: str
@@ -165,20 +127,18 @@ class TableSpec:
         pairs = [(row.method, row.evaluation) for row in self.rows]
         if len(set(pairs)) < len(pairs):
             raise ValueError(f"table {self.name} repeats a row: {pairs}")
-        trivial, scalars = TRAIN_MEAN, REGRESSION_METRICS
+        trivial, scalars = TRAIN_MEAN, measures.REGRESSION_METRICS
         if self.class_names:
             trivial = MAJORITY
-            scalars = SCALAR_METRICS + WEIGHTED_METRICS + DEFECT_METRICS
-            scalars += ORDINAL_METRICS
+            scalars = measures.SCALAR_METRICS + measures.WEIGHTED_METRICS
+            scalars += measures.DEFECT_METRICS + measures.ORDINAL_METRICS
         if lacking := {(trivial, e) for e in self.evaluations} - {*pairs}:
             raise ValueError(f"table {self.name} lacks rows {lacking}")
-        classes = range(len(self.class_names))
-        allowed = [
-            *itertools.product(scalars, [None]),
-            *itertools.product(CLASS_METRICS, classes),
-        ]
+        classes = (None, *range(len(self.class_names)))
         for column in self.columns:
-            if (column.metric, column.class_index) not in allowed:
+            _, metric, index = column
+            known = scalars if index is None else measures.CLASS_METRICS
+            if metric not in known or index not in classes:
                 raise ValueError(f"table {self.name} has no such {column}")
 
     @property
@@ -196,10 +156,9 @@ class TableSpec:
 
 
 class PublishedValue(NamedTuple):
-    """One cell of a published table.
+    """One cell: `text` as printed, "" where it is unsaid, and a `note` or "".
 
-    `evaluation` may be `"complexity"` and `metric` `training_time`; `text` is
-    the value as printed, "" where it is unsaid, and `note` one on it, or "".
+    `evaluation` may be `"complexity"`, `metric` also `training_time`.
     """
 
     method: str
@@ -222,23 +181,16 @@ class Published(NamedTuple):
     values: list[PublishedValue]
     notes: list[tuple[str, str]]
 
-    def get(
-        self,
-        method: str,
-        evaluation: str,
-        metric: str,
-        class_index: int | None = None,
-    ) -> PublishedValue | None:
-        """The cell, or None where the file has no such row."""
-        place = (method, evaluation, metric, class_index)
+    def get(self, *place: str | int | None) -> PublishedValue | None:
+        """The cell of this method, evaluation, metric and class, or None."""
+        place += (None,) * (4 - len(place))  # a class may be left out
         return next((v for v in self.values if v[:4] == place), None)
 
 
 def read_published(path) -> Published:
     """Reads one of `reproduce/published/*.csv`; raises BadFileError.
 
-    An empty value is one that the paper leaves unsaid. A row of the method `*`
-    holds a note on the whole table.
+    A row of the method `*` holds a note on the whole table.
     """
     found = Published([], [])
     with reading(path, cure="restore it from the project's repository"):
@@ -276,9 +228,7 @@ def read_published(path) -> Published:
 
 
 class Scores(NamedTuple):
-    """Every metric of the finished rows, and what is known of all rows.
-
-    A row is an evaluation, a protocol and a method, as in `FoldKey`.
+    """Every metric of the finished rows (evaluation, protocol, method).
 
     Args:
         cells: By row, metric (as `pool` and `average` name them, and
@@ -312,6 +262,12 @@ class Scores(NamedTuple):
         of = self.rows.loc[row]
         return f"{of.found}/{of.wanted} folds" if of.found < of.wanted else ""
 
+    @property
+    def provenance(self) -> dict:
+        """What the head of a report in JSON says of the data and software."""
+        said = {"fingerprint": self.fingerprint}
+        return said | {"provenance": self.environments}
+
     def protocols(self, evaluation: str) -> list[str]:
         """Those of one evaluation, `as_published` first."""
         found = {name for e, name, _ in self.rows.index if e == evaluation}
@@ -323,11 +279,10 @@ def read_scores(
     expected: Mapping[FoldKey, Mapping] | Iterable[FoldKey],
     num_classes: int,
 ) -> Scores:
-    """Reads all expected folds and computes every metric.
+    """Reads all expected folds and computes every metric; rows keep the order.
 
-    Rows are in order of appearance, `num_classes` is 0 where intensities are
-    predicted. Raises ConfigurationError where a fold is of another
-    configuration than `expected` maps it to, or of other data.
+    `num_classes` is 0 for intensities. Raises ConfigurationError where a fold
+    is of other data, or of another configuration than `expected` maps it to.
     """
 
     def read(key):
@@ -354,11 +309,8 @@ def read_scores(
         folds=("fold", "nunique"),
         seeds=("seed", "nunique"),
         jobs=("read", lambda f: max(_entries(f, "timings", "jobs"), default=1)),
-        hardware=(
-            "read",
-            lambda f: set(_entries(f, "environment", "hardware")),
-        ),
-        distorted=("read", lambda f: distorted_metrics(_defects(f))),
+        hardware=("read", lambda f: {*_entries(f, "environment", "hardware")}),
+        distorted=("read", lambda f: scoring.distorted_metrics(_defects(f))),
     )
     cells, confusions = [], {}
     for row, of_row in of_rows.read:
@@ -374,12 +326,9 @@ def read_scores(
     names = [*_ROW, "metric", "class"]
     cells = pd.DataFrame(cells, columns=[*names, "value", "folds"])
     cells = cells.astype({"value": float}).groupby(names)
-    cells = cells.agg(
-        mean=("value", "mean"),
-        sd=("value", "std"),
-        folds=("folds", "min"),
-        seeds=("value", "count"),
-    )
+    moments = {"mean": ("value", "mean"), "sd": ("value", "std")}
+    counts = {"folds": ("folds", "min"), "seeds": ("value", "count")}
+    cells = cells.agg(**moments, **counts)
     said = [fold.result.get("environment") for fold in found]
     said = {canonical_json(one): one for one in said if one}
     environments = [said[text] for text in sorted(said)]
@@ -401,22 +350,19 @@ def _entries(folds, part, name):
 
 
 def _seed_metrics(folds, num_classes):
-    predictions = [fold.predictions for fold in folds]
+    predictions, config = [fold.predictions for fold in folds], folds[0].config
     # Some known defects are of the scoring, not of the training.
-    defects = _defects(folds)
-    batch = folds[0].config.get("test_batch", TEST_BATCH)
-    of = folds[0].config.get("dataset", {}).get("task") == "ordinal"
-    how = {"defects": defects, "batch_size": batch, "ordinal": of}
-    scored = functools.partial(score, **how)
+    how = _defects(folds), config.get("test_batch", scoring.TEST_BATCH)
+    of = config.get("dataset", {}).get("task") == "ordinal"
+    more = {"defects": how[0], "batch_size": how[1], "ordinal": of}
+    scored = functools.partial(scoring.score, **more)
     kind = "probabilities" if num_classes else "y_pred"
-    per_fold = [scored(p["y_true"], p[kind], num_classes) for p in predictions]
+    pairs = [(p["y_true"], p[kind]) for p in predictions]
+    metrics = measures.average([scored(*pair, num_classes) for pair in pairs])
     if not num_classes:
-        pairs = [
-            scored_intensities(p["y_true"], p[kind], defects, batch)
-            for p in predictions
-        ]
+        pairs = [scoring.scored_intensities(*pair, *how) for pair in pairs]
         predictions = [{"y_true": y, kind: guess} for y, guess in pairs]
-    metrics = pool(predictions, num_classes, scored) | average(per_fold)
+    metrics = measures.pool(predictions, num_classes, scored) | metrics
     seconds = _entries(folds, "timings", _SECONDS)
     metrics[_SECONDS] = float(np.mean(seconds)) if seconds else None
     metrics["fold_mean_n"][_SECONDS] = len(seconds)
@@ -470,13 +416,8 @@ def software_remarks(scores: Scores) -> list[str]:
 def hardware_remarks(
     scores: Scores, label: str, what: str, evaluation: str | None = None
 ) -> str:
-    """On what `label` was measured, and whether `what` compare.
-
-    `evaluation` says of which rows to tell; None takes all.
-    """
-    rows = scores.rows
-    if evaluation is not None:
-        rows = rows.loc[[evaluation]]
+    """On what `label` was measured, and whether `what` compare; None: all."""
+    rows = scores.rows if evaluation is None else scores.rows.loc[[evaluation]]
     hardware, jobs = sorted(set().union(*rows.hardware)), rows.jobs.max()
     texts = [
         hardware and f" {label}: {'; '.join(hardware)}.",
@@ -586,13 +527,11 @@ class Sheet:
             if grid.timing:
                 table = [f"% {_TIMES_BEGIN}", *table, f"% {_TIMES_END}"]
             lines += table
-        notes = [
-            rf"\textsuperscript{{{number}}} {escape_latex(text)}"
-            for number, text in enumerate(self.footnotes, start=1)
-        ]
-        notes += map(escape_latex, (*self.lines, *self.remarks))
         lines.append(r"{\footnotesize\noindent")
-        lines += [rf"{note}\par" for note in notes]
+        for n, text in enumerate(self.footnotes, start=1):
+            lines.append(rf"\textsuperscript{{{n}}} {escape_latex(text)}\par")
+        for text in (*self.lines, *self.remarks):
+            lines.append(rf"{escape_latex(text)}\par")
         return "\n".join(lines) + "\n}\n"
 
     def write(self, out_dir, stem, columns, rows, simulated, head=None):
@@ -600,18 +539,15 @@ class Sheet:
 
         With a `head` they are in `.json`, too; for names see `write_marked`.
         """
-        texts = {
-            "md": self.markdown(),
-            "tex": self.latex(),
-            "csv": csv_text(columns, rows),
-        }
+        texts = {"md": self.markdown(), "tex": self.latex()}
+        texts["csv"] = files.csv_text(columns, rows)
         if head is not None:
-            texts["json"] = json_text(head, rows)
-        out_dir = pathlib.Path(out_dir)
-        return [
-            write_marked(out_dir / f"{stem}.{kind}", text.encode(), simulated)
-            for kind, text in texts.items()
-        ]
+            texts["json"] = files.json_text(head, rows)
+        paths = []
+        for kind, text in texts.items():
+            path = pathlib.Path(out_dir, f"{stem}.{kind}")
+            paths.append(files.write_marked(path, text.encode(), simulated))
+        return paths
 
 
 def _plain(text, commands=r"(?!)"):
@@ -619,10 +555,6 @@ def _plain(text, commands=r"(?!)"):
     text = re.sub(commands, r"\\\g<0>", " ".join(text.split()))
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     return text.replace("](", r"]\(")
-
-
-def _markdown_cell(text):
-    return _plain(text, r"[\\|`*]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def _bullets(lines):
@@ -634,7 +566,7 @@ def _aligned(grid):
     rows = [grid.columns, *itertools.chain(*grid.groups)]
     columns = []
     for index, column in enumerate(zip(*rows, strict=True)):
-        cells = list(map(_markdown_cell, column))
+        cells = [_plain(cell, _MARKUP) for cell in column]
         width = max(map(len, cells))
         fill, rule = str.ljust, "-" * width
         if index >= grid.left:
@@ -679,47 +611,35 @@ def write_table(
 ) -> list[pathlib.Path]:
     """Writes `table.md`, `.tex`, `.csv` and `.json`; returns their paths.
 
-    The same folds give the same bytes; for these and what is raised see
-    `read_scores`. `header` are lines above the table, `subject_lists` files
-    with the subjects of every fold, relative to `out_dir`.
+    The same folds give the same bytes; see `read_scores` for what is raised.
+    `header` are lines above the table, `subject_lists` files relative to
+    `out_dir` with the subjects of every fold.
     """
     scores = read_scores(store, expected, len(spec.class_names))
-    missing = [
-        f"{row[2]} {row[0]}/{row[1]} {state}"
-        for row in scores.rows.index
-        if (state := scores.state(row))
-    ]
+    states = [(*row, scores.state(row)) for row in scores.rows.index]
+    missing = [f"{m} {e}/{p} {state}" for e, p, m, state in states if state]
     title, lines = spec.title, [f"Paper: {spec.paper}", f"Corpus: {corpus}"]
     lines += header
     if missing:
         title += " (INCOMPLETE)"
         lines.append(f"INCOMPLETE: {'; '.join(missing)}")
-    title = marked_title(title, simulated)
+    title = files.marked_title(title, simulated)
     remarks = _remarks(spec, scores, simulated, subject_lists)
     sheet = Sheet(spec.name, title, lines, remarks=remarks)
     of_corpus = {"corpus": corpus, "simulated": simulated}
     table = _Table(spec, scores, sheet, simulated)
     rows = [row | of_corpus for row in table.fill()]
-    head = {
-        "name": spec.name,
-        "title": title,
-        "paper": spec.paper,
-        **of_corpus,
-        "complete": not missing,
-        "header": header,
-        "notes": sheet.footnotes,
-        "remarks": remarks,
-        "subject_lists": subject_lists,
-        "fingerprint": scores.fingerprint,
-        "provenance": scores.environments,
-    }
-    columns = [*table.columns, *of_corpus]
+    head = {"name": spec.name, "title": title, "paper": spec.paper, **of_corpus}
+    head |= {"complete": not missing, "header": header}
+    head |= {"notes": sheet.footnotes, "remarks": remarks}
+    head["subject_lists"], columns = subject_lists, [*table.columns, *of_corpus]
+    head |= scores.provenance
     return sheet.write(out_dir, "table", columns, rows, simulated, head)
 
 
 def _remarks(spec, scores, simulated, subject_lists):
     seeds, several = scores.rows.seeds.max(), scores.rows.folds.max() > 1
-    rules = RULES if spec.class_names else REGRESSION_RULES
+    rules = measures.RULES if spec.class_names else measures.REGRESSION_RULES
     remarks = [
         *spec.notes,
         set.union(set(), *scores.rows.distorted) and BY_DEFECT,
@@ -773,12 +693,11 @@ class _Table:
     def kinds(self, evaluation):
         """How folds are put together, in words."""
         samples, folds = self.spec.samples, self.scores.rows.folds
+        kinds = {"pooled": f"over the test {samples}"}
         if evaluation in folds and (folds[evaluation] > 1).any():
-            return {
-                "pooled": f"pooled over the {samples} of all folds",
-                "fold_mean": "mean over folds",
-            }
-        return {"pooled": f"over the test {samples}"}
+            kinds["pooled"] = f"pooled over the {samples} of all folds"
+            kinds["fold_mean"] = "mean over folds"
+        return kinds
 
     def protocols(self, row):
         """Those of a row that is run, with what its folds lack."""
@@ -786,16 +705,17 @@ class _Table:
             place = (row.evaluation, protocol, row.method)
             yield protocol, self.scores.state(place)
 
+    def names(self, kind):
+        """Name in the scores, metric and class of each column."""
+        columns = [(c.metric, c.class_index) for c in self.spec.columns]
+        return [(f"{kind}_{metric}", metric, i) for metric, i in columns]
+
     def method_lines(self, row, kind):
         """One method's lines: ours, the paper's, the differences."""
-        columns = [(c.metric, c.class_index) for c in self.spec.columns]
-        papers = [self.paper(row, *column) for column in columns]
-        lines, differences = [], []
+        columns, lines, differences = self.names(kind), [], []
+        papers = [self.paper(row, *column[1:]) for column in columns]
         for protocol, state in () if row.literature else self.protocols(row):
-            cells = [
-                self.cell(row, protocol, f"{kind}_{metric}", metric, index)
-                for metric, index in columns
-            ]
+            cells = [self.cell(row, protocol, *column) for column in columns]
             ours = [state] if state else [self.ours(c, kind) for c, *_ in cells]
             lines.append([f"ours, {protocol}", *ours])
             texts = ["" if pd.isna(d) else f"{d:+z.3f}" for *_, d in cells]
@@ -855,11 +775,7 @@ class _Table:
 
     def long(self, row):
         """The long form of a row: one dict a number, None for the unknown."""
-        names = [
-            (f"{kind}_{column.metric}", column.metric, column.class_index)
-            for kind in self.kinds(row.evaluation)
-            for column in self.spec.columns
-        ]
+        names = sum(map(self.names, self.kinds(row.evaluation)), [])
         names.append((_SECONDS, TRAINING_TIME, None))
         if self.reference(row.evaluation):
             names.append((_RATIO, "", None))
@@ -876,10 +792,10 @@ class _Table:
                 place = (row.evaluation, protocol, row.method)
                 values = (
                     *(row.method, f"{row.evaluation}/{protocol}", name),
-                    *(classes[index], rounded(mean), rounded(sd)),
+                    *(classes[index], *map(files.rounded, (mean, sd))),
                     metric in self.scores.rows.distorted.get(place, ()),
                     (paper and paper.text) or None,
-                    rounded(difference),
+                    files.rounded(difference),
                     *(None if folds == "" else folds, seeds),
                 )
                 cell = dict(zip(_LONG, values, strict=True))

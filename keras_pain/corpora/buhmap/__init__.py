@@ -10,12 +10,7 @@ from pathlib import Path
 
 from keras_pain.corpora.base import StrPath, find_base
 from keras_pain.corpora.folder import corpus_of
-from keras_pain.corpora.folder.layout import (
-    Tables,
-    make_tables,
-    read_rows,
-    row_of,
-)
+from keras_pain.corpora.folder import layout as lists
 
 LIST = "sequences.csv"
 RATE = 30.0  # frames a second
@@ -26,19 +21,17 @@ _NOTHING = (
 )
 
 
-def tables(root: StrPath) -> Tables:
+def tables(root: StrPath) -> lists.Tables:
     """The sequences, with the label `class`; raises KerasPainError."""
-    base = find_base(
-        root, ((), ("buhmap",)), lambda f: (f / LIST).is_file(), _NOTHING
-    )
-    rows = [
-        row_of(base, row["file"], row["person"], {"class": row["class"]})
-        for row in read_rows(base / LIST, ["file", "person", "class"])
-    ]
+    places, rows = ((), ("buhmap",)), []
+    base = find_base(root, places, lambda f: (f / LIST).is_file(), _NOTHING)
+    for row in lists.read_rows(base / LIST, ["file", "person", "class"]):
+        label = {"class": row["class"]}
+        rows.append(lists.row_of(base, row["file"], row["person"], label))
     groups = dict.fromkeys(sorted({row.subject for row in rows}), "")
-    return make_tables(base, "landmarks", rows, groups, rate=RATE, listing=LIST)
+    more = {"rate": RATE, "listing": LIST}
+    return lists.make_tables(base, "landmarks", rows, groups, **more)
 
 
-LAYOUTS, detect_layout, find_files, read_file = corpus_of(
-    tables, "landmarks", HASHES
-)
+_CORPUS = corpus_of(tables, "landmarks", HASHES)
+LAYOUTS, detect_layout, find_files, read_file = _CORPUS

@@ -10,13 +10,8 @@ from pathlib import Path
 
 from keras_pain.corpora.base import StrPath, find_base
 from keras_pain.corpora.folder import corpus_of
-from keras_pain.corpora.folder.layout import (
-    Channel,
-    Tables,
-    make_tables,
-    read_rows,
-    row_of,
-)
+from keras_pain.corpora.folder import layout as lists
+from keras_pain.corpora.folder.layout import Channel
 
 LIST = "recordings.csv"
 RATE = 1000.0  # samples a second
@@ -36,29 +31,23 @@ _NOTHING = (
 )
 
 
-def tables(root: StrPath) -> Tables:
+def tables(root: StrPath) -> lists.Tables:
     """The recordings, with the label `activity`; raises KerasPainError."""
-    base = find_base(
-        root,
-        ((), ("emg_lower_limb",)),
-        lambda folder: _is_list(folder / LIST),
-        _NOTHING,
-    )
-    found = read_rows(base / LIST, _NEEDED)
-    rows = [
-        row_of(base, row["file"], row["person"], {"activity": row["activity"]})
-        for row in found
-    ]
-    groups = {row["person"]: row["group"] for row in found}
+    base = find_base(root, ((), ("emg_lower_limb",)), _has_list, _NOTHING)
+    rows, groups = [], {}
+    for row in lists.read_rows(base / LIST, _NEEDED):
+        label = {"activity": row["activity"]}
+        rows.append(lists.row_of(base, row["file"], row["person"], label))
+        groups[row["person"]] = row["group"]
     more = {"channels": CHANNELS, "listing": LIST}
-    return make_tables(base, "signals", rows, groups, **more)
+    return lists.make_tables(base, "signals", rows, groups, **more)
 
 
-def _is_list(path):
-    rows = read_rows(path, ()) if path.is_file() else []
+def _has_list(folder):
+    path = folder / LIST
+    rows = lists.read_rows(path, ()) if path.is_file() else []
     return bool(rows) and {"file", "activity"} <= set(rows[0])
 
 
-LAYOUTS, detect_layout, find_files, read_file = corpus_of(
-    tables, "signals", HASHES
-)
+_CORPUS = corpus_of(tables, "signals", HASHES)
+LAYOUTS, detect_layout, find_files, read_file = _CORPUS

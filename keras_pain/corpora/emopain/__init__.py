@@ -27,16 +27,12 @@ _GROUPS = {name.lower(): ("", group) for group, name in Fame.folders.items()}
 _NAME = re.compile(r"([CP])(\d+)_?([DN])\.mat", re.IGNORECASE)
 _FAME_NAME = re.compile(r"([CP])(\d+)_([DN])\.mat", re.IGNORECASE)
 _NUMBER = re.compile(r"0*([1-9]\d*)\.mat", re.IGNORECASE)
-_PATTERN = {
-    "fame": "<C|P><id>_<D|N>.mat",
-    "coordinates": "<C|P><id><D|N>.mat or 1.mat ... 30.mat",
-    "challenge2020": "<C|P><id><D|N>.mat",
-}
-_LOOKED_FOR = {
-    "fame": "'randomised C|P'/C1_N.mat",
-    "coordinates": "train|validation/C1N.mat or 1.mat ... 30.mat",
-    "challenge2020": "train|validation/C1N.mat",
-}
+_PATTERN = {"fame": "<C|P><id>_<D|N>.mat"}
+_PATTERN["challenge2020"] = "<C|P><id><D|N>.mat"
+_LOOKED_FOR = {"fame": "'randomised C|P'/C1_N.mat"}
+_LOOKED_FOR["challenge2020"] = "train|validation/C1N.mat"
+for _texts in (_PATTERN, _LOOKED_FOR):
+    _texts["coordinates"] = _texts["challenge2020"] + " or 1.mat ... 30.mat"
 _LAST_HEALTHY, _LAST_PATIENT = 12, 30
 _GROUP = {"C": "healthy", "P": "patient"}
 _PEEKS = 5  # files opened, at most, to tell the two train/ layouts apart
@@ -51,10 +47,9 @@ def detect_layout(root: StrPath) -> str:
     if not found:
         raise _nothing_found(root, "no EmoPain files", LAYOUTS)
     if len(found) > 1:
-        raise KerasPainError(
-            f"{raw.require_folder(root)}: holds several layouts "
-            f"({', '.join(found)}); choose one with --layout"
-        )
+        several = f"holds several layouts ({', '.join(found)})"
+        where = raw.require_folder(root)
+        raise KerasPainError(f"{where}: {several}; choose one with --layout")
     return found[0]
 
 
@@ -114,12 +109,9 @@ def _compare(files):
         if other is file:
             splits[subject].add(file.split)
         else:
-            file.refusal = (
-                "duplicate",
-                f"is a second recording of participant {subject}, difficulty "
-                f"{difficulty or 'unknown'}, beside {other.relative}",
-                "keep the right one of the two",
-            )
+            who = f"participant {subject}, difficulty {difficulty or 'unknown'}"
+            said = f"is a second recording of {who}, beside {other.relative}"
+            file.refusal = "duplicate", said, "keep the right one of the two"
     for file in first.values():
         shared = splits[file.subject_id]
         if len(shared) > 1:  # a leak
@@ -129,11 +121,9 @@ def _compare(files):
 
 def _nothing_found(root, what, layouts):
     looked = "; ".join(f"{name}: {_LOOKED_FOR[name]}" for name in layouts)
-    return raw.nothing_found(
-        root,
-        f"{what} here (looked for {looked}; found {{}}); give the folder that "
-        "holds them with --manual_dir",
-    )
+    what += f" here (looked for {looked}; found {{}}); "
+    what += "give the folder that holds them with --manual_dir"
+    return raw.nothing_found(root, what)
 
 
 def _match(path, layout):
@@ -146,11 +136,8 @@ def _number(path, layout):
 
 def _mat_files(folder):
     # Names with a leading dot are leavings of macOS archives.
-    return sorted(
-        p
-        for p in folder.iterdir()
-        if p.suffix.lower() == ".mat" and p.name[0] != "." and not p.is_dir()
-    )
+    named = [p for p in sorted(folder.iterdir()) if p.name[0] != "."]
+    return [p for p in named if p.suffix.lower() == ".mat" and not p.is_dir()]
 
 
 def _index(base, layout):

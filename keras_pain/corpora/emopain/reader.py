@@ -144,13 +144,11 @@ def _read_challenge(found, challenge_columns):
     angles, energies = found.angle_unit(angles, energies)
     labels = _given_labels(found, values, present)
     if missing and present and challenge_columns is None:
-        found.refuse(
-            "label_columns",
-            f"has {values.shape[1]} columns, and nothing says which of the "
-            "labels exercise, pain, protective it lacks",
-            "say it, e.g. with --challenge_columns="
-            "exercise=none,pain=none,protective=30",
-        )
+        problem = f"has {values.shape[1]} columns, and nothing says which of "
+        problem += "the labels exercise, pain, protective it lacks"
+        cure = "exercise=none,pain=none,protective=30"
+        cure = f"say it, e.g. with --challenge_columns={cure}"
+        found.refuse("label_columns", problem, cure)
     semg = _semg(found, values[:, Challenge.semg])
     return {"angles": angles, "energies": energies, "semg": semg, **labels}
 
@@ -188,8 +186,6 @@ def _given_labels(found, values, columns):
     if group != "patient" and count:
         detail = f"{count} protective rows of a control, kept as given"
         found.noted("healthy_protective", detail)
-    return {
-        "protective": given["protective"],
-        "pain_level": found.given_pain(given["pain"]),
-        "activity": given["exercise"],
-    }
+    pain = found.given_pain(given["pain"])
+    labels = {"protective": given["protective"], "pain_level": pain}
+    return labels | {"activity": given["exercise"]}

@@ -44,17 +44,12 @@ WIDTHS = {
 _LARGEST = {"positions": 1e4, "sEMG": 1e6, "angles": 1e4, "energies": 1e9}
 _MAX_NEGATIVE = 0.01  # share of samples; more are no undershoot
 # Rigid parts of the body that both joint sets hold.
-_BONES = [
-    bone
-    for limb in (
-        "hip left_upper_leg left_lower_leg left_ankle",
-        "hip right_upper_leg right_lower_leg right_ankle",
-        "left_upper_arm left_lower_arm left_wrist",
-        "right_upper_arm right_lower_arm right_wrist",
-        "neck head crown",
-    )
-    for bone in itertools.pairwise(limb.split())
-]
+_LIMBS = """hip left_upper_leg left_lower_leg left_ankle
+hip right_upper_leg right_lower_leg right_ankle
+left_upper_arm left_lower_arm left_wrist
+right_upper_arm right_lower_arm right_wrist
+neck head crown"""
+_BONES = [b for s in _LIMBS.split("\n") for b in itertools.pairwise(s.split())]
 _COLLAPSED, _SOUND = 0.8, 0.97  # shares of the median body size
 _CHECK_COLUMNS = "check that the columns are those of this layout"
 
@@ -167,13 +162,10 @@ class Rules(Findings):
         longest, start = lengths.max(), lengths.argmax()
         # One value is no signal, however short the file.
         if longest > MAX_GAP or longest >= len(gaps) - 1:
-            self.refuse(
-                "nan_rows",
-                f"{what} is missing (NaN or infinite) in rows {start + 1} to "
-                f"{start + longest}; filled in are up to {MAX_GAP} frames, and "
-                "two or more must be there",
-                LEAVE_OUT,
-            )
+            rows = f"rows {start + 1} to {start + longest}"
+            problem = f"{what} is missing (NaN or infinite) in {rows}; "
+            problem += f"filled in are up to {MAX_GAP} frames, and two or more"
+            self.refuse("nan_rows", f"{problem} must be there", LEAVE_OUT)
 
     def nan_first_energy_row(self, energies: np.ndarray) -> np.ndarray:
         """Sets the first row of energies, without predecessor, to zero.

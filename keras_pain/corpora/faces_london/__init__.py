@@ -10,12 +10,7 @@ from pathlib import Path
 
 from keras_pain.corpora.base import StrPath, find_base
 from keras_pain.corpora.folder import corpus_of
-from keras_pain.corpora.folder.layout import (
-    Tables,
-    make_tables,
-    read_rows,
-    row_of,
-)
+from keras_pain.corpora.folder import layout as lists
 
 EXPRESSIONS = {"neutral": "03", "smiling": "08"}
 INFO = "london_info.csv"
@@ -27,12 +22,12 @@ _NOTHING = (
 )
 
 
-def tables(root: StrPath) -> Tables:
+def tables(root: StrPath) -> lists.Tables:
     """The pictures, with the label `expression`; raises KerasPainError."""
     base = find_base(root, ((), ("faces_london",)), _folders, _NOTHING)
     groups, rows, folders = {}, [], _folders(base)
     for info in base.rglob(INFO):
-        for row in read_rows(info, ["face_id", "face_gender"]):
+        for row in lists.read_rows(info, ["face_id", "face_gender"]):
             groups[row["face_id"]] = row["face_gender"]
     for folder in folders:
         for path in sorted(folder.iterdir()):
@@ -40,11 +35,11 @@ def tables(root: StrPath) -> Tables:
             if match and EXPRESSIONS[folder.name] == match[2]:
                 place = path.relative_to(base).as_posix()
                 label = {"expression": folder.name}
-                rows.append(row_of(base, place, match[1], label))
+                rows.append(lists.row_of(base, place, match[1], label))
     people = sorted({row.subject for row in rows})
     groups = {person: groups.get(person, "") for person in people}
     listing = " or ".join(EXPRESSIONS)
-    return make_tables(base, "faces", rows, groups, listing=listing)
+    return lists.make_tables(base, "faces", rows, groups, listing=listing)
 
 
 def _folders(base):
@@ -53,14 +48,10 @@ def _folders(base):
         folder
         for name in EXPRESSIONS
         for folder in sorted([*base.glob(name), *base.glob(f"*/{name}")])
-        if folder.is_dir() and any(map(_NAME.fullmatch, _names(folder)))
+        if folder.is_dir()
+        and any(_NAME.fullmatch(path.name) for path in folder.iterdir())
     ]
 
 
-def _names(folder):
-    return [path.name for path in folder.iterdir()]
-
-
-LAYOUTS, detect_layout, find_files, read_file = corpus_of(
-    tables, "faces", HASHES
-)
+_CORPUS = corpus_of(tables, "faces", HASHES)
+LAYOUTS, detect_layout, find_files, read_file = _CORPUS

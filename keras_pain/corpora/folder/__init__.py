@@ -40,23 +40,17 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
     """The files of `Tables`, see `find_files`."""
     if layout not in (None, tables.kind):
         check_choice("layout", layout, LAYOUTS)
-        raise ConfigurationError(
-            f"{tables.root}: holds {tables.kind}, not {layout}"
-        )
+        problem = f"{tables.root}: holds {tables.kind}, not {layout}"
+        raise ConfigurationError(problem)
     labels = {k: label.of for k, label in facts.read_labels(tables).items()}
     files = []
     for row in tables.rows:
-        file = RawFile(
-            row.path, tables.kind, row.name, tables.root, row.subject
-        )
-        file.group = tables.groups.get(row.subject, "")
-        file.info = {
-            "start": row.start,
-            "end": row.end,
-            "rate": tables.rate,
-            "row": {**row.cells, "participant_id": row.subject},
-            "labels": {k: float(of[row.name]) for k, of in labels.items()},
-        }
+        who = row.subject, tables.groups.get(row.subject, "")
+        file = RawFile(row.path, tables.kind, row.name, tables.root, *who)
+        file.info = {"start": row.start, "end": row.end, "rate": tables.rate}
+        file.info["row"] = {**row.cells, "participant_id": row.subject}
+        of_row = {k: float(of[row.name]) for k, of in labels.items()}
+        file.info["labels"] = of_row
         if tables.kind == "signals":
             file.info["channels"] = [tuple(c) for c in tables.channels]
         _check_place(file, tables.listing)
@@ -137,9 +131,8 @@ def _not_listed(tables):
         ours = raw.is_leaving(path, tables.root) or name.endswith(facts.LABELS)
         if ours or pathlib.PurePath(name).suffix not in endings:
             continue
-        if path.parent == tables.root and name.endswith(
-            (".tsv", ".txt", tables.listing)
-        ):
+        about = path.parent == tables.root
+        if about and name.endswith((".tsv", ".txt", tables.listing)):
             continue
         if not listed & {path, path.with_suffix(""), *path.parents}:
             found.append(path.relative_to(tables.root).as_posix())

@@ -23,15 +23,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_pain import errors
 from keras_pain.corpora import base as raw
 from keras_pain.corpora.base import Findings, StrPath
 from keras_pain.corpora.media import OTHER_VIDEOS
-from keras_pain.errors import (
-    BadFileError,
-    ConfigurationError,
-    KerasPainError,
-    reading,
-)
+from keras_pain.errors import BadFileError, KerasPainError, reading
 from keras_pain.io import read_text
 
 KINDS = ("signals", "landmarks", "faces")
@@ -81,26 +77,15 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """What the tables of a folder say.
-
-    Args:
-        root: The folder.
-        kind: One of `KINDS`.
-        rows: Recordings, in the order of their names.
-        groups: Group of each participant, `""` where none is said.
-        channels: Of signals.
-        rate: Frames a second of landmarks and pictures, if it is said.
-        listing: What lists the recordings, as messages call it.
-        findings: What is odd about the tables.
-    """
+    """What the tables of a folder say."""
 
     root: pathlib.Path
-    kind: str
-    rows: tuple[Row, ...]
-    groups: Mapping[str, str]
-    channels: tuple[Channel, ...] = ()
-    rate: float | None = None
-    listing: str = RECORDINGS
+    kind: str  # one of `KINDS`
+    rows: tuple[Row, ...]  # in the order of their names
+    groups: Mapping[str, str]  # of each participant, "" where none is said
+    channels: tuple[Channel, ...] = ()  # of signals
+    rate: float | None = None  # frames a second of landmarks and pictures
+    listing: str = RECORDINGS  # what lists them, as messages call it
     findings: Findings = dataclasses.field(default_factory=Findings)
 
     @property
@@ -116,21 +101,14 @@ class Tables:
         return [name for name in rows[0] if name != "time"] if rows else []
 
     def identity(self) -> list:
-        """What a dataset depends on beside the files, as JSON.
+        """What a dataset depends on beside the files, as JSON; not labels.
 
-        Labels are not part of it: a changed one is no reason to look for all
-        faces again. So they are read from the tables, in every run.
+        These are read in every run: no reason to look for all faces again.
         """
-        rows = [
-            (
-                row.name,
-                row.path.relative_to(self.root).as_posix(),
-                row.subject,
-                row.start,
-                row.end,
-            )
-            for row in self.rows
-        ]
+        rows = []
+        for row in self.rows:
+            place = row.path.relative_to(self.root).as_posix()
+            rows.append((row.name, place, row.subject, row.start, row.end))
         return [self.kind, rows, [tuple(c) for c in self.channels], self.rate]
 
 
@@ -169,10 +147,8 @@ class Label(NamedTuple):
             index = np.searchsorted((times[1:] + times[:-1]) / 2, wanted)
             near = np.abs(times[index] - wanted) <= step
             return np.where(near, values[order[index]], np.nan)
-        known = rows < len(values)
-        return np.where(
-            known, values[np.minimum(rows, len(values) - 1)], np.nan
-        )
+        nearest = values[np.minimum(rows, len(values) - 1)]
+        return np.where(rows < len(values), nearest, np.nan)
 
     def check(self, row: Row, count: int, rate: float | None) -> None:
         """Raises BadFileError where labels do not fit a recording's frames.
@@ -225,9 +201,8 @@ def read_tables(root: StrPath) -> Tables:
                 raise ValueError(f"a {type(about).__name__}")
     people = read_rows(root / PARTICIPANTS, ["participant_id"])
     if not people:
-        raise BadFileError(
-            root / PARTICIPANTS, "lists no participants", "add a row for each"
-        )
+        of = root / PARTICIPANTS
+        raise BadFileError(of, "lists no participants", "add a row for each")
     path = root / RECORDINGS
     listed = read_rows(path, ["file", "participant_id"])
     kind = _kind(root, about, listed)
@@ -235,13 +210,10 @@ def read_tables(root: StrPath) -> Tables:
     for line, row in enumerate(people, start=2):
         person = row["participant_id"]
         group = _known(row.get("group", ""))
-        if groups.setdefault(person, group) != group:
-            raise BadFileError(
-                root / PARTICIPANTS,
-                f"line {line}: {person} is in the group {group!r} and in "
-                f"{groups[person]!r}",
-                "a person is in one group: mend one of the rows",
-            )
+        if (other := groups.setdefault(person, group)) != group:
+            problem = f"line {line}: {person} is in the group {group!r} and in "
+            cure = "a person is in one group: mend one of the rows"
+            raise BadFileError(root / PARTICIPANTS, f"{problem}{other!r}", cure)
     rows = []
     for line, row in enumerate(listed, start=2):
         try:
@@ -249,18 +221,13 @@ def read_tables(root: StrPath) -> Tables:
         except ValueError as error:
             cure = "mend this row"
             raise BadFileError(path, f"line {line}: {error}", cure) from error
-    channels = ()
-    if kind == "signals":
-        channels = _channels(root / CHANNELS)
+    channels = _channels(root / CHANNELS) if kind == "signals" else ()
     rate = about.get("SamplingFrequency")
-    if rate is not None and not (
-        isinstance(rate, int | float) and 0 < rate < 1e6
-    ):
-        raise BadFileError(
-            root / DESCRIPTION,
-            f"SamplingFrequency is {rate!r}",
-            "give a number of frames a second",
-        )
+    fits = rate is None or isinstance(rate, int | float) and 0 < rate < 1e6
+    if not fits:
+        problem = f"SamplingFrequency is {rate!r}"
+        cure = "give a number of frames a second"
+        raise BadFileError(root / DESCRIPTION, problem, cure)
     return make_tables(root, kind, rows, groups, channels=channels, rate=rate)
 
 
@@ -278,11 +245,8 @@ def make_tables(
         raise BadFileError(path, "lists no recordings", "add a row for each")
     counts = collections.Counter(row.name for row in rows)
     if twice := next((name for name, n in counts.items() if n > 1), None):
-        raise BadFileError(
-            path,
-            f"lists {twice} twice",
-            "give a file once, or parts of it with other start and end",
-        )
+        cure = "give a file once, or parts of it with other start and end"
+        raise BadFileError(path, f"lists {twice} twice", cure)
     spelled: dict[str, str] = {}
     for person in dict.fromkeys([*groups, *(row.subject for row in rows)]):
         if not person or len(person) > _LONGEST or person.strip(". ") != person:
@@ -326,9 +290,13 @@ def read_label(tables: Tables, name: str) -> Label:
             known.update(*table)
             texts[row.name] = [_known(of.get(name, "")) for of in table]
             if table and "time" in table[0]:
-                times[row.name] = _numbers(path, table, "time")
+                found = [number(of["time"]) for of in table]
+                if None in found:
+                    problem = f"line {found.index(None) + 2}: time is no number"
+                    raise BadFileError(path, problem, "give seconds")
+                times[row.name] = np.array(found)
     if by_frame and name not in known:
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"--label: nothing here is called {name!r}; labels of recordings "
             f"are {', '.join(tables.columns) or 'none'}, of frames "
             f"{', '.join(sorted(known - {'time'})) or 'none'}"
@@ -435,11 +403,8 @@ def _kind(root, about, listed):
     if kind in KINDS:
         return kind
     if kind:
-        raise BadFileError(
-            root / DESCRIPTION,
-            f"Kind is {kind[:40]!r}",
-            f"give {', '.join(KINDS)}",
-        )
+        problem, cure = f"Kind is {kind[:40]!r}", f"give {', '.join(KINDS)}"
+        raise BadFileError(root / DESCRIPTION, problem, cure)
     if (root / CHANNELS).exists():
         return "signals"
     for row in listed[:1]:
@@ -508,14 +473,6 @@ def _channels(path):
             continue
         raise BadFileError(path, f"line {line}: {problem}", cure)
     return tuple(channels)
-
-
-def _numbers(path, table, name):
-    values = [number(row[name]) for row in table]
-    if None in values:
-        problem = f"line {values.index(None) + 2}: {name} is no number"
-        raise BadFileError(path, problem, "give seconds")
-    return np.array(values)
 
 
 def number(text):
