@@ -20,6 +20,10 @@ from keras_pain.corpora.base import CORPORA, get_corpus
 from keras_pain.errors import ConfigurationError, exit_code, expanded
 from keras_pain.experiments.provenance import start_tensorflow
 
+# Those of `keras_pain.reports.feasible`, which needs NumPy.
+_SCALAR = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc")
+_BY_CLASS = ("f1", "precision", "recall")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line, `argv` without the program's name.
@@ -112,6 +116,19 @@ def build_parser() -> argparse.ArgumentParser:
     add("script", help="e.g. reproduce/table1_protective.py")
     text = "flags of the script"
     add("flags", nargs=argparse.REMAINDER, help=text)
+
+    text = "Look whether a confusion matrix fits the metrics a paper prints."
+    audit = command("audit-metrics", _audit_metrics, text)
+    add = audit.add_argument
+    text = "samples of each class, two or three, e.g. 2651,182"
+    add("--counts", required=True, type=_numbers, help=text)
+    for name in _SCALAR:
+        add(f"--{name}", help="as printed, e.g. 0.851 or 85.1%%")
+    for name in _BY_CLASS:
+        text = "of each class as printed, e.g. 0.91,0.26; - for none"
+        add(f"--{name}", type=lambda t: t.split(","), help=text)
+    text = "the numbers are means over so many folds [1]"
+    add("--folds", type=int, default=1, help=text)
 
     text = "List the models: paper, task, input, parameters, FLOPs."
     command("models", _models, text)
@@ -299,6 +316,21 @@ def _template(args) -> int:
     print(f"  keras-pain check folder --manual_dir {args.folder}")
     flags = f"--manual_dir {args.folder} --label pain"
     print(f"  python reproduce/own_data.py {flags}")
+    return 0
+
+
+def _numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
+def _audit_metrics(args) -> int:
+    from keras_pain.reports import feasible
+
+    given = {name: getattr(args, name) for name in _SCALAR}
+    printed = {name: [text] for name, text in given.items() if text}
+    given = {name: getattr(args, name) for name in _BY_CLASS}
+    printed |= {name: texts for name, texts in given.items() if texts}
+    print(feasible.report(args.counts, printed, args.folds))
     return 0
 
 
