@@ -8,97 +8,60 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import re
 import sys
 from collections.abc import Callable
 
 from keras_pain import augment as gsff
 from keras_pain.errors import ConfigurationError, KerasPainError
 
-# Name, default (... where it must be given) and help; a default's type is the
-# flag's.
-_FLAGS = (
-    (
-        "input",
-        ...,
-        "dataset of faces with PSPI, the folder of its version that `tfds "
-        "build` wrote; or a folder of faces, JPEG or PNG",
-    ),
-    ("output", ..., "folder to write to or to go on in"),
-    (
-        "generator",
-        ...,
-        "diffusers:FOLDER or diffusers:OWNER/NAME, a Stable Diffusion 2 "
-        "depth model; or geometric, which needs no model and is not GSFF",
-    ),
-    (
-        "labels",
-        None,
-        "of a folder of faces: CSV with file, subject, clip, frame, pspi "
-        "[labels.csv of the input, if it is there]",
-    ),
-    (
-        "landmarks",
-        None,
-        "csv:FILE, csv:FOLDER, tflite:FILE, dlib:FILE or mtcnn, a schematic "
-        "face put on five points [landmarks.csv of the input if it is there, "
-        "else mtcnn]",
-    ),
-    ("every", 1, "of a dataset: every so many frames of a sequence [1]"),
-    (
-        "all_frames",
-        False,
-        "of a dataset: frames without pain, too [PSPI above 0 only]",
-    ),
-    (
-        "prompt",
-        gsff.LAYOUTS,
-        "diffusers: the face's geometry in words, or as released: a list of "
-        "numbers, of which three or so points are read [words]",
-    ),
-    ("user_prompt", None, "diffusers: what the prompt begins with"),
-    (
-        "negative_prompt",
-        gsff.NEGATIVE_PROMPT,
-        "diffusers: what to lead away from [defects of pictures]",
-    ),
-    (
-        "strength",
-        gsff.STRENGTH,
-        f"how far to go from the source, to 1 [as released, {gsff.STRENGTH}]",
-    ),
-    (
-        "guidance",
-        gsff.GUIDANCE,
-        f"diffusers: weight of the prompt [as released, {gsff.GUIDANCE:g}]",
-    ),
-    ("steps", gsff.STEPS, f"diffusers: steps [as released, {gsff.STEPS}]"),
-    ("size", gsff.SIZE, f"diffusers: pixels of the longer side [{gsff.SIZE}]"),
-    (
-        "depth",
-        "pipeline",
-        "diffusers: pipeline, none, npy:FOLDER with a map a picture [pipeline]",
-    ),
-    ("seed", gsff.SEED, f"of the run [as released, {gsff.SEED}]"),
-    ("same_seed", False, "every picture from the run's own seed, as released"),
-    ("copies", 1, "pictures a frame [1]"),
-    ("batch", 4, "pictures made at once [4]"),
-    (
-        "min_iou",
-        gsff.MIN_IOU,
-        "least overlap of the face with the source's, else a picture is "
-        f"rejected [{gsff.MIN_IOU}]",
-    ),
-    (
-        "on_bad_file",
-        ("skip", "fail"),
-        "stop at the first frame that cannot be used, or go on [skip]",
-    ),
-)
+# Of each flag its name and help.
+_HELP = f"""
+input: dataset of faces with PSPI, the folder of its version that `tfds build`
+    wrote; or a folder of faces, JPEG or PNG
+output: folder to write to or to go on in
+generator: diffusers:FOLDER or diffusers:OWNER/NAME, a Stable Diffusion 2 depth
+    model; or geometric, which needs no model and is not GSFF
+labels: of a folder of faces: CSV with file, subject, clip, frame, pspi
+    [labels.csv of the input, if it is there]
+landmarks: csv:FILE, csv:FOLDER, tflite:FILE, dlib:FILE or mtcnn, a schematic
+    face put on five points [landmarks.csv of the input if it is there, else
+    mtcnn]
+every: of a dataset: every so many frames of a sequence [1]
+all_frames: of a dataset: frames without pain, too [PSPI above 0 only]
+prompt: diffusers: the face's geometry in words, or as released: a list of
+    numbers, of which three or so points are read [words]
+user_prompt: diffusers: what the prompt begins with
+negative_prompt: diffusers: what to lead away from [defects of pictures]
+strength: how far to go from the source, to 1 [as released, {gsff.STRENGTH}]
+guidance: diffusers: weight of the prompt [as released, {gsff.GUIDANCE:g}]
+steps: diffusers: steps [as released, {gsff.STEPS}]
+size: diffusers: pixels of the longer side [{gsff.SIZE}]
+depth: diffusers: pipeline, none, npy:FOLDER with a map a picture [pipeline]
+seed: of the run [as released, {gsff.SEED}]
+same_seed: every picture from the run's own seed, as released
+copies: pictures a frame [1]
+batch: pictures made at once [4]
+min_iou: least overlap of the face with the source's, else a picture is rejected
+    [{gsff.MIN_IOU}]
+on_bad_file: stop at the first frame that cannot be used, or go on [skip]
+"""
+# None where not listed, ... where it must be given; its type is the flag's, and
+# of several it is the first.
+_DEFAULTS = {
+    **{"input": ..., "output": ..., "generator": ..., "every": 1, "batch": 4},
+    **{"all_frames": False, "same_seed": False, "copies": 1, "seed": gsff.SEED},
+    **{"prompt": gsff.LAYOUTS, "negative_prompt": gsff.NEGATIVE_PROMPT},
+    **{"strength": gsff.STRENGTH, "guidance": gsff.GUIDANCE},
+    **{"steps": gsff.STEPS, "size": gsff.SIZE, "depth": "pipeline"},
+    **{"min_iou": gsff.MIN_IOU, "on_bad_file": ("skip", "fail")},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's flags."""
-    for name, default, text in _FLAGS:
+    for name, text in re.findall(r"^(\w+): (.*(?:\n    .*)*)", _HELP, re.M):
+        default = _DEFAULTS.get(name)
         more = {"default": default, "type": type(default)}
         if default is ...:
             more = {"required": True}
@@ -108,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             more = {"default": default[0], "choices": default}
         elif default is None:
             more = {}
-        parser.add_argument(f"--{name}", help=text, **more)
+        parser.add_argument(f"--{name}", help=" ".join(text.split()), **more)
 
 
 SUBCOMMAND = (
@@ -123,13 +86,9 @@ SUBCOMMAND = (
 def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     """Makes the pictures and prints what became of them.
 
-    Args:
-        args: Of `add_arguments`.
-        start_tensorflow: Imports TensorFlow, on which the detector of faces
-            runs, without its remarks.
-
-    Returns the exit code, 0. Raises KerasPainError where there is no good
-    picture, or what the parts raise.
+    `start_tensorflow` imports TensorFlow, on which the detector of faces runs,
+    without its remarks. Returns the exit code, 0. Raises KerasPainError where
+    there is no good picture, or what the parts raise.
     """
     from keras_pain.augment import sources
     from keras_pain.augment.prompts import PromptBuilder
@@ -169,19 +128,13 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
     else:
         frames = sources.find_sources(args.input, args.labels)
     points = sources.open_landmarks(args.landmarks, args.input)
-    run = PictureRun(
-        points,
-        None,
-        FaceDetector(),
-        args.min_iou,
-        PromptBuilder(args.prompt, args.user_prompt),
-        seed=args.seed,
-        same_seed=args.same_seed,
-        copies=args.copies,
-        batch=args.batch,
-        skip_bad=args.on_bad_file == "skip",
-        simulated=sources.is_simulated(args.input),
-    )
+    prompts = PromptBuilder(args.prompt, args.user_prompt)
+    names = "min_iou seed same_seed copies batch".split()
+    settings = {name: getattr(args, name) for name in names}
+    settings["skip_bad"] = args.on_bad_file == "skip"
+    settings["simulated"] = sources.is_simulated(args.input)
+    parts = {"detector": FaceDetector(), "prompts": prompts}
+    run = PictureRun(points, None, **parts, **settings)
     run = dataclasses.replace(run, generator=_generator(args))
     if all(frame.pspi is None for frame in frames):
         note = "no labels (--labels): its pictures can go into no training fold"

@@ -31,10 +31,8 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 CLASS_NAME = "StableDiffusionDepth2ImgPipeline"
 INDEX = "model_index.json"
 _NETWORKS = ("unet", "vae", "text_encoder", "depth_estimator")
-_MODEL_CURE = (
-    "give the whole folder of a Stable Diffusion 2 depth model, as diffusers "
-    "saves it"
-)
+_MODEL_CURE = "give the whole folder of a Stable Diffusion 2 depth model, as "
+_MODEL_CURE += "diffusers saves it"
 _GIT_LFS = b"version https://git-lfs"
 _DEPTH_CURE = "store one array of distances a picture, (height, width), as .npy"
 
@@ -42,11 +40,10 @@ _DEPTH_CURE = "store one array of distances a picture, (height, width), as .npy"
 class Depth:
     """Where the depth map comes from that the generator keeps to.
 
-    Args:
-        text: `pipeline`: the generator's own estimate, as in the released
-            code (MiDaS/DPT); `none`: a plane, so that the picture and the
-            prompt alone guide the generator; `npy:FOLDER`: `<name>.npy` of
-            every picture, `(H, W)`, larger is nearer.
+    The text is `pipeline`: the generator's own estimate, as in the released
+    code (MiDaS/DPT); `none`: a plane, so that the picture and the prompt alone
+    guide the generator; or `npy:FOLDER`: `<name>.npy` of every picture,
+    `(H, W)`, larger is nearer.
 
     Raises ConfigurationError where there is no such source; BadFileError where
     there is no such folder.
@@ -110,13 +107,11 @@ class DiffusersGenerator:
         model: Local folder as diffusers saves it, or `owner/name` on Hugging
             Face's hub, which is downloaded.
         strength: Share of the noise that is added, above 0 up to 1; as many
-            of the steps are taken.
+            of the `steps` of the whole schedule are taken.
         guidance: Weight of the prompt (classifier-free guidance).
-        steps: Steps of the whole schedule.
         negative_prompt: What to lead away from.
         size: Pixels of the longer side that the network sees; outputs are
             scaled back to their frames' size.
-        depth: Where the depth map is from.
 
     Takes a GPU where there is one. What a generator has says
     `keras_pain.augment.run.PictureRun`.
@@ -163,18 +158,11 @@ class DiffusersGenerator:
                 f"the negative prompt has {count} tokens, of which the model "
                 f"reads {LIMIT}; give a shorter --negative_prompt"
             )
-        self.parameters = {
-            "generator": "diffusers",
-            "model": pathlib.Path(model).name,
-            "model_sha256": sha256,
-            "strength": strength,
-            "guidance": guidance,
-            "steps": steps,
-            "negative_prompt": negative_prompt,
-            "size": size,
-            "depth": self.depth.described,
-            "dtype": dtype,
-        }
+        model = {"model": pathlib.Path(model).name, "model_sha256": sha256}
+        way = {"strength": strength, "guidance": guidance, "steps": steps}
+        self.parameters = {"generator": "diffusers", **model, **way}
+        self.parameters |= {"negative_prompt": negative_prompt, "size": size}
+        self.parameters |= {"depth": self.depth.described, "dtype": dtype}
         self.versions = {n: importlib.metadata.version(n) for n in PACKAGES}
 
     def count_tokens(self, text: str) -> int:
@@ -194,6 +182,8 @@ class DiffusersGenerator:
         factor = self._pipeline.vae_scale_factor
         wide, high = (side // factor for side in wanted)
         depth = self.depth.maps(names, (high, wide))
+        images = [Image.fromarray(f).resize(wanted, smooth) for f in frames]
+        draws = [torch.Generator(self._device).manual_seed(s) for s in seeds]
         try:
             with warnings.catch_warnings():
                 # Autocast says that it does nothing in full precision.
@@ -201,18 +191,12 @@ class DiffusersGenerator:
                 outputs = self._pipeline(
                     prompt=prompts,
                     negative_prompt=[settings["negative_prompt"]] * len(frames),
-                    image=[
-                        Image.fromarray(frame).resize(wanted, smooth)
-                        for frame in frames
-                    ],
+                    image=images,
                     depth_map=None if depth is None else torch.tensor(depth),
                     strength=settings["strength"],
                     guidance_scale=settings["guidance"],
                     num_inference_steps=settings["steps"],
-                    generator=[
-                        torch.Generator(self._device).manual_seed(seed)
-                        for seed in seeds
-                    ],
+                    generator=draws,
                 ).images
         except torch.OutOfMemoryError as error:
             raise ConfigurationError(
@@ -300,10 +284,11 @@ def model_hash(folder: str | os.PathLike) -> str:
             raise bad(f"has no weights of the {network}")
         for path in files:
             with open(path, "rb") as stream:
-                if stream.read(len(_GIT_LFS)) == _GIT_LFS:
-                    problem = "is a pointer of Git LFS, not the weights"
-                    cure = "fetch them with git lfs pull"
-                    raise BadFileError(path, problem, cure)
+                start = stream.read(len(_GIT_LFS))
+            if start == _GIT_LFS:
+                cure = "fetch them with git lfs pull"
+                problem = "is a pointer of Git LFS, not the weights"
+                raise BadFileError(path, problem, cure)
     digest = hashlib.sha256()
     for part in (folder / name for name in sorted(index)):
         files = weight_files(part) + sorted(part.glob("*.json"))

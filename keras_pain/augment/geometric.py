@@ -16,8 +16,7 @@ from keras_pain.augment.prompts import eye_axis
 from keras_pain.errors import ConfigurationError
 from keras_pain.signals.landmarks import PARTS
 
-VERSION = 1
-"""Raised whenever the same seed comes to make another picture."""
+VERSION = 1  # raised whenever the same seed comes to make another picture
 
 # Lengths are in distances between the eyes, amounts at strength 1.
 _RIM = 0.06  # that is left alone around brows, eyes, nose and mouth
@@ -34,12 +33,8 @@ _MATTE_SIDE = 160  # pixels at which the background is told from the person
 class GeometricGenerator:
     """Changes outline, light and background; needs landmarks only.
 
-    What a generator has says `keras_pain.augment.run.PictureRun`.
-
-    Args:
-        strength: Share of the largest change, 0 to 1.
-
-    Raises ConfigurationError where the strength is no share.
+    What a generator has says `keras_pain.augment.run.PictureRun`. The strength
+    is the share of the largest change; ConfigurationError unless it is 0 to 1.
     """
 
     method = "geometric"
@@ -169,8 +164,7 @@ def _background(frame, points, face, distance):
     rim[2:-2, 2:-2] = False
     label[rim & ~head & ~body] = cv2.GC_BGD
     # What is surely face: the hull of the landmarks, a little smaller.
-    hull = np.asarray(points * (size[0] / width), np.float32)
-    hull = cv2.convexHull(hull)[:, 0]
+    hull = cv2.convexHull(np.float32(points * (size[0] / width)))[:, 0]
     middle = hull.mean(axis=0)
     hull = np.rint(middle + 0.85 * (hull - middle)).astype(np.int32)
     oval = cv2.fillConvexPoly(np.zeros(size[::-1], np.uint8), hull, 1) > 0

@@ -63,14 +63,10 @@ def eye_axis(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """
     points = np.asarray(points, np.float64)
     if points.shape != (NUM_POINTS, 2) or not np.isfinite(points).all():
-        raise KerasPainError(
-            f"landmarks of a face are ({NUM_POINTS}, 2) numbers, got "
-            f"{points.shape} or some that are missing"
-        )
-    right, left = (
-        points[list(PARTS[eye])].mean(axis=0)
-        for eye in ("right_eye", "left_eye")
-    )
+        text = f"landmarks of a face are ({NUM_POINTS}, 2) numbers, got "
+        text += f"{points.shape} or some that are missing"
+        raise KerasPainError(text)
+    right, left = points[36:48].reshape(2, 6, 2).mean(axis=1)
     distance = float(np.hypot(*(left - right)))
     if not distance > 0:
         raise KerasPainError("the landmarks of both eyes are in one place")
@@ -116,21 +112,12 @@ def measure(points: np.ndarray) -> dict[str, float]:
 
 @dataclasses.dataclass
 class PromptBuilder:
-    """Builds the prompt of every picture.
+    """Builds the prompts; ConfigurationError where the layout is unknown."""
 
-    Args:
-        layout: One of `LAYOUTS`.
-        user_prompt: What the text begins with; None takes the layout's own.
-        anatomy: Phrase that the released code adds.
-        limit: Tokens that the text encoder reads.
-
-    Raises ConfigurationError where the layout is unknown.
-    """
-
-    layout: str = "words"
-    user_prompt: str | None = None
-    anatomy: str = ANATOMY
-    limit: int = LIMIT
+    layout: str = "words"  # one of `LAYOUTS`
+    user_prompt: str | None = None  # begins the text; None: the layout's own
+    anatomy: str = ANATOMY  # phrase that the released code adds
+    limit: int = LIMIT  # tokens that the text encoder reads
 
     def __post_init__(self):
         if self.layout not in LAYOUTS:
@@ -147,14 +134,11 @@ class PromptBuilder:
         *,
         measured: bool = True,
     ) -> dict:
-        """The prompt of one picture.
+        """The prompt of a picture, of `(68, 2)` points x, y in pixels.
 
-        Args:
-            points: `(68, 2)` x, y in pixels.
-            shape: Of the picture, height and width first.
-            count: Counts tokens, both ends included.
-            measured: False where the points are a schematic face put in
-                place; then only the head's position is put into words.
+        The shape is the picture's, height and width first; `count` counts
+        tokens, both ends included. Of points that are not `measured`, a
+        schematic face put in place, only the head's position is put into words.
 
         Returns `text`, its number of `tokens`, the `measures` of its words,
         phrases `left_out` for want of room, and `points`: how many landmarks
@@ -194,11 +178,7 @@ class PromptBuilder:
                 key=lambda number: count(text + ", ".join(pairs[:number])),
             )
             text += ", ".join(pairs) + "]"
-        return {
-            "text": text,
-            "tokens": count(text),
-            "exact": True,  # counted by the model's own tokenizer
-            "measures": measures,
-            "left_out": left_out,
-            "points": survive,
-        }
+        # Exact: counted by the model's own tokenizer.
+        prompt = {"text": text, "tokens": count(text), "exact": True}
+        more = {"left_out": left_out, "points": survive}
+        return {**prompt, "measures": measures, **more}

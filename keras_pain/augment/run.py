@@ -34,6 +34,7 @@ import keras_pain
 from keras_pain.augment import MIN_IOU, SEED
 from keras_pain.augment.prompts import PromptBuilder
 from keras_pain.augment.sources import (
+    COLUMNS,
     DetectorPoints,
     Source,
     decode,
@@ -50,23 +51,14 @@ FORMAT = 1
 GOOD, REJECTED = "good", "rejected"
 
 _ANOTHER = "choose another --output or delete this one"
-_FULL = (
-    "free some space or choose another --output; the same command goes on from "
-    "what is there"
-)
+_FULL = "free some space or choose another --output; the same command goes on "
+_FULL += "from what is there"
 # What sources of landmarks are called in a run's files, by kind.
-_LANDMARKS = {
-    "csv": "CSVFolder",
-    "tflite": "TFLiteFaceMesh",
-    "dlib": "DlibPredictor",
-}
+_LANDMARKS = {"csv": "CSVFolder", "tflite": "TFLiteFaceMesh"}
+_LANDMARKS["dlib"] = "DlibPredictor"
 # What a run is not gone on with if it has changed.
-_SAME = {
-    "source_sha256": "content",
-    "pspi": "label",
-    "subject": "subject",
-    "points_sha256": "set of landmarks",
-}
+_SAME = {"source_sha256": "content", "pspi": "label", "subject": "subject"}
+_SAME["points_sha256"] = "set of landmarks"
 # Entries of a manifest's line that are read again, and their types.
 _LINE = {
     **dict.fromkeys(("source", "file", "status", "reason", "method"), str),
@@ -94,47 +86,34 @@ class PictureRun:
     of 63 bits, n texts (none if it reads none) and n names n pictures `(H, W,
     3)` uint8, each from its own frame, prompt and seed only.
 
-    Args:
-        landmarks: Where the 68 points come from, see
-            `keras_pain.augment.sources.open_landmarks`.
-        generator: Makes the pictures.
-        detector: Finds faces, as `keras_pain.signals.faces.FaceDetector`.
-        min_iou: Least overlap, intersection over union, of the face's box
-            with that in the source; else a picture is rejected.
-        prompts: Builds the prompts, where the generator reads any.
-        seed: Seed of the run.
-        same_seed: Every picture starts from `seed` itself, as in the released
-            code; else from one of its own that is drawn from it.
-        copies: Pictures a frame.
-        batch: Pictures made at once; changes no picture.
-        skip_bad: Pass over frames that cannot be used; else stop at one.
-        simulated: The frames are simulated.
-
-    Raises:
-        ConfigurationError: A number is out of range, or copies would be equal.
+    Raises ConfigurationError where a number is out of range, or copies would
+    be equal.
     """
 
-    landmarks: Any
+    landmarks: Any  # of the 68 points, see `sources.open_landmarks`
     generator: Any
-    detector: Any
+    detector: Any  # of faces, as `keras_pain.signals.faces.FaceDetector`
+    # Least overlap, intersection over union, of the face's box with that in the
+    # source; else a picture is rejected.
     min_iou: float = MIN_IOU
     prompts: PromptBuilder = dataclasses.field(default_factory=PromptBuilder)
     seed: int = SEED
+    # Every picture starts from the seed itself, as in the released code; else
+    # from one of its own that is drawn from it.
     same_seed: bool = False
-    copies: int = 1
-    batch: int = 4
-    skip_bad: bool = True
-    simulated: bool = False
+    copies: int = 1  # pictures a frame
+    batch: int = 4  # pictures made at once; changes no picture
+    skip_bad: bool = True  # pass over frames that cannot be used; else stop
+    simulated: bool = False  # the frames are
 
     def __post_init__(self):
         if not 0 <= self.min_iou <= 1:
             text = f"min_iou must be from 0 to 1, got {self.min_iou}"
             raise ConfigurationError(text)
         if min(self.copies, self.batch) < 1 or not 0 <= self.seed < 2**63:
-            raise ConfigurationError(
-                "copies and batch must be at least 1 and seed from 0 to "
-                f"2^63 - 1, got {self.copies}, {self.batch}, {self.seed}"
-            )
+            text = "copies and batch must be at least 1 and seed from 0 to 2^63"
+            got = f"{self.copies}, {self.batch}, {self.seed}"
+            raise ConfigurationError(f"{text} - 1, got {got}")
         if self.same_seed and self.copies > 1:
             text = "copies from the same seed are equal; take --copies 1 or "
             raise ConfigurationError(text + "leave --same_seed out")
@@ -169,22 +148,15 @@ def generate(
     if path := getattr(run.landmarks, "path", None):
         # A run is not gone on with from other points.
         landmarks["sha256"] = content_hash(path, ".csv")
-    settings = {
-        "method": generator.method,
-        "generator": generator.parameters,
-        "landmarks": landmarks,
-        "check": {"min_iou": run.min_iou},
-        "seed": run.seed,
-        "same_seed": run.same_seed,
-    }
+    maker = {"method": generator.method, "generator": generator.parameters}
+    seeds = {"seed": run.seed, "same_seed": run.same_seed}
+    check = {"min_iou": run.min_iou}
+    settings = {**maker, "landmarks": landmarks, "check": check, **seeds}
     if generator.reads_prompts:
         settings["prompt"] = dataclasses.asdict(run.prompts)
-    versions = {
-        "keras_pain": keras_pain.__version__,
-        "numpy": np.__version__,
-        "pillow": importlib.metadata.version("pillow"),
-        **generator.versions,
-    }
+    versions = {"keras_pain": keras_pain.__version__, "numpy": np.__version__}
+    versions["pillow"] = importlib.metadata.version("pillow")
+    versions |= generator.versions
     output = pathlib.Path(output)
     done = open_folder(output, settings, run.simulated, versions)
     made, kept, skipped = 0, 0, {}
@@ -217,13 +189,12 @@ def generate(
             found = run.detector.detect(outputs)
             pairs = zip(lines, outputs, found, boxes, strict=True)
             for line, pixels, faces, box in pairs:
-                overlap, reason = 0.0, "no_face"
-                if len(faces):
-                    overlap = max(iou(face, box) for face in faces)
-                    reason = "face_moved" if overlap < run.min_iou else ""
-                status = REJECTED if reason else GOOD
-                check = {"status": status, "reason": reason}
-                line = {**check, "iou": round(overlap, 4), **line}
+                overlap = max((iou(face, box) for face in faces), default=0.0)
+                reason = "face_moved" if overlap < run.min_iou else ""
+                reason = reason if len(faces) else "no_face"
+                check = {"status": REJECTED if reason else GOOD}
+                check |= {"reason": reason, "iou": round(overlap, 4)}
+                line = {**check, **line}
                 line = add_picture(output, run.simulated, line, pixels)
                 done[line["source"], line["copy"]] = line
                 made += 1
@@ -233,18 +204,12 @@ def generate(
         text = f"none of {len(counts)} frames can be used, the last one: {last}"
         raise ConfigurationError(text)
     rejected = [line for line in lines if line["status"] == REJECTED]
+    named = sorted((v["source"], v["copy"], v["reason"]) for v in rejected)
     notes = {(line["source"], note) for line in lines for note in line["notes"]}
-    summary = {
-        "made": made,
-        "kept": kept,
-        "good": len(lines) - len(rejected),
-        "rejected": sorted(
-            (line["source"], line["copy"], line["reason"]) for line in rejected
-        ),
-        "simulated": run.simulated,
-        "skipped": [(name, e.problem) for name, e in skipped.items()],
-        "notes": dict(collections.Counter(note for _, note in notes)),
-    }
+    summary = {"made": made, "kept": kept, "good": len(lines) - len(rejected)}
+    summary |= {"rejected": named, "simulated": run.simulated}
+    summary["skipped"] = [(name, e.problem) for name, e in skipped.items()]
+    summary["notes"] = dict(collections.Counter(note for _, note in notes))
     write_file(output / "summary.json", _json(summary), _FULL)
     return summary
 
@@ -252,14 +217,9 @@ def generate(
 def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     """A picture's line, frame, points and box, for each that is missing."""
     coded, given = source.read(), source.points
-    facts = {
-        "source": source.name,
-        "source_sha256": hashlib.sha256(coded).hexdigest(),
-        "subject": source.subject,
-        "clip": source.clip,
-        "frame": source.frame,
-        "pspi": source.pspi,
-    }
+    sha256 = hashlib.sha256(coded).hexdigest()
+    facts = {"source": source.name, "source_sha256": sha256}
+    facts |= {key: getattr(source, key) for key in COLUMNS[1:]}
     here = facts if given is None else {**facts, "points_sha256": _hash(given)}
     missing = []
     for copy in range(run.copies):
@@ -288,28 +248,20 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
         raise BadFileError(source.name, problem, cure, rule)
     if not len(faces):
         box = landmark_boxes(points[None])[0]
-    generator, prompt = run.generator, {}
+    generator = run.generator
+    made = {"method": generator.method, "parameters": generator.parameters}
+    made["landmarks"] = landmarks if given is None else "with the frame"
+    made |= {"points_sha256": _hash(points), "notes": notes}
+    made |= {"versions": versions}
     if generator.reads_prompts:
         schematic = given is None and isinstance(run.landmarks, DetectorPoints)
-        prompt["prompt"] = run.prompts.build(
-            points, pixels.shape, generator.count_tokens, measured=not schematic
-        )
+        known = points, pixels.shape, generator.count_tokens
+        made["prompt"] = run.prompts.build(*known, measured=not schematic)
     jobs = []
     for copy in missing:
         seed = image_seed(run.seed, source.name, copy)
-        line = {
-            **facts,
-            "copy": copy,
-            "seed": run.seed if run.same_seed else seed,
-            "method": generator.method,
-            "parameters": generator.parameters,
-            "landmarks": landmarks if given is None else "with the frame",
-            "points_sha256": _hash(points),
-            "notes": notes,
-            "versions": versions,
-            **prompt,
-        }
-        jobs.append((line, pixels, points, box))
+        number = {"copy": copy, "seed": run.seed if run.same_seed else seed}
+        jobs.append(({**facts, **number, **made}, pixels, points, box))
     return jobs
 
 
@@ -372,11 +324,9 @@ def open_folder(
 
 def _finished(path):
     """Lines by source and number of the copy, if their file is there."""
-    return {
-        (line["source"], line["copy"]): line
-        for line in read_lines(path / MANIFEST_FILE)[0]
-        if (path / line["file"]).is_file()
-    }
+    lines, _ = read_lines(path / MANIFEST_FILE)
+    lines = (line for line in lines if (path / line["file"]).is_file())
+    return {(line["source"], line["copy"]): line for line in lines}
 
 
 def add_picture(

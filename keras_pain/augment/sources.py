@@ -21,32 +21,23 @@ from keras_pain.data.clips import ClipSet, cut_clips, open_frames
 from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.io import read_text
 from keras_pain.signals import landmarks
-from keras_pain.signals.landmarks import NUM_POINTS, PARTS
+from keras_pain.signals.faces import find_faces
+from keras_pain.signals.landmarks import NUM_POINTS
 
-_COLUMNS = ("file", "subject", "clip", "frame", "pspi")
+COLUMNS = ("file", "subject", "clip", "frame", "pspi")  # of labels
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A frame to make pictures from.
+    """A frame to make pictures from; what is unknown is "" or None."""
 
-    Args:
-        name: Unique; becomes the path of the outputs, without ending.
-        read: Returns the coded picture.
-        subject: Participant; "" where unknown.
-        clip: Clip or sequence; "" where unknown.
-        frame: Its number in the clip; "" where unknown.
-        pspi: Label, 0 to 16; None where there is none.
-        points: `(68, 2)` landmarks, x and y in pixels of the picture, where
-            they came with it.
-    """
-
-    name: str
-    read: Callable[[], bytes]
+    name: str  # unique; becomes the path of the outputs, without ending
+    read: Callable[[], bytes]  # returns the coded picture
     subject: str = ""
-    clip: str = ""
-    frame: str = ""
-    pspi: float | None = None
+    clip: str = ""  # or sequence
+    frame: str = ""  # its number in the clip
+    pspi: float | None = None  # 0 to 16
+    # `(68, 2)` landmarks, x and y in pixels, where they came with the picture
     points: np.ndarray | None = None
 
     @property
@@ -65,29 +56,25 @@ def check_pspi(value: object, where: str) -> float:
     with contextlib.suppress(TypeError, ValueError):
         if low <= (number := float(value)) <= high:
             return number
-    raise ConfigurationError(
-        f"{where}: PSPI must be a number from {low:g} to {high:g}, got "
-        f"{str(value)!r}; mend the label or leave the frame out"
-    )
+    text = f"{where}: PSPI must be a number from {low:g} to {high:g}, got "
+    text += f"{str(value)!r}; mend the label or leave the frame out"
+    raise ConfigurationError(text)
 
 
 def find_sources(
     folder: str | os.PathLike, labels: str | os.PathLike | None = None
 ) -> list[Source]:
-    """The pictures below a folder.
+    """The pictures below a folder, sorted by name.
 
-    Args:
-        folder: Where to look, also in its folders.
-        labels: CSV with the columns file (relative to the folder), subject,
-            clip, frame and pspi; None takes `labels.csv` of the folder, if it
-            is there. With labels, only the files that they list are taken;
-            without, no picture can go into a training fold.
+    Labels are a CSV with the columns file (relative to the folder), subject,
+    clip, frame and pspi; None takes `labels.csv` of the folder, if it is there.
+    With labels, only the files that they list are taken; without, no picture
+    can go into a training fold.
 
-    Returns sources sorted by name. Raises BadFileError where the folder or a
-    listed file is missing, there are no pictures, or the labels cannot be read;
-    ConfigurationError where the folder is that of a corpus' raw files and there
-    are no labels, two pictures differ in their ending only, or a PSPI is not
-    from 0 to 16.
+    Raises BadFileError where the folder or a listed file is missing, there are
+    no pictures, or the labels cannot be read; ConfigurationError where the
+    folder is that of a corpus' raw files and there are no labels, two pictures
+    differ in their ending only, or a PSPI is not from 0 to 16.
     """
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -103,11 +90,9 @@ def find_sources(
             "folder of its version, or list pictures and PSPI with --labels"
         )
     else:
-        rows = {
-            path.relative_to(folder): {}
-            for path in folder.rglob("*")
-            if path.suffix.lower() in STILL_ENDINGS and path.name[0] != "."
-        }
+        seen = (path for path in folder.rglob("*") if path.name[0] != ".")
+        seen = (path for path in seen if path.suffix.lower() in STILL_ENDINGS)
+        rows = {path.relative_to(folder): {} for path in seen}
     if not rows:
         example = "a dataset's version, e.g. unbc_mcmaster/c224/1.0.0"
         cure = f"give a folder of JPEG or PNG files, or that of {example}"
@@ -137,9 +122,9 @@ def _csv_rows(path, what, cure):
 
 
 def _labels(path, folder):
-    cure = f"write a first line {','.join(_COLUMNS)}"
+    cure = f"write a first line {','.join(COLUMNS)}"
     (_, header), *rows = _csv_rows(path, "labels", cure)
-    if missing := set(_COLUMNS) - set(header):
+    if missing := set(COLUMNS) - set(header):
         raise BadFileError(path, f"lacks {', '.join(sorted(missing))}", cure)
     labels = {}
     for line, cells in rows:
@@ -149,10 +134,9 @@ def _labels(path, folder):
             problem = f"line {line}: {row['file']!r} is no file below {folder}"
             cure = "write paths relative to the folder of pictures"
             raise BadFileError(path, problem, cure)
-        labels[pathlib.Path(name)] = {
-            **{key: row[key] for key in _COLUMNS[1:4]},
-            "pspi": check_pspi(row["pspi"], f"{path}: line {line}"),
-        }
+        pspi = check_pspi(row["pspi"], f"{path}: line {line}")
+        facts = {key: row[key] for key in COLUMNS[1:]}
+        labels[pathlib.Path(name)] = {**facts, "pspi": pspi}
     return labels
 
 
@@ -180,11 +164,10 @@ def of_dataset(
 ) -> list[Source]:
     """Frames of a dataset of faces, those that table 10 can train on.
 
-    Args:
-        folder: Folder of its version, as `tfds build` writes it.
-        every: Every so many frames of a sequence, in which a face was found.
-        all_frames: Also those without pain, which are most. Unsaid: which
-            frames the paper's pictures are made from.
+    The folder is that of its version, as `tfds build` writes it. Taken are
+    `every` so many frames of a sequence, in which a face was found; with
+    `all_frames` also those without pain, which are most. Unsaid: which frames
+    the paper's pictures are made from.
 
     Raises ConfigurationError where the dataset has no PSPI, `every` is below 1,
     or no frame is left; KerasPainError where the dataset cannot be read.
@@ -205,15 +188,12 @@ def from_clips(clips: ClipSet) -> list[Source]:
     """The labelled frames of a dataset of faces, with landmarks if it has any.
 
     The samples must be single frames (`cut_clips` with the level "frame"); the
-    `frame_id` of each is its `window_id`.
-
-    Raises:
-        ConfigurationError: They are clips, or a PSPI is not from 0 to 16.
+    `frame_id` of each is its `window_id`. Raises ConfigurationError where they
+    are clips, or a PSPI is not from 0 to 16.
     """
     if clips.num_frames:
-        problem = "pictures are made from single frames"
-        cure = "cut the dataset on the level of frames"
-        raise ConfigurationError(f"{problem}; {cure}")
+        text = "pictures are made from single frames; cut the dataset on the "
+        raise ConfigurationError(text + "level of frames")
     store = clips.frames
     of_clip = np.searchsorted(store.first, clips.first, "right") - 1
     sources = []
@@ -221,25 +201,21 @@ def from_clips(clips: ClipSet) -> list[Source]:
         number = int(clips.first[index])
         clip, _, frame = window.rpartition(":")
         points = store.clips[of_clip[index]].frame_labels.get("landmarks")
+        points = None if points is None else _complete(points[int(frame)])
         folder = re.sub(r"[^\w.-]", "_", clip)  # no sign that disks refuse
-        source = Source(
-            name=f"{folder}/{int(frame):06d}",
-            read=lambda number=number: bytes(store.coded([number])[0]),
-            subject=str(clips.person[index]),
-            clip=clip,
-            frame=frame,
-            pspi=check_pspi(clips.y[index], window),
-            points=None if points is None else _complete(points[int(frame)]),
-        )
-        sources.append(source)
+        name, pspi = f"{folder}/{int(frame):06d}", clips.y[index]
+        facts = str(clips.person[index]), clip, frame, check_pspi(pspi, window)
+        read = functools.partial(_coded, store, number)
+        sources.append(Source(name, read, *facts, points))
     return sources
 
 
-# --- Pixels ---
+def _coded(store, number):
+    return bytes(store.coded([number])[0])
 
+
+# Pixels of the shorter side below which a face has too little to go by.
 MIN_SIDE = 64
-"""Pixels of the shorter side below which a face has too little to go by."""
-
 # What Pillow turns into RGB without loss of what matters here.
 _CONVERTED = {
     "L": "grey, the three channels are equal",
@@ -284,18 +260,12 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-# --- Landmarks beside those of `keras_pain.signals.landmarks` ---
-
-_INNER_CORNERS, _OUTER_CORNERS = [60, 64], [48, 54]
 # The lips' thickness at their corners, as a share of half the mouth; as in
-# `points.front_face`.
+# `landmarks.front_face`.
 _LIP = 0.15
-_EYES = ("right_eye", "left_eye")
 _MAX_SIDE = 400  # pixels of the picture in which MTCNN looks for five points
-_POINTS_CURE = (
-    "write a first line file,x0,y0,...,x67,y67 and one line a picture, in "
-    "pixels"
-)
+_POINTS_CURE = "write a first line file,x0,y0,...,x67,y67 and one line a "
+_POINTS_CURE += "picture, in pixels"
 
 
 def _complete(points):
@@ -306,10 +276,9 @@ def _complete(points):
     """
     points = np.asarray(points, np.float32)
     if points.shape == (NUM_POINTS - 2, 2):
-        corners = points[_OUTER_CORNERS]
+        corners = points[[48, 54]]
         inner = corners + _LIP * (corners.mean(axis=0) - corners)
-        right, left = _INNER_CORNERS
-        points = np.insert(points, [right, left - 1], inner, axis=0)
+        points = np.insert(points, [60, 63], inner, axis=0)  # as 60 and 64
     if points.shape != (NUM_POINTS, 2):
         text = f"landmarks of a face are (68, 2) or (66, 2), got {points.shape}"
         raise ConfigurationError(text)
@@ -319,11 +288,9 @@ def _complete(points):
 class StoredPoints:
     """Landmarks of many pictures in one text file.
 
-    Args:
-        path: CSV with a first line `file,x0,y0,...,x67,y67` (or up to
-            `x65,y65`, of which 68 are made); empty cells where there are none.
-
-    Raises BadFileError where it cannot be read as such.
+    It is a CSV with a first line `file,x0,y0,...,x67,y67` (or up to `x65,y65`,
+    of which 68 are made); empty cells where there are none. Raises BadFileError
+    where it cannot be read as such.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -358,26 +325,18 @@ class DetectorPoints:
         """Detects in every frame, see `LandmarkSource.clip`."""
         return np.stack([self._place(frame) for frame in frames])
 
-    @functools.cached_property
-    def _mtcnn(self):
-        from mtcnn import MTCNN  # imports TensorFlow
-
-        return MTCNN(device="CPU:0")
-
     def _place(self, frame):
         import cv2
 
         scale = min(_MAX_SIDE / max(frame.shape[:2]), 1.0)
         small = cv2.resize(frame, None, None, scale, scale, cv2.INTER_AREA)
-        # Rows: number of the picture, box, confidence, five x, five y.
-        options = {"box_format": "xyxy", "output_type": "numpy"}
-        rows = self._mtcnn.detect_faces([small], **options)
+        rows = find_faces([small])
         if not len(rows):
             return np.full((NUM_POINTS, 2), np.nan, np.float32)
         sides = rows[:, 3:5] - rows[:, 1:3]
         seen = rows[sides.prod(axis=1).argmax(), 6:16].reshape(2, 5).T / scale
         face = np.insert(landmarks.front_face(), 2, 1, axis=1)  # x, y, 1
-        eyes = (face[list(PARTS[eye])].mean(axis=0) for eye in _EYES)
+        eyes = (face[first : first + 6].mean(axis=0) for first in (36, 42))
         five = np.array([*eyes, *face[[30, 48, 54]]], float)
         affinity = np.linalg.lstsq(five, seen, rcond=None)[0]
         return (face @ affinity).astype(np.float32)
@@ -388,14 +347,11 @@ def open_landmarks(
 ) -> Any:
     """The source that a flag names.
 
-    Args:
-        text: `csv:FILE`, `mtcnn`, or what `signals.landmarks.LandmarkSource`
-            takes (`csv:FOLDER`, `tflite:FILE`, `dlib:FILE`); None takes
-            `landmarks.csv` of the folder of pictures, and `mtcnn` without.
-        folder: That folder.
-
-    Raises ConfigurationError where there is no such kind of source;
-    BadFileError where a file is missing or cannot be read.
+    The text is `csv:FILE`, `mtcnn`, or what `signals.landmarks.LandmarkSource`
+    takes (`csv:FOLDER`, `tflite:FILE`, `dlib:FILE`); None takes `landmarks.csv`
+    of the folder of pictures, and `mtcnn` without. Raises ConfigurationError
+    where there is no such kind of source; BadFileError where a file is missing
+    or cannot be read.
     """
     if text is None:
         stored = pathlib.Path(folder or "", "landmarks.csv")

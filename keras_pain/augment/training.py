@@ -29,19 +29,15 @@ GEOMETRIC = "geometric"
 
 @dataclasses.dataclass(frozen=True)
 class GeneratedFrame:
-    """A good picture of a run, a PNG file, and facts of its source.
-
-    `frame_id` is `ClipSet.window_id`, `copy` the number among the pictures of
-    a source, `method` what made it, e.g. `gsff`.
-    """
+    """A good picture of a run, a PNG file, and facts of its source."""
 
     path: pathlib.Path
     subject: str
-    frame_id: str
+    frame_id: str  # `ClipSet.window_id`
     pspi: float
     source: str
-    copy: int
-    method: str
+    copy: int  # the number among the pictures of a source
+    method: str  # what made it, e.g. `gsff`
     simulated: bool
 
 
@@ -56,10 +52,8 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
     if not folder.is_dir():
         raise BadFileError(folder, "is no folder", "run keras-pain gsff first")
     simulated = runs.read_run(folder)["simulated"]
-    latest = {
-        (line["source"], line["copy"]): line
-        for line in runs.read_lines(folder / runs.MANIFEST_FILE)[0]
-    }
+    lines, _ = runs.read_lines(folder / runs.MANIFEST_FILE)
+    latest = {(line["source"], line["copy"]): line for line in lines}
     frames = []
     for (source, copy), line in sorted(latest.items()):
         if line["status"] != runs.GOOD:
@@ -76,10 +70,9 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
         pspi, method = check_pspi(line["pspi"], str(path)), line["method"]
         facts = path, subject, frame_id, pspi, source, copy, method, simulated
         frames.append(GeneratedFrame(*facts))
-    if not frames:
-        cure = "see its summary.json"
-        raise BadFileError(folder, "holds no good picture", cure)
-    return frames
+    if frames:
+        return frames
+    raise BadFileError(folder, "holds no good picture", "see its summary.json")
 
 
 class ExtendedFrames(FrameStore):
@@ -91,35 +84,31 @@ class ExtendedFrames(FrameStore):
 
     def __init__(self, frames: FrameStore, pictures: Sequence[GeneratedFrame]):
         self._given = frames, tuple(pictures)
-        made, infos = [], []
+        made, infos = [], list(frames.clips)
         first = np.frombuffer(frames.coded([0])[0], np.uint8)
         high, wide, _ = cv2.imdecode(first, cv2.IMREAD_COLOR).shape
+        cure = "make it anew with keras-pain gsff"
         for picture in pictures:
             path = picture.path
-            with reading(path, cure="make it anew with keras-pain gsff"):
+            with reading(path, cure=cure):
                 data = np.frombuffer(path.read_bytes(), np.uint8)
                 pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
             if pixels is None:
-                cure = "make it anew with keras-pain gsff"
                 raise BadFileError(path, "is no picture that can be read", cure)
             height, width, _ = pixels.shape
             if (height, width) != (high, wide):
                 problem = f"has {width} x {height} pixels, the dataset's have "
-                cure = "make them from this dataset (keras-pain gsff --input)"
-                raise BadFileError(path, f"{problem}{wide} x {high}", cure)
+                again = "make them from this dataset (keras-pain gsff --input)"
+                raise BadFileError(path, f"{problem}{wide} x {high}", again)
             quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
             made.append(cv2.imencode(".jpg", pixels, quality)[1].tobytes())
-            labels = {
-                "found": np.ones(1, bool),
-                "source": np.full(1, DETECTED, np.uint8),
-                "pspi": np.array([picture.pspi], np.float32),
-            }
+            labels = {"found": np.ones(1, bool), "source": np.uint8([DETECTED])}
+            labels["pspi"] = np.float32([picture.pspi])
             name = f"{clip_sets.GENERATED}{picture.source}/{picture.copy}"
             infos.append(clip_sets.ClipInfo(name, picture.subject, {}, labels))
         self._made = np.array(made, object)
-        super().__init__(
-            frames.path, (*frames.clips, *infos), frames._spans, frames._data
-        )
+        of_file = frames._spans, frames._data
+        super().__init__(frames.path, tuple(infos), *of_file)
 
     def coded(self, frames: np.ndarray) -> np.ndarray:
         """JPEG bytes of frames by number, see `FrameStore.coded`.
@@ -144,17 +133,13 @@ def with_generated(
     prepared: PreparedDataset,
     cut: Callable[[], ClipSet],
 ) -> tuple[FrameStore, str, str]:
-    """The frames with generated pictures, and what to call these.
+    """The frames of a dataset with generated pictures, and what to call these.
 
-    Args:
-        frames: The dataset's.
-        augment: `"geometric"`, which makes a picture of every frame with pain
-            (unsaid: which frames the paper's pictures are made from; frames
-            without pain are plentiful); or the folder of `keras-pain gsff`.
-        settings: How samples are cut.
-        prepared: The dataset.
-        cut: Cuts the run's samples: of them `"geometric"` makes pictures, and
-            only those of their people are taken.
+    `augment` is `"geometric"`, which makes a picture of every frame with pain
+    (unsaid: which frames the paper's pictures are made from; frames without
+    pain are plentiful); or the folder of `keras-pain gsff`. The settings tell
+    how samples are cut; `cut` cuts the run's: of them `"geometric"` makes
+    pictures, and only those of their people are taken.
 
     Returns the frames, what the rows are called that train on the pictures, and
     a line for the header. Raises ConfigurationError where the samples are
@@ -162,14 +147,10 @@ def with_generated(
     dataset's frames; BadFileError as `ExtendedFrames` does.
     """
     if settings.get("level") != "frame":
-        raise ConfigurationError(
-            "--augment is for tables of single frames, this one is of clips"
-        )
-    samples = cut()
-    if augment == GEOMETRIC:
-        pictures = _geometric(samples, prepared)
-    else:
-        pictures = load_generated(augment)
+        text = "--augment is for tables of single frames, this one is of clips"
+        raise ConfigurationError(text)
+    samples, own = cut(), augment == GEOMETRIC
+    pictures = _geometric(samples, prepared) if own else load_generated(augment)
     cure = f"make them with keras-pain gsff --input {prepared.path}"
     if any(picture.simulated != prepared.simulated for picture in pictures):
         kinds = ("real", "simulated")

@@ -32,10 +32,9 @@ def torch_start(
     """PyTorch's start of a linear layer or convolution, as Keras' arguments.
 
     U(-b, b) with b = 1 / sqrt(fan_in), the inputs of one unit: features, or
-    channels times kernel size. One initializer repeats its numbers, so that
+    channels times kernel size (`torch.nn.Linear.reset_parameters`,
+    `torch.nn.modules.conv`). One initializer repeats its numbers, so that
     every weight has its own.
-
-    Source: `torch.nn.Linear.reset_parameters`, `torch.nn.modules.conv`.
     """
     bound, draw = 1.0 / math.sqrt(fan_in), keras.initializers.RandomUniform
     return {f"{name}_initializer": draw(-bound, bound) for name in weights}
@@ -118,14 +117,9 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     to fold; here it is a variable, so that a network that was traced for one
     fold serves the others. Saved networks name this class.
 
-    Args:
-        rate: Learning rate at the start.
-        kind: `"cosine"`, down to zero over all epochs; or `"multistep"`.
-        epochs: All epochs.
-        steps: Steps of an epoch.
-        falls: For `"multistep"`, epochs (from 1) from which on the rate is
-            multiplied once more.
-        factor: By what.
+    The kind is `"cosine"`, from the `rate` down to zero over all epochs; or
+    `"multistep"`, where in the epochs (from 1) of `falls` it is multiplied by
+    the factor once more.
     """
 
     def __init__(self, rate, kind, epochs, steps, falls=(), factor=0.1):
@@ -150,5 +144,5 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict:
         config = {**vars(self)}
-        config["steps"] = float(ops.convert_to_numpy(config.pop("_steps")))
-        return config
+        steps = float(ops.convert_to_numpy(config.pop("_steps")))
+        return {**config, "steps": steps}

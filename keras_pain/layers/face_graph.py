@@ -53,16 +53,11 @@ class GraphMean(_GraphLayer):
     """Every point's mean over its neighbourhood, itself included.
 
     One matrix product for all points, frames and examples. The matrix is a
-    constant of the graph, no weight.
+    constant of the `graph`, one of `keras_pain.signals.face_graph.GRAPHS`, no
+    weight; the neighbourhood reaches `hops` steps along its edges.
 
-    Args:
-        graph: One of `keras_pain.signals.face_graph.GRAPHS`.
-        hops: Steps along edges that the neighbourhood reaches.
-
-    Takes `(batch, time, 68, features)`, returns the means, same shape.
-
-    Raises:
-        ConfigurationError: The graph or the number of steps is impossible.
+    Takes `(batch, time, 68, features)`, returns the means, same shape. Raises
+    ConfigurationError where the graph or the number of steps is impossible.
     """
 
     def call(self, inputs):

@@ -28,14 +28,10 @@ def _over_features(mask, x):
 
 
 class SelectChannels(BaseLayer):
-    """Keeps the channels from `start` up to, not including, `stop`.
+    """Keeps the channels from `start` up to, not including, `stop`, if given.
 
     `(batch, ..., channels)` to `(batch, ..., kept channels)`; the mask of the
     frames goes on unchanged.
-
-    Args:
-        start: First channel kept.
-        stop: End of the channels kept; None keeps all from `start` on.
     """
 
     start: int = 0
@@ -51,14 +47,8 @@ class SelectChannels(BaseLayer):
 
 
 class _BodyPartsLayer(BaseLayer):
-    """The layers of body parts.
-
-    `parts` is their number, 13 angles in EmoPain, and `features` that of the
-    channels of each, there angle and energy.
-    """
-
-    parts: int = 13
-    features: int = 2
+    parts: int = 13  # angles of EmoPain
+    features: int = 2  # channels of each part: angle and energy
     keeps_mask = True
 
 
@@ -70,12 +60,10 @@ class SplitBodyParts(_BodyPartsLayer):
     """
 
     def build(self, input_shape):
-        needed = f"{self.features} channels of each of {self.parts} parts"
         if input_shape[-1] < self.features * self.parts:
-            raise ValueError(
-                f"{self.name} needs {needed} (angles, then energies), but its "
-                f"input has {input_shape[-1]} channels."
-            )
+            text = f"{self.name} needs {self.features} channels of each of "
+            text += f"{self.parts} parts, not {input_shape[-1]} in all"
+            raise ValueError(text)
 
     def call(self, inputs):
         used = inputs[..., : self.features * self.parts]
@@ -143,9 +131,6 @@ class FrameMasking(BaseLayer):
     `keras.layers.Masking` looks at the last axis only; this layer looks at all
     axes after time, so it also serves `(batch, time, parts, features)`. Masked
     frames come out as zero.
-
-    Args:
-        mask_value: Value that padded frames hold.
     """
 
     mask_value: float = 0.0
@@ -166,9 +151,7 @@ class TemporalAttention(BaseLayer):
     weights for every group (body part). Padded frames weigh exactly zero and
     the other frames sum to one. A softmax ignores what is added to all of its
     inputs, so the bias cannot be trained; it is here because the papers count
-    it.
-
-    Source: BANet, section III.B, and its released code.
+    it. Source: BANet, section III.B, and its released code.
 
     Takes `(batch, time, features)` or `(batch, time, groups, features)` and a
     mask `(batch, time)`, true on real frames; returns weights `(batch, time)`
@@ -179,14 +162,13 @@ class TemporalAttention(BaseLayer):
 
     def build(self, input_shape):
         groups = input_shape[2] if len(input_shape) == 4 else 1
-        features = input_shape[-1]
-        # Conv1D's own start: fans of a kernel (1, features, 1).
-        draw = _per_group("glorot_uniform")
 
         def start(shape, dtype):
-            return draw((*shape, 1), dtype)[..., 0]
+            # Conv1D's own start: fans of a kernel (1, features, 1).
+            return _glorot((*shape, 1), dtype)[..., 0]
 
-        self.kernel = self.add_weight((groups, features), start, name="kernel")
+        shape = groups, input_shape[-1]
+        self.kernel = self.add_weight(shape, start, name="kernel")
         self.bias = self.add_weight((groups,), "zeros", name="bias")
 
     def call(self, inputs, mask=None):
@@ -231,8 +213,7 @@ class AttentionPooling(BaseLayer):
 class MaskedSumPooling(BaseLayer):
     """Plain sum over the real frames, `(batch, time, ...)` to `(batch, ...)`.
 
-    What the released BANet code does in its variant without temporal
-    attention.
+    The released BANet code does so in its variant without temporal attention.
     """
 
     keeps_mask = False
@@ -251,21 +232,16 @@ class OrientedPooling(BaseLayer):
     """Mean over one axis of feature maps over time and sensors.
 
     Source: L-SFAN (arXiv 2406.16913), abstract ("oriented global pooling
-    layer"), and its released code.
-
-    Args:
-        axis: `"time"` or `"sensors"`, the axis that the mean removes.
-        bins: None, or how many equal parts the axis that is left is spread
-            over: every part is the mean of the positions that it touches, so
-            that there may be more parts than positions. PyTorch's
-            `AdaptiveAvgPool2d((1, bins))` on (time, sensors) is
-            `axis="time"` with `bins`.
+    layer"), and its released code. The mean removes `axis`, `"time"` or
+    `"sensors"`. With `bins`, the axis that is left is spread over so many equal
+    parts, each the mean of the positions that it touches, so that there may be
+    more parts than positions: `axis="time"` is PyTorch's
+    `AdaptiveAvgPool2d((1, bins))` on (time, sensors).
 
     Takes `(batch, time, sensors, channels)`, returns `(batch, sensors,
     channels)` for `axis="time"`, `(batch, time, channels)` for
-    `axis="sensors"`; with `bins`, `(batch, bins, channels)`.
-
-    Raises ConfigurationError where `axis` is unknown.
+    `axis="sensors"`; with `bins`, `(batch, bins, channels)`. Raises
+    ConfigurationError where `axis` is unknown.
     """
 
     axis: str
@@ -312,6 +288,9 @@ def _per_group(initializer):
     return draw
 
 
+_glorot = _per_group("glorot_uniform")
+
+
 def _lstm_bias(shape, dtype=None):
     """Zeros, but ones for the forget gate, as in `keras.layers.LSTM`."""
     bias = np.zeros((shape[0], 4, shape[1] // 4), np.float32)
@@ -336,7 +315,7 @@ class GroupedLSTMCell(BaseLayer):
         self.state_size = [self.output_size] * 2
 
     def build(self, input_shape):
-        shape = (self.groups, self.units, 4 * self.units)
+        shape = self.groups, self.units, 4 * self.units
         start, name = _per_group("orthogonal"), "recurrent_kernel"
         self.recurrent_kernel = self.add_weight(shape, start, name=name)
 
@@ -350,8 +329,8 @@ class GroupedLSTMCell(BaseLayer):
         carry = gate(forget) * carry + gate(enter) * ops.tanh(new)
         hidden = gate(leave) * ops.tanh(carry)
         flat = (-1, self.output_size)
-        states = [ops.reshape(state, flat) for state in (hidden, carry)]
-        return states[0], states
+        hidden, carry = ops.reshape(hidden, flat), ops.reshape(carry, flat)
+        return hidden, [hidden, carry]
 
 
 class GroupedLSTM(BaseLayer):
@@ -359,15 +338,8 @@ class GroupedLSTM(BaseLayer):
 
     The input projection of all steps is one product before the loop. Equal to
     `groups` layers `keras.layers.LSTM(units)` side by side, whose weights it
-    lays out alike.
-
-    Args:
-        units: Units of every group.
-        groups: Number of groups.
-        recurrent_activation: Activation of the gates.
-        return_state: Whether to return the last states, too.
-        zero_output_for_mask: Whether padded frames yield zeros; otherwise they
-            repeat the last real frame's output.
+    lays out alike. Padded frames yield zeros (`zero_output_for_mask`) or repeat
+    the last real frame's output.
 
     Takes `(batch, time, groups, features)` and a mask `(batch, time)`, true on
     real frames; returns `(batch, time, groups, units)`, with `return_state` a
@@ -394,8 +366,8 @@ class GroupedLSTM(BaseLayer):
         text = f"needs {self.groups} groups, not {groups}"
         require(groups == self.groups, self.name, text)
         gates = 4 * self.units
-        shape, start = (groups, features, gates), _per_group("glorot_uniform")
-        self.kernel = self.add_weight(shape, start, name="kernel")
+        shape = groups, features, gates
+        self.kernel = self.add_weight(shape, _glorot, name="kernel")
         self.bias = self.add_weight((groups, gates), _lstm_bias, name="bias")
         self.loop.build((batch, time, groups * gates))
 
@@ -414,9 +386,8 @@ class GroupedLSTM(BaseLayer):
         return [mask, None, None] if self.return_state else mask
 
     def compute_output_shape(self, input_shape):
-        batch, time = input_shape[:2]
-        sequence = (batch, time, self.groups, self.units)
-        state = (batch, self.groups, self.units)
+        sequence = (*input_shape[:2], self.groups, self.units)
+        state = (input_shape[0], self.groups, self.units)
         return (sequence, state, state) if self.return_state else sequence
 
 
@@ -424,9 +395,6 @@ class GroupedDense(BaseLayer):
     """`groups` linear layers with their own weights, side by side.
 
     `(batch, time, groups, features)` to `(batch, time, groups, units)`.
-
-    Args:
-        units: Units of every group.
     """
 
     units: int
@@ -434,9 +402,8 @@ class GroupedDense(BaseLayer):
 
     def build(self, input_shape):
         groups, features = input_shape[-2:]
-        shape = (groups, features, self.units)
-        start = _per_group("glorot_uniform")
-        self.kernel = self.add_weight(shape, start, name="kernel")
+        shape = groups, features, self.units
+        self.kernel = self.add_weight(shape, _glorot, name="kernel")
         self.bias = self.add_weight((groups, self.units), "zeros", name="bias")
 
     def call(self, inputs):

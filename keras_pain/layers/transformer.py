@@ -49,7 +49,6 @@ class TransformerEncoder(BaseLayer):
     architecture".
 
     Args:
-        num_heads: Number of attention heads.
         key_dim: Size of query, key and value of each head.
         ff_units: Hidden units of the feed-forward part.
         dropout: Dropout rate on attention weights, on the hidden units and on
@@ -67,19 +66,15 @@ class TransformerEncoder(BaseLayer):
             projection is Glorot uniform over (width, 3 * num_heads *
             key_dim), its biases zero.
         across_batch: Attend from example to example instead of from token to
-            token. It is what PyTorch's encoder does to `(batch, tokens,
-            width)` when its `batch_first` is forgotten, and kept for networks
-            that were published so. An example's output then depends on its
-            batch.
+            token, as PyTorch's encoder does with `(batch, tokens, width)` when
+            its `batch_first` is forgotten; for networks that were published so.
+            An example's output then depends on its batch.
 
-    Call arguments:
-        inputs: `(batch, tokens, width)`.
-        return_attention_scores: Whether to return the attention, too.
-
-    Returns `(batch, tokens, width)`, or this and the attention weights before
-    dropout, `(batch, num_heads, tokens, tokens)`, or, across the batch,
-    `(tokens, num_heads, batch, batch)`: each row, a query, sums to one. Raises
-    ConfigurationError where `norm` or `torch_init` is unknown.
+    Takes and returns `(batch, tokens, width)`. With `return_attention_scores`
+    the call also returns the attention weights before dropout, `(batch,
+    num_heads, tokens, tokens)`, or, across the batch, `(tokens, num_heads,
+    batch, batch)`: each row, a query, sums to one. Raises ConfigurationError
+    where `norm` or `torch_init` is unknown.
     """
 
     num_heads: int
@@ -117,14 +112,11 @@ class TransformerEncoder(BaseLayer):
 
     def call(self, inputs, training=None, return_attention_scores=False):
         x = ops.swapaxes(inputs, 0, 1) if self.across_batch else inputs
-        if self.norm == "post":
-            attended, scores = self._attend(x, training)
-            x = self.norm1(x + attended)
-            x = self.norm2(x + self._feed_forward(x, training))
-        else:
-            attended, scores = self._attend(self.norm1(x), training)
-            x = x + attended
-            x = x + self._feed_forward(self.norm2(x), training)
+        pre = self.norm == "pre"
+        attended, scores = self._attend(self.norm1(x) if pre else x, training)
+        x = x + attended if pre else self.norm1(x + attended)
+        fed = self._feed_forward(self.norm2(x) if pre else x, training)
+        x = x + fed if pre else self.norm2(x + fed)
         x = ops.swapaxes(x, 0, 1) if self.across_batch else x
         return (x, scores) if return_attention_scores else x
 
@@ -189,24 +181,20 @@ class CrossAttention(BaseLayer):
 
     Source: Chen et al., "CrossViT", section 3.3, and the released AACSFNet
     code, where one set of projections serves all scales and there is no
-    residual: what comes out is only what the other scales answered.
+    residual: what comes out is only what the other scales answered. The rate
+    of dropout is that on attention weights and on the answers.
 
-    Args:
-        num_heads: Number of heads, a divisor of the width.
-        keys: Which tokens of the other scales answer: `"tokens"`, all of
-            them, or `"class_tokens"`. With two scales the latter leaves a
-            single key, which a softmax always gives the weight one: the
-            output is a linear map of the other scale's class token, and query
-            and key are never trained.
-        dropout: Dropout rate on attention weights and on the answers.
+    The `keys`, tokens of the other scales that answer, are `"tokens"`, all of
+    them, or `"class_tokens"`. With two scales the latter leaves a single key,
+    which a softmax always gives the weight one: the output is a linear map of
+    the other scale's class token, and query and key are never trained.
 
     Takes a list of at least two scales, each `(batch, tokens, width)` with its
     class token in front, returns a list: `(batch, scales, width)`, one answer a
     scale, and then for each scale its attention `(batch, num_heads, keys)` over
-    the tokens of the other scales, those in order, before dropout.
-
-    Raises ConfigurationError where `keys` is unknown, there are less than two
-    scales, or the heads do not divide the width.
+    the tokens of the other scales, those in order, before dropout. Raises
+    ConfigurationError where `keys` is unknown, there are less than two scales,
+    or the heads do not divide the width.
     """
 
     num_heads: int
@@ -248,14 +236,13 @@ class CrossAttention(BaseLayer):
             scores = ops.cast(ops.exp(scores), self.compute_dtype)
             dropped = self._dropout_attention(scores, training=training)
             answer = self.proj(_mixed(dropped, value))
-            answer = self._dropout_answers(answer, training=training)
-            answers.append(answer)
+            answers.append(self._dropout_answers(answer, training=training))
             maps.append(ops.squeeze(scores, axis=2))
         return [ops.concatenate(answers, axis=1), *maps]
 
     def _heads(self, x):
-        heads = self.num_heads
-        shape = (-1, x.shape[1], heads, x.shape[2] // heads)
+        _, tokens, width = x.shape
+        shape = (-1, tokens, self.num_heads, width // self.num_heads)
         return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
 
     def keys_of(self, tokens: int) -> int:

@@ -25,11 +25,7 @@ class FoldFrames(BaseLayer):
 
 
 class UnfoldFrames(BaseLayer):
-    """`(batch * time, ...)` to `(batch, time, ...)`; undoes `FoldFrames`.
-
-    Args:
-        time: Frames of a clip.
-    """
+    """`(batch * time, ...)` to `(batch, time, ...)`; undoes `FoldFrames`."""
 
     time: int
 
@@ -45,15 +41,11 @@ class ChannelAttention(BaseLayer):
     """One weight a channel, between 0 and 1, from the channels' means.
 
     Two dense layers without biases, a ReLU between them, a sigmoid at the
-    end. Source: Woo et al., "CBAM: Convolutional block attention module"; the
-    released AACSFNet code, whose sizes these are, pools by the mean alone.
-
-    Args:
-        reduction: The hidden layer has the channels divided by this, and at
-            least one unit.
+    end; the hidden one has the channels divided by `reduction`, and at least
+    one unit. Source: Woo et al., "CBAM: Convolutional block attention module";
+    the released AACSFNet code, whose sizes these are, pools by the mean alone.
 
     Takes `(batch, height, width, channels)`, returns `(batch, 1, 1, channels)`.
-
     Raises ConfigurationError where `reduction` is less than one.
     """
 
@@ -66,12 +58,10 @@ class ChannelAttention(BaseLayer):
     def build(self, input_shape):
         channels = input_shape[-1]
         self.units = max(1, channels // self.reduction)
-        for name, fan_in, units in (
-            ("squeeze", channels, self.units),
-            ("excite", self.units, channels),
-        ):
-            start = torch_start(fan_in, ["kernel"])
-            dense = self.dense(name, fan_in, units, use_bias=False, **start)
+        sizes = channels, self.units, channels
+        for name, *size in (("squeeze", *sizes[:2]), ("excite", *sizes[1:])):
+            start = torch_start(size[0], ["kernel"])
+            dense = self.dense(name, *size, use_bias=False, **start)
             setattr(self, name, dense)
 
     def call(self, inputs):
@@ -86,15 +76,11 @@ class SpatialAttention(BaseLayer):
     """One weight a place, between 0 and 1; the output *is* the map.
 
     The mean and the maximum over channels are two maps, over which one
-    convolution runs. Source: see `ChannelAttention`.
-
-    Args:
-        kernel_size: Height and width of the convolution's window; odd.
+    convolution runs, with a square window of an odd number `kernel_size` of
+    places a side. Source: see `ChannelAttention`.
 
     Takes `(batch, height, width, channels)`, returns `(batch, height, width,
-    1)`.
-
-    Raises ConfigurationError where `kernel_size` is even.
+    1)`. Raises ConfigurationError where `kernel_size` is even.
     """
 
     kernel_size: int = 7
@@ -111,9 +97,8 @@ class SpatialAttention(BaseLayer):
         self.conv.build((*input_shape[:-1], 2))
 
     def call(self, inputs):
-        mean = ops.mean(inputs, axis=-1, keepdims=True)
-        highest = ops.max(inputs, axis=-1, keepdims=True)
-        return ops.sigmoid(self.conv(ops.concatenate([mean, highest], -1)))
+        maps = [f(inputs, axis=-1, keepdims=True) for f in (ops.mean, ops.max)]
+        return ops.sigmoid(self.conv(ops.concatenate(maps, -1)))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)
@@ -128,14 +113,11 @@ class ImprovedSE(BaseLayer):
     and 2, multiplies the channel. Its figure 3 and equations name one FC1 and
     one FC2 for both branches.
 
-    Args:
-        ratio: Channels per unit of FC1, at least one unit. Unsaid in the
-            paper: 16, as in squeeze-and-excitation (Hu et al., CVPR 2018).
-            Of 32 channels that leaves two units; where both start on the
-            dead side of their ReLU (2 of 12 seeds in L3D), the block is a
-            constant until the layers before it move.
-        shared: Whether the branches share FC1 and FC2, as the equations' names
-            say; otherwise each has its own.
+    The `ratio` of channels to units of FC1, which has one at least, is unsaid
+    in the paper: 16, as in squeeze-and-excitation (Hu et al., CVPR 2018). Of 32
+    channels that leaves two units; where both start on the dead side of their
+    ReLU (2 of 12 seeds in L3D), the block is a constant until the layers before
+    it move. Unless `shared`, each branch has its own FC1 and FC2.
 
     Takes `(batch, ..., channels)`, returns the weighted input, same shape.
     """
@@ -179,12 +161,11 @@ class TrilinearUpsampling(BaseLayer):
     `scipy.ndimage.zoom` with `order=1, mode="nearest"` and, for
     `align_corners=False`, `grid_mode=True`.
 
-    Args:
-        size: Factor for each of the three axes, or one for all.
-        output_size: New `(time, height, width)`, instead of factors.
-        align_corners: False: values are centres of cells, and the borders of
-            the volume stay where they are (PyTorch's default). True: the
-            first and the last values stay where they are.
+    The `size` is a factor for each of the three axes, or one for all;
+    `output_size` gives the new `(time, height, width)` instead. With
+    `align_corners` the first and the last values stay where they are; without,
+    as PyTorch's default, values are centres of cells, and the volume's borders
+    stay.
 
     Takes `(batch, time, height, width, channels)`, the three sizes fixed,
     returns `(batch, new time, new height, new width, channels)`.
@@ -207,14 +188,13 @@ class TrilinearUpsampling(BaseLayer):
     def call(self, inputs):
         x = inputs
         for axis, count in enumerate(self._places(inputs.shape), start=1):
-            shape, old = tuple(x.shape), x.shape[axis]
-            if count == old:
-                continue
-            shares = _interpolation_matrix(old, count, self.align_corners)
-            before, after = shape[1:axis], shape[axis + 1 :]
-            x = ops.reshape(x, (-1, old, int(np.prod(after))))
-            x = ops.matmul(ops.convert_to_tensor(shares, x.dtype), x)
-            x = ops.reshape(x, (-1, *before, count, *after))
+            _, *before, old = x.shape[: axis + 1]
+            after = tuple(x.shape[axis + 1 :])
+            if count != old:
+                shares = _interpolation_matrix(old, count, self.align_corners)
+                x = ops.reshape(x, (-1, old, int(np.prod(after))))
+                x = ops.matmul(ops.convert_to_tensor(shares, x.dtype), x)
+                x = ops.reshape(x, (-1, *before, count, *after))
         return x
 
     def _places(self, shape):
@@ -234,10 +214,8 @@ class TrilinearUpsampling(BaseLayer):
 
 def _interpolation_matrix(old, new, align_corners):
     """Shares of old places in new ones, `(new, old)`, rows sum to one."""
-    if align_corners:
-        position = np.linspace(0, old - 1, new)
-    else:
-        position = (np.arange(new) + 0.5) * old / new - 0.5
-    position = np.clip(position, 0, old - 1)
+    position = np.linspace(0, old - 1, new)
+    if not align_corners:
+        position = ((np.arange(new) + 0.5) * old / new - 0.5).clip(0, old - 1)
     distance = np.abs(position[:, None] - np.arange(old))
     return np.maximum(1 - distance, 0).astype(np.float32)

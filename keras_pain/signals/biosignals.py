@@ -67,15 +67,9 @@ def emg_sums(emg: np.ndarray, rate: float, target: float) -> np.ndarray:
     of |x| and x^2, and sums of |x_i - x_(i-1)| and of changes of sign.
     """
     before = np.concatenate([emg[:1], emg[:-1]])
-    parts = np.stack(
-        [
-            np.abs(emg),
-            emg**2,
-            np.abs(emg - before),
-            (np.signbit(emg) != np.signbit(before)),
-        ],
-        axis=-1,
-    )
+    turned = np.signbit(emg) != np.signbit(before)
+    parts = [np.abs(emg), emg**2, np.abs(emg - before), turned]
+    parts = np.stack(parts, axis=-1)
     count = int(np.ceil(len(emg) * target / rate - 1e-9))
     edges = np.round(np.arange(count + 1) * rate / target).astype(int)
     edges = np.minimum(edges, len(emg))
@@ -91,13 +85,9 @@ def prepared(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signals as networks see them, and the sums of their EMG.
 
-    Args:
-        values: `(T, C)`, without gaps.
-        emg: `(C,)` bool, which channels are raw EMG.
-
-    Returns:
-        `(T', C)` float32 at the rate `target`, EMG as its envelope, and
-        `(T', E, 4)`, see `emg_sums`.
+    Of `(T, C)` values without gaps, and `(C,)` bool, which channels are raw
+    EMG: `(T', C)` float32 at the rate `target`, EMG as its envelope, and
+    `(T', E, 4)`, see `emg_sums`.
     """
     values = np.array(values, np.float64)
     sums = np.zeros((0, 0, len(EMG_STATISTICS)), np.float32)

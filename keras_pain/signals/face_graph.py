@@ -17,6 +17,7 @@ triangulation of the face. There are:
 
 import functools
 import pathlib
+import re
 
 import numpy as np
 
@@ -41,10 +42,7 @@ _RIGHT_HALF = """
 57: 58 66 67           58: 59 67      59: 60 67
 61: 62 66 67           62: 66         66: 67
 """
-BROW_DIAGONAL = (21, 23)
-"""The only edge without a mirrored one."""
-
-_RELEASED = pathlib.Path(__file__).with_name("stgcn_edges.csv")
+BROW_DIAGONAL = (21, 23)  # the only edge without a mirrored one
 
 
 @functools.cache
@@ -54,23 +52,17 @@ def edges(graph: str = "corrected") -> frozenset[Edge]:
     Raises ConfigurationError where the graph is unknown.
     """
     check_choice("graph", graph, GRAPHS)
+    pairs = [BROW_DIAGONAL]
     if graph == "as_released":
-        written = np.loadtxt(_RELEASED, int, delimiter=",", skiprows=2)
+        file = pathlib.Path(__file__).with_name("stgcn_edges.csv")
+        written = np.loadtxt(file, int, delimiter=",", skiprows=2)
         # A negative index counts from the end: point 0 turns into 67.
-        pairs = (written - 1) % NUM_POINTS
-        return frozenset(_edge(a, b) for a, b in pairs.tolist())
-    right = set()
-    for item in _RIGHT_HALF.split():
-        if item.endswith(":"):
-            point = int(item[:-1])
-        else:
-            right.add((point, int(item)))
-    left = {_edge(MIRROR[a], MIRROR[b]) for a, b in right}
-    return frozenset(right | left | {BROW_DIAGONAL})
-
-
-def _edge(a, b):
-    return min(a, b), max(a, b)
+        pairs = ((written - 1) % NUM_POINTS).tolist()
+    else:
+        for point, others in re.findall(r"(\d+):([\d\s]+)\b(?!:)", _RIGHT_HALF):
+            right = [(int(point), int(other)) for other in others.split()]
+            pairs += right + [(MIRROR[a], MIRROR[b]) for a, b in right]
+    return frozenset((min(pair), max(pair)) for pair in pairs)
 
 
 @functools.cache

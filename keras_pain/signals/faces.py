@@ -7,6 +7,7 @@ poster or in a mirror, are smaller, or come and go. Cut: smooth squares, at
 fractions of a pixel.
 """
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,17 +29,15 @@ _RETRY_STEPS = 2  # about twice the size
 class FaceDetector:
     """Finds faces at reduced size; boxes are in pixels of the full size.
 
-    Pictures in which there seems to be no face are looked at again, at about
-    twice the size.
+    Pictures are reduced until their longer side has at most `max_side` pixels;
+    the smallest face that is found measures 20 of them, a tenth of the picture
+    at the default. Those in which there seems to be no face are looked at
+    again, at about twice the size. `batch_size` pictures go through the
+    networks at once.
 
     `min_face_size` of the mtcnn package is not offered: release 1.0.0 builds
     the levels that are too small for its first network, and then reports,
-    without an error, that there is no face. A smaller `max_side` has the
-    effect that one would expect of it.
-
-    Pictures are reduced until their longer side has at most `max_side` pixels;
-    the smallest face that is found measures 20 of them, a tenth of the picture
-    at the default. `batch_size` pictures go through the networks at once.
+    without an error, that there is no face. A smaller `max_side` does instead.
     """
 
     def __init__(self, max_side: int = 200, batch_size: int = 32):
@@ -47,9 +46,7 @@ class FaceDetector:
                 f"max_side must be at least {2 * _SMALLEST} pixels and "
                 f"batch_size at least 1, got {max_side} and {batch_size}"
             )
-        self.max_side = max_side
-        self.batch_size = batch_size
-        self._mtcnn = None
+        self.max_side, self.batch_size = max_side, batch_size
 
     def detect(self, frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Looks for faces in every frame, `(H, W, 3)` uint8 each, RGB.
@@ -60,17 +57,13 @@ class FaceDetector:
         """
         for frame in frames:
             if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != "uint8":
-                raise ConfigurationError(
-                    "a frame must be (height, width, 3) uint8, got "
-                    f"{frame.shape} {frame.dtype}"
-                )
+                text = "a frame must be (height, width, 3) uint8, got "
+                text += f"{frame.shape} {frame.dtype}"
+                raise ConfigurationError(text)
         found = self._detect(frames, 0)
         # A picture that was not reduced has nothing more to show.
-        again = [
-            i
-            for i, boxes in enumerate(found)
-            if not len(boxes) and self._steps(frames[i])
-        ]
+        empty = (i for i, boxes in enumerate(found) if not len(boxes))
+        again = [i for i in empty if self._steps(frames[i])]
         larger = self._detect([frames[i] for i in again], _RETRY_STEPS)
         for index, boxes in zip(again, larger, strict=True):
             found[index] = boxes
@@ -90,29 +83,34 @@ class FaceDetector:
                 scale = PYRAMID_STEP ** self._steps(batch[0], fewer)
                 if scale < 1:
                     side = [max(round(n * scale), 1) for n in (width, height)]
-                    batch = [
-                        cv2.resize(f, side, interpolation=cv2.INTER_AREA)
-                        for f in batch
-                    ]
+                    how = {"interpolation": cv2.INTER_AREA}
+                    batch = [cv2.resize(f, side, **how) for f in batch]
                 reduced = batch[0].shape[1::-1]
-                for boxes in self._run(batch):
+                rows = np.empty((0, 6))
+                if min(reduced) >= _SMALLEST:
+                    rows = find_faces(batch)
+                for number in range(len(batch)):
+                    boxes = rows[rows[:, 0] == number, 1:6]
                     boxes[:, :4] *= np.divide((width, height) * 2, reduced * 2)
                     found.append(boxes.astype(np.float32))
         return found
 
-    def _run(self, pictures):
-        """`(n, 5)` float64 for each picture of one size."""
-        if min(pictures[0].shape[:2]) < _SMALLEST:
-            return [np.empty((0, 5)) for _ in pictures]
-        if self._mtcnn is None:
-            from mtcnn import MTCNN  # imports TensorFlow
 
-            self._mtcnn = MTCNN(device="CPU:0")
-        # Rows: number of the picture, box, confidence, five landmarks.
-        rows = self._mtcnn.detect_faces(
-            pictures, box_format="xyxy", output_type="numpy"
-        )
-        return [rows[rows[:, 0] == n, 1:6] for n in range(len(pictures))]
+def find_faces(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """MTCNN's faces in pictures of one size, a row each.
+
+    Number of the picture, x0, y0, x1, y1, confidence, five x and five y, of
+    the eyes, the nose and the corners of the mouth.
+    """
+    form = {"box_format": "xyxy", "output_type": "numpy"}
+    return _mtcnn().detect_faces(pictures, **form)
+
+
+@functools.cache
+def _mtcnn():
+    from mtcnn import MTCNN  # imports TensorFlow
+
+    return MTCNN(device="CPU:0")
 
 
 # Steps of a face between two frames in which it is found, in sides of it: one
@@ -121,7 +119,6 @@ _STEP, _STEP_MORE = 1.0, 0.5
 _RATIO = 1.6  # of two sides of one face
 # Boxes that are seen more rarely are errors of the detector, not people.
 _OTHER_SHARE = 0.1
-_MEDIAN, _SIGMA = 5, 1.0  # frames
 _FORBIDDEN = 1e6
 
 DETECTED, INTERPOLATED, FALLBACK = 0, 1, 2
@@ -200,8 +197,12 @@ def fill_and_smooth(
     if fallback is not None:
         spare = squares(fallback)
         there = np.isfinite(spare).all(axis=1)
-        spare = _calibrated(spare, known, there & found)
-        use = there & ~found
+        use, both = there & ~found, there & found
+        if both.any():  # as the detector would have drawn them
+            side = spare[both, 2:]
+            shift = (known[both, :2] - spare[both, :2]) / side
+            spare[:, :2] += np.median(shift, axis=0) * spare[:, 2:]
+            spare[:, 2:] *= np.median(known[both, 2:] / side)
         known[use], source[use] = spare[use], FALLBACK
     at = np.flatnonzero(source != INTERPOLATED)
     if not len(at):
@@ -212,8 +213,8 @@ def fill_and_smooth(
     jumps = np.flatnonzero(steps > 0.5 * filled[1:, 2])
     smooth = []
     for part in np.split(filled, jumps + 1):
-        steady = median_filter(part, (_MEDIAN, 1), mode="nearest")
-        smooth.append(gaussian_filter1d(steady, _SIGMA, axis=0, mode="nearest"))
+        steady = median_filter(part, (5, 1), mode="nearest")
+        smooth.append(gaussian_filter1d(steady, 1.0, axis=0, mode="nearest"))
     return as_boxes(np.concatenate(smooth)), source
 
 
@@ -244,8 +245,7 @@ def _cost(track, frame, places):
     distance = np.hypot(*(places[:, :2] - last).T)
     distance /= np.maximum((sides + size) / 2, 1e-6)
     gap = frame - track[0][-1] - 1
-    smaller = np.maximum(np.minimum(sides, size), 1e-6)
-    ratio = np.maximum(sides, size) / smaller
+    ratio = np.maximum(sides, size) / np.minimum(sides, size).clip(1e-6)
     fits = (distance <= _STEP + _STEP_MORE * gap) & (ratio <= _RATIO)
     return np.where(fits, distance, _FORBIDDEN)
 
@@ -255,17 +255,6 @@ def _score(track):
     steps = np.hypot(*np.diff(places[:, :2], axis=0).T)
     unsteady = steps.mean() / places[:, 2].mean() if len(steps) else 1.0
     return float(places[:, 2].sum() / (1 + unsteady))
-
-
-def _calibrated(spare, known, both):
-    """The spare squares as the detector would have drawn them."""
-    if not both.any():
-        return spare
-    side = spare[both, 2:]
-    shift = np.median((known[both, :2] - spare[both, :2]) / side, axis=0)
-    scale = np.median(known[both, 2:] / side)
-    centre = spare[:, :2] + shift * spare[:, 2:]
-    return np.concatenate([centre, scale * spare[:, 2:]], axis=1)
 
 
 _RIM = 2  # pixels around a box that interpolation looks at
@@ -279,9 +268,8 @@ def crop_faces(
 ) -> np.ndarray:
     """Cuts one face out of every frame.
 
-    Where the square reaches over the picture's border, the border's pixels
-    are repeated. Large faces are reduced by area, small ones enlarged
-    linearly.
+    Where the square reaches over the picture's border, the border's pixels are
+    repeated. Large faces are reduced by area, small ones enlarged linearly.
 
     Of T pictures `(H, W, 3)` uint8 and `(T, 4)` boxes x0, y0, x1, y1 in pixels,
     of which the longer side counts: `(T, size, size, 3)` uint8. The margin, in
@@ -331,11 +319,6 @@ def _crop(frame, x, y, side, size):
     return cv2.getRectSubPix(part, (size, size), centre.tolist())
 
 
-# From the box around 66 or 68 landmarks, which end at the brows, to that of
-# MTCNN, which goes up to the forehead: shares of the landmarks' height.
-_FOREHEAD = 0.3
-
-
 class NoFaceError(KerasPainError):
     """A clip in which nobody's face can be seen, in so many frames."""
 
@@ -369,9 +352,7 @@ class FaceClip(NamedTuple):
     # around the face, without the margin
     boxes: np.ndarray
     found: np.ndarray  # (T,) bool, where the detector saw the face
-    # (T,) uint8, where a box is from: 0 the detector, 1 its neighbours in
-    # time, 2 the fallback
-    source: np.ndarray
+    source: np.ndarray  # (T,) uint8, DETECTED, INTERPOLATED or FALLBACK
     others: int  # number of other faces in the clip
     looked: int  # number of frames that were looked at
 
@@ -406,14 +387,10 @@ def face_clip(
 ) -> FaceClip:
     """Follows one face through a clip and cuts it out of every frame.
 
-    Args:
-        frames: T pictures `(H, W, 3)` uint8, RGB.
-        detector: Finds faces in single pictures.
-        fallback: `(T, 4)` boxes to use in frames in which the detector sees no
-            face; rows of NaN where there are none.
-        size, margin: See `crop_faces`.
-        every: Look for faces in every so many frames and in the last one;
-            those between count as interpolated.
+    Of T pictures `(H, W, 3)` uint8, RGB; for size and margin see `crop_faces`.
+    Where the detector sees no face, `(T, 4)` fallback boxes stand in; rows of
+    NaN where there are none. Faces are looked for in `every` so many frames and
+    in the last one; those between count as interpolated.
 
     Raises NoFaceError where there is no face in any frame and no fallback,
     ConfigurationError where a frame is no RGB picture of bytes.
@@ -428,8 +405,8 @@ def face_clip(
     if not (track.found | np.isfinite(spare).all(axis=1)).any():
         raise NoFaceError(len(looked))
     boxes, source = fill_and_smooth(track.boxes, spare)
-    faces, found = crop_faces(frames, boxes, size, margin), track.found
-    return FaceClip(faces, boxes, found, source, track.others, len(looked))
+    seen = track.found, source, track.others, len(looked)
+    return FaceClip(crop_faces(frames, boxes, size, margin), boxes, *seen)
 
 
 def looked_at(count, every):
@@ -455,7 +432,8 @@ def landmark_boxes(landmarks: np.ndarray) -> np.ndarray:
     known = np.isfinite(points).all(axis=2)
     low = np.where(known[..., None], points, np.inf).min(axis=1)
     high = np.where(known[..., None], points, -np.inf).max(axis=1)
-    low[:, 1] -= _FOREHEAD * (high[:, 1] - low[:, 1])
+    # Landmarks end at the brows, MTCNN's boxes at the forehead.
+    low[:, 1] -= 0.3 * (high[:, 1] - low[:, 1])
     boxes = np.concatenate([low, high], axis=1)
     boxes[~known.any(axis=1)] = np.nan
     return boxes.astype(np.float32)

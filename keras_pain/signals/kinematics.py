@@ -7,17 +7,13 @@ recovered from printed rows of the full release.
 
 import numpy as np
 
-JOINTS_26 = tuple(
-    """
-    hip
-    left_upper_leg left_lower_leg left_ankle left_heel left_toes
-    right_upper_leg right_lower_leg right_ankle right_heel right_toes
-    spine spine_1
-    left_shoulder left_upper_arm left_lower_arm left_wrist left_fingertip
-    right_shoulder right_upper_arm right_lower_arm right_wrist right_fingertip
-    neck head crown
-    """.split()
-)
+_JOINTS = """
+hip left_upper_leg left_lower_leg left_ankle left_heel left_toes
+right_upper_leg right_lower_leg right_ankle right_heel right_toes spine spine_1
+left_shoulder left_upper_arm left_lower_arm left_wrist left_fingertip
+right_shoulder right_upper_arm right_lower_arm right_wrist right_fingertip
+neck head crown"""
+JOINTS_26 = tuple(_JOINTS.split())
 # The 22-joint package leaves out heels and toes and renumbers the rest.
 JOINTS_22 = tuple(n for n in JOINTS_26 if not n.endswith(("_heel", "_toes")))
 
@@ -53,9 +49,8 @@ def joint_angles(
     """
     joints = np.asarray(joints, dtype=np.float64)
     if joints.ndim != 3 or joints.shape[1:] != (len(joint_names), 3):
-        raise ValueError(
-            f"joints must be (T, {len(joint_names)}, 3), got {joints.shape}"
-        )
+        shape = f"(T, {len(joint_names)}, 3)"
+        raise ValueError(f"joints must be {shape}, got {joints.shape}")
     triplets = np.vectorize(joint_names.index)(ANGLE_TRIPLETS)
     first, vertex, second = joints[:, triplets.T].swapaxes(0, 1)
     first, second = first - vertex, second - vertex

@@ -6,7 +6,6 @@ Sources are CSV files, a TFLite face mesh, and dlib; any can stand for another.
 """
 
 import csv
-import io
 import itertools
 import os
 import pathlib
@@ -39,15 +38,12 @@ PARTS = {
     "inner_lips": range(60, 68),
 }
 
-MIRROR = tuple(
-    int(point)
-    for point in """
-    16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0  26 25 24 23 22 21 20 19 18 17
-    27 28 29 30  35 34 33 32 31  45 44 43 42 47 46  39 38 37 36 41 40
-    54 53 52 51 50 49 48 59 58 57 56 55  64 63 62 61 60 67 66 65
-    """.split()
-)
-"""Number of every point's counterpart on the other side of the face."""
+_MIRROR = """
+16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0  26 25 24 23 22 21 20 19 18 17
+27 28 29 30  35 34 33 32 31  45 44 43 42 47 46  39 38 37 36 41 40
+54 53 52 51 50 49 48 59 58 57 56 55  64 63 62 61 60 67 66 65"""
+# Number of every point's counterpart on the other side of the face.
+MIRROR = tuple(map(int, _MIRROR.split()))
 
 # One point of each pair and the midline, in distances between the centres of
 # the eyes, x to the right and y down from the middle between the eyes.
@@ -79,28 +75,22 @@ def front_face() -> np.ndarray:
     return face
 
 
-# MediaPipe's face mesh has many points on every contour; of these the map takes
-# the ones that are nearest to where annotators put the 68. Jaw: steps of equal
-# length along the mesh's oval from ear to chin. Brows: the upper border, at the
-# inner end the lower one. Bridge: from between the eyes to the tip in equal
-# steps. Lips: where the mesh's contour is as far from the middle as the 68's.
-# It is symmetric.
+# Of the many points that MediaPipe's face mesh has on every contour, the
+# symmetric map takes those nearest to where annotators put the 68. Jaw: steps
+# of equal length along the mesh's oval from ear to chin. Brows: the upper
+# border, at the inner end the lower one. Bridge: from between the eyes to the
+# tip in equal steps. Lips: where the contour is as far from the middle.
 MESH_POINTS = 468
-MESH_TO_68 = tuple(
-    int(point)
-    # Jaw from the right ear over the chin (152) to the left ear; right brow
-    # from its outer end, left brow from its inner end; bridge of the nose
-    # downwards, its base; right eye from its outer corner, left eye from its
-    # inner corner; outer lips from the right corner over the upper lip, inner
-    # lips likewise.
-    for point in """
-    127 234 93 132 172 136 149 148 152 377 378 365 397 361 323 454 356
-    70 63 105 66 55  285 296 334 293 300
-    168 197 5 4  98 97 2 326 327
-    33 160 158 133 153 144  362 385 387 263 373 380
-    61 40 37 0 267 270 291 321 314 17 84 91  78 82 13 312 308 317 14 87
-    """.split()
-)
+# Jaw from the right ear over the chin (152) to the left ear; right brow from
+# its outer end, left brow from its inner end; bridge of the nose downwards, its
+# base; right eye from its outer corner, left eye from its inner corner; outer
+# lips from the right corner over the upper lip, inner lips likewise.
+_MESH = """
+127 234 93 132 172 136 149 148 152 377 378 365 397 361 323 454 356
+70 63 105 66 55  285 296 334 293 300  168 197 5 4  98 97 2 326 327
+33 160 158 133 153 144  362 385 387 263 373 380
+61 40 37 0 267 270 291 321 314 17 84 91  78 82 13 312 308 317 14 87"""
+MESH_TO_68 = tuple(map(int, _MESH.split()))
 
 
 # A pair as text, its numbers perhaps as NumPy 2 prints them, none as `1_0`.
@@ -171,17 +161,16 @@ def _points_of(path, rows, num_frames):
         zero = re.compile(r"0+(\.0*)?|false", re.IGNORECASE).fullmatch
         lost = [bool(zero(row.get("success", ""))) for row in table]
         rows = [
-            ["(0, 0)"] * count  # whatever stands there
-            if gone
-            else [f"({row.get(x)}, {row.get(y)})" for x, y in pairs]
-            for row, gone in zip(table, lost, strict=True)
+            [f"({row.get(x)}, {row.get(y)})" for x, y in pairs] for row in table
         ]
-    elif width in (NUM_POINTS + 1, MESH_POINTS + 1) and not any(
-        _PAIR.fullmatch(row[0]) for row in rows
-    ):
-        order, rows = [row[0] for row in rows], [row[1:] for row in rows]
-        if len(set(order)) == 1:  # it numbers the clip, not its frames
-            order = []
+        for line in np.flatnonzero(lost):
+            rows[line] = ["(0, 0)"] * count  # whatever stands there
+    elif width in (NUM_POINTS + 1, MESH_POINTS + 1):
+        first_cells = [row[0] for row in rows]
+        if not any(map(_PAIR.fullmatch, first_cells)):
+            rows = [row[1:] for row in rows]
+            if len(set(first_cells)) > 1:  # else it numbers the clip
+                order = first_cells
     if all(map(str.isdecimal, order)):
         for before, after in itertools.pairwise(map(int, order)):
             if after != before + 1:
@@ -222,17 +211,13 @@ def csv_text(points: np.ndarray) -> str:
 
     They are rounded to a hundredth of a pixel.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    for frame in np.asarray(points, float).round(2).tolist():
-        writer.writerow([f"({x:g}, {y:g})" for x, y in frame])
-    return stream.getvalue()
+    frames = np.asarray(points, float).round(2).tolist()
+    rows = ([f'"({x:g}, {y:g})"' for x, y in frame] for frame in frames)
+    return "".join(",".join(row) + "\n" for row in rows)
 
 
-_MESH_CURE = (
-    "take face_landmark.tflite from mediapipe/modules/face_landmark of the "
-    "wheel mediapipe 0.10.21"
-)
+_MESH_CURE = "take face_landmark.tflite from mediapipe/modules/face_landmark"
+_MESH_CURE += " of the wheel mediapipe 0.10.21"
 _MESH_MARGIN = 0.25  # of the box's longer side; the mesh was trained with it
 _MESH_SCORE = 0.5  # least probability of a face's presence
 _DLIB_CURE = "give dlib's predictor of 68 points"
@@ -255,13 +240,9 @@ def _mesh(path):
     tensors = picture, *run.get_output_details()
     shape, *given = (tuple(tensor["shape"].tolist()) for tensor in tensors)
     outputs = {np.prod(t["shape"]).item(): t["index"] for t in tensors[1:]}
-    if (
-        more
-        or len(shape) != 4
-        or shape[1:] != (shape[1], shape[1], 3)
-        or picture["dtype"] != np.float32
-        or not {3 * MESH_POINTS, 1} <= set(outputs)
-    ):
+    fits = len(shape) == 4 and shape[1:] == (shape[1], shape[1], 3)
+    fits = fits and picture["dtype"] == np.float32 and not more
+    if not (fits and {3 * MESH_POINTS, 1} <= set(outputs)):
         raise ConfigurationError(
             f"{path}: takes {shape} and puts out {given}; a face mesh takes "
             f"(1, 192, 192, 3) and puts out {3 * MESH_POINTS} numbers and a "
@@ -276,12 +257,10 @@ def _mesh(path):
         corner = np.array([x0 + x1 - side, y0 + y1 - side]) / 2
         # Pixels count from their centres, the mesh from the crop's corner.
         shift = corner + step / 2 - 0.5
-        crop = cv2.warpAffine(
-            np.ascontiguousarray(frame),
-            np.array([[step, 0, shift[0]], [0, step, shift[1]]]),
-            (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        )
+        warp = np.array([[step, 0, shift[0]], [0, step, shift[1]]])
+        how = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP}
+        frame = np.ascontiguousarray(frame)
+        crop = cv2.warpAffine(frame, warp, (size, size), **how)
         run.set_tensor(picture["index"], crop[None].astype(np.float32) / 255)
         run.invoke()
         logit = float(run.get_tensor(outputs[1]).squeeze())
@@ -336,20 +315,18 @@ _SOURCES = {
 class LandmarkSource:
     """Where the landmarks of clips are from.
 
-    The project ships no face mesh. `face_landmark.tflite` of MediaPipe (Apache
-    2.0) is one: it lies in the wheels of mediapipe 0.10.9 to 0.10.21, in the
-    folder mediapipe/modules/face_landmark, and runs without the package. It
-    takes pictures `(1, side, side, 3)` from 0 to 1 and puts out 1404 numbers
-    (x, y, z in pixels of the crop) and the logit of a face's presence.
-
-    dlib is no dependency, and its usual predictor file,
-    shape_predictor_68_face_landmarks.dat, was trained on iBUG 300-W, whose
-    terms exclude commercial use.
-
     The text is `csv:FOLDER` with one file a clip, `<name>.csv`; `tflite:FILE`,
     a face mesh of 468 points; or `dlib:FILE`. Raises ConfigurationError where
     there is no such source, no path, no such face mesh, or no dlib, and
     BadFileError where the path does not hold what the source needs.
+
+    The project ships no face mesh. `face_landmark.tflite` of MediaPipe (Apache
+    2.0) is one: it lies in the wheels of mediapipe 0.10.9 to 0.10.21, in the
+    folder mediapipe/modules/face_landmark, and runs without the package. It
+    takes pictures `(1, side, side, 3)` from 0 to 1 and puts out 1404 numbers
+    (x, y, z in pixels of the crop) and the logit of a face's presence. dlib is
+    no dependency, and its usual predictor was trained on iBUG 300-W, whose
+    terms exclude commercial use.
     """
 
     def __init__(self, text: str | os.PathLike):
@@ -394,8 +371,6 @@ class LandmarkSource:
 
 
 class LandmarkClip(NamedTuple):
-    """Landmarks of one clip."""
-
     points: np.ndarray  # (T, 68, 2) float32, x and y in pixels, without gaps
     found: np.ndarray  # (T,) bool, False where a frame was interpolated
 
@@ -426,23 +401,18 @@ def fill_missing(points: np.ndarray) -> LandmarkClip:
     missing. Raises KerasPainError where they are no clip of 68 points, or no
     frame has landmarks.
     """
-    points = np.asarray(points, np.float32)
+    points = np.array(points, np.float32, order="C")
     if points.ndim != 3 or points.shape[1:] != (NUM_POINTS, 2):
-        raise KerasPainError(
-            f"landmarks of a clip are (frames, {NUM_POINTS}, 2) numbers, not "
-            f"{points.shape}"
-        )
+        text = f"landmarks of a clip are (frames, {NUM_POINTS}, 2) numbers"
+        raise KerasPainError(f"{text}, not {points.shape}")
     found = np.isfinite(points).all(axis=(1, 2))
     if not found.any():
-        raise KerasPainError(
-            "no landmarks in any frame; look whether the clip shows a face, "
-            "or take another source"
-        )
+        text = "no landmarks in any frame; look whether the clip shows a face, "
+        raise KerasPainError(text + "or take another source")
     time, known = np.arange(len(points)), np.flatnonzero(found)
-    filled = np.apply_along_axis(
-        lambda values: np.interp(time, known, values[known]), 0, points
-    )
-    return LandmarkClip(filled.astype(np.float32), found)
+    for row in points.reshape(len(points), -1).T:  # a view
+        row[:] = np.interp(time, known, row[known])
+    return LandmarkClip(points, found)
 
 
 def normalise_clip(points: np.ndarray) -> np.ndarray:
@@ -460,9 +430,7 @@ def normalise_clip(points: np.ndarray) -> np.ndarray:
     right, left = points[:, 36:42].mean(axis=1), points[:, 42:48].mean(axis=1)
     scale = np.median(np.linalg.norm(left - right, axis=-1))
     if not scale > 0:
-        raise KerasPainError(
-            "the landmarks of both eyes are in the same place, so that the "
-            "face has no size"
-        )
+        text = "the landmarks of both eyes are in the same place, so that the "
+        raise KerasPainError(text + "face has no size")
     centre = np.median(points[:, 27:36].mean(axis=1), axis=0)
     return ((points - centre) / scale).astype(np.float32)

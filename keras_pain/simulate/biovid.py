@@ -49,7 +49,6 @@ def simulate(
     """Writes `biovid/PartA`. See also `keras_pain.simulate.simulate`.
 
     Args:
-        layout: `"part_a"`, or `"all"`.
         scale: `"small"`: 5 people, 3 clips a class, 348 x 260 pixels;
             `"full"`: 87 people, 20 clips, 1388 x 1038, as in the corpus.
         subjects: Number of people, 1 to 87, else that of the scale.
@@ -87,11 +86,9 @@ def simulate(
             lines.append((place, person.name, level, kind, count + 1, name))
     files = [path for path, *_ in plan]
     samples = base.joinpath(*facts.SAMPLES)
-    note = (
-        f"BioVid Heat Pain Database, Part A\nscale: {scale}; seed: {seed}; "
-        f"{subjects} people, {clips} clips a class, {frames} frames of "
-        f"{size[1]} x {size[0]} pixels"
-    )
+    note = f"BioVid Heat Pain Database, Part A\nscale: {scale}; seed: {seed}; "
+    note += f"{subjects} people, {clips} clips a class, {frames} frames of "
+    note += f"{size[1]} x {size[0]} pixels"
     folder.prepare_folder(base, [*files, samples], note)
     text = "".join("\t".join(map(str, line)) + "\n" for line in lines)
     samples.write_bytes(text.encode())

@@ -102,10 +102,8 @@ class Body:
         heading = _rotation("y", pose[:, DOF["yaw"]])
         frames = {"heading": heading}
         joints = np.zeros((len(pose), 26, 3))
-        named = {
-            **{"leg": leg, "shank": leg - 0.001, "hand": -0.095 * self.arm},
-            **{"upper": -upper / size, "lower": -lower / size},
-        }
+        named = {"leg": leg, "shank": leg - 0.001, "hand": -0.095 * self.arm}
+        named |= {"upper": -upper / size, "lower": -lower / size}
 
         def build(turns, segments, side=""):
             def own(table, name):

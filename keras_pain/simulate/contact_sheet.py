@@ -42,17 +42,15 @@ def write_corpus_sheet(name: str, out: str | os.PathLike) -> pathlib.Path:
         frames = clips[best].frames()
         picks = np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int)
         label, value = labels[best]
-        title = f"{subject} {label} {value:g}"
-        rows[title] = [_thumbnail(frames[i]) for i in picks]
+        height, width = frames[0].shape[:2]
+        size = max(1, round(width * (_HEIGHT / height))), _HEIGHT
+        how = {"interpolation": cv2.INTER_AREA}
+        shown = [cv2.resize(frames[i], size, **how) for i in picks]
+        rows[f"{subject} {label} {value:g}"] = shown
     title = f"SIMULATED {name}: the strongest recording of each, over its time"
     _, data = cv2.imencode(".png", _table(rows, title)[..., ::-1])
     path = pathlib.Path(out, f"contact_sheet_{name}_SIMULATED.png")
     return write_file(path, data.tobytes(), CURE)
-
-
-def _thumbnail(picture):
-    width = max(1, round(picture.shape[1] * (_HEIGHT / picture.shape[0])))
-    return cv2.resize(picture, (width, _HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def _table(rows, title):
@@ -71,8 +69,7 @@ def _table(rows, title):
     draw = ImageDraw.Draw(image)
     draw.text((6, 4), title, _INK, font=large)
     for c, share in enumerate(np.linspace(0, 1, _COLUMNS)):
-        middle = left + c * width + (width - _GAP) / 2
-        at = (middle, top - 4)
+        at = left + c * width + (width - _GAP) / 2, top - 4
         draw.text(at, f"{share:.0%}", _INK, font=font, anchor="ms")
     for r, (text, pictures) in enumerate(rows.items()):
         y = top + r * height

@@ -42,12 +42,11 @@ QUIRKS = {
     "pain_not_reported": "the pain level is -1, not reported",
 }
 COLLAPSED_ROWS = 3
-_EXTRA_COLUMNS = 3
 _KEPT = [kinematics.JOINTS_26.index(name) for name in kinematics.JOINTS_22]
 # The coordinate package has no columns for limping and "other".
 _FIVE = [0, 1, 2, 3, 5]
 # The variable's name differs from file to file in the full release.
-_FAME_NAMES = ("{stem}", "data_{id}", "{id}{difficulty}_all", "{id}_new")
+_FAME_NAMES = ("{stem}", "data_{id}", "{id}{level}_all", "{id}_new")
 _MARKER = SIMULATED_MARK.decode()
 _TEXT_BYTES = 116  # of a MATLAB file's header
 _USER_BLOCK = 512
@@ -88,12 +87,10 @@ def simulate(
 ) -> list[pathlib.Path]:
     """Writes simulated releases. See also `keras_pain.simulate.simulate`.
 
-    A person moves in the same way in every layout, but has another id in each,
-    as in the real ones.
+    Every layout gets a sub-folder of its name. A person moves in the same way
+    in every one, but has another id in each, as in the real ones.
 
     Args:
-        out: Folder to write into; every layout gets a sub-folder of its name.
-        layout: One of `LAYOUTS`, or `"all"`.
         scale: `"small"`: 12 people, a recording of about 5,500 frames each;
             `"full"`: 30 people, 46 recordings, about 680,000 frames.
         subjects: Limits the number of people (at least 4), keeping patients
@@ -107,12 +104,10 @@ def simulate(
         text = "only scale 'full' has a test split; drop with_test or use it"
         raise ConfigurationError(text)
     people = draw_people(scale, seed, subjects)
-    tasks = {
-        (person.number, difficulty): (person, difficulty, scale, seed, [])
-        for person in people
-        for difficulty in person.frames
-    }
-    notes = {}
+    tasks, notes = {}, {}
+    for person in people:
+        for level in person.frames:
+            tasks[person.number, level] = person, level, scale, seed, []
     for name in layouts:
         base = pathlib.Path(out, name)
         ids = ids_of(draw_people(scale, seed), name, seed)
@@ -123,8 +118,7 @@ def simulate(
             if name == "fame":
                 place, stem = Fame.folders[person.group], f"{number}_{level}"
                 variable = _FAME_NAMES[person.number % len(_FAME_NAMES)]
-                names = {"stem": stem, "id": number, "difficulty": level}
-                variable = variable.format(**names)
+                variable = variable.format(stem=stem, id=number, level=level)
             elif person.split == "test" and not with_test:
                 continue
             else:
@@ -135,13 +129,13 @@ def simulate(
             written.append((path, variable, name, quirks[key]))
         note = (
             f"scale: {scale}; seed: {seed}; subjects: {subjects or 'all'}\n\n"
-            "Oddities of the real files, planted on purpose:\n"
         )
-        note += "".join(
-            f"- {path.relative_to(base).as_posix()}: {quirk}: {QUIRKS[quirk]}\n"
-            for path in sorted(files)
-            for quirk in files[path]
-        )
+        note += "Oddities of the real files, planted on purpose:\n"
+        for path in sorted(files):
+            place = path.relative_to(base).as_posix()
+            note += "".join(
+                f"- {place}: {q}: {QUIRKS[q]}\n" for q in files[path]
+            )
         # Never mixes with, or overwrites, recordings of people.
         for path in sorted(base.rglob("*.mat")):
             with open(path, "rb") as stream:
@@ -256,7 +250,7 @@ def table_of(
     appended = "appended_columns" in quirks
     if layout == "fame":
         places = Fame
-        extra = _EXTRA_COLUMNS if "extra_columns" in quirks else 0
+        extra = 3 if "extra_columns" in quirks else 0
         table = np.zeros((length, Fame.num_columns + extra))
         table[:, Fame.positions] = _blocks(recording.joints)
         table[:, Fame.raters] = recording.ratings.reshape(length, -1)

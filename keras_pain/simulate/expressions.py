@@ -68,17 +68,17 @@ def pain_units(seed: int, intensity: np.ndarray) -> dict[int, np.ndarray]:
     from 0, no pain, to 1; each of `ACTION_UNITS` is `(T,)` in its range.
     """
     rng = np.random.default_rng((seed, 0xFACE5))
-    rows = np.array(rows_of(_SHOWS_PAIN), float).tolist()
-    gains = [
-        float(np.clip(rng.normal(mean, 0.8), 0.4, 5.0)) if unit != 43 else mean
-        for unit, mean, *_ in rows
-    ]
-    starts = [rng.uniform(low, high) for *_, low, high in rows]
+    unit, mean, low, high = np.array(rows_of(_SHOWS_PAIN), float).T
+    # All but the last one, whether the eyes close, differ in strength.
+    gains = np.clip(rng.normal(mean[:-1], 0.8), 0.4, 5.0).tolist()
+    starts = rng.uniform(low, high).tolist()
     intensity = np.clip(intensity, 0, 1)
     units = {}
-    for (unit, *_), gain, start in zip(rows, gains, starts, strict=True):
+    for number, gain, start in zip(
+        unit, [*gains, mean[-1]], starts, strict=True
+    ):
         share = np.clip((intensity - start) / (1 - start), 0, 1)
-        units[int(unit)] = np.clip(gain * share, 0, MAX_INTENSITY[unit])
+        units[int(number)] = np.clip(gain * share, 0, MAX_INTENSITY[number])
     return units
 
 
@@ -113,6 +113,5 @@ def add_smile(
     """
     peak = rng.uniform(*peak) * (rng.random() < chance)
     onset = rng.uniform(0, latest)
-    times = (onset + time for time in times)
-    smile = intensity_curve(len(unit), peak, onset, *times)
-    np.maximum(unit, smile, out=unit)
+    times = (onset + time for time in (0, *times))
+    np.maximum(unit, intensity_curve(len(unit), peak, *times), out=unit)

@@ -194,8 +194,7 @@ class Identity(types.SimpleNamespace):
         top = points[27].copy()
         nose = (points[27:36] - top) * (self.nose_width, self.nose_length)
         points[27:36] = top + nose
-        # The line where the lips meet stays put; a longer nose pushes the
-        # mouth down a little.
+        # Where the lips meet stays; a longer nose pushes them down a little.
         middle = np.array([268.0, 280.0])
         lips = (points[48:68] - middle) * (self.mouth_width, self.lip_thickness)
         points[48:68] = middle + lips + (0, 30 * (self.nose_length - 1))
@@ -315,9 +314,8 @@ class FaceRenderer:
             rgb = rgb[:, ::-1]
             points = points[MIRROR] * (-1, 1) + (self.size[1] - 1, 0)
         if seed is not None:
-            rng = default_rng(seed)
-            noise = rng.standard_normal((*self.size, 1), dtype=np.float32)
-            rgb += _NOISE * noise
+            rng, shape = default_rng(seed), (*self.size, 1)
+            rgb += _NOISE * rng.standard_normal(shape, dtype=np.float32)
         picture = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
         return np.ascontiguousarray(picture), points.astype(np.float32)
 

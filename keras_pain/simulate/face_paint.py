@@ -67,9 +67,7 @@ _REGION = (slice(140, 300), slice(170, 362))
 _CORNER = (_REGION[1].start, _REGION[0].start)
 
 _MAX_CANVAS = 160  # pixels: larger pictures need no finer drawing
-_DARK_MOUTH = (58, 18, 18)
-_TEETH = (214, 204, 188)
-_TONGUE = (150, 70, 68)
+_DARK_MOUTH, _TEETH, _TONGUE = (58, 18, 18), (214, 204, 188), (150, 70, 68)
 _SCLERA = np.array((222, 214, 206), np.float32)
 
 
@@ -95,10 +93,9 @@ def _soft(mask, blur):
 def _filled(shape, *outlines, blur=0.0):
     """1 inside of polygons, 0 outside, float32."""
     mask = np.zeros(shape[:2], np.uint8)
-    for outline in outlines:
-        if isinstance(outline, str):
-            outline = points_of(outline)
-        cv2.fillPoly(mask, [_fixed(outline)], 255, cv2.LINE_AA, 4)
+    for line in outlines:
+        line = points_of(line) if isinstance(line, str) else line
+        cv2.fillPoly(mask, [_fixed(line)], 255, cv2.LINE_AA, 4)
     return _soft(mask, blur)
 
 
@@ -130,10 +127,9 @@ def fold_maps() -> np.ndarray:
 
 def fold_weights(units: dict[int, float]) -> np.ndarray:
     """How much of each fold action units (as shares, 0..1) bring, `(5,)`."""
-    sums = []
-    for fold in _FOLDS:
-        pairs = [item.split(":") for item in fold.split(";")[0].split()[3:]]
-        sums.append(sum(float(w) * units[int(unit)] for unit, w in pairs))
+    items = (fold.split(";")[0].split()[3:] for fold in _FOLDS)
+    pairs = ([item.split(":") for item in fold] for fold in items)
+    sums = [sum(float(w) * units[int(u)] for u, w in fold) for fold in pairs]
     return np.minimum(sums, 1.0).astype(np.float32)
 
 
@@ -151,15 +147,12 @@ def _portrait():
     # A little inside of the outline, where no background shines through.
     face = _blurred(cv2.erode(_filled(shape, _FACE), np.ones((5, 5))), 1.2)
     mean = rgb[face > 0.99].mean(axis=0)
-    return types.SimpleNamespace(
-        skin=rgb / mean,
-        smooth_skin=cv2.bilateralFilter(rgb, 15, 45, 6) / mean,
-        body=rgb,
-        face_mask=face,
-        hair_mask=_filled(shape, _HAIR, blur=2.0),
-        long_hair_mask=_filled(shape, _LONG_HAIR, blur=3.0),
-        body_mask=_filled(shape, _BODY, blur=1.2),
-    )
+    masks = {"face_mask": face, "hair_mask": _filled(shape, _HAIR, blur=2.0)}
+    masks["long_hair_mask"] = _filled(shape, _LONG_HAIR, blur=3.0)
+    masks["body_mask"] = _filled(shape, _BODY, blur=1.2)
+    smooth = cv2.bilateralFilter(rgb, 15, 45, 6) / mean
+    skins = {"skin": rgb / mean, "smooth_skin": smooth}
+    return types.SimpleNamespace(body=rgb, **skins, **masks)
 
 
 def _fill_smoothly(rgb, holes):
@@ -207,11 +200,8 @@ def recoloured(identity) -> np.ndarray:
     dark = 1 - portrait.body.mean(axis=-1, keepdims=True) / 110
     cloth = portrait.body + np.array(identity.clothes) * np.clip(dark, 0, 1)
     locks = _hair(identity, portrait.hair_mask.shape)
-    layers = [
-        (cloth, portrait.body_mask),
-        (skin, portrait.face_mask),
-        (locks, portrait.hair_mask),
-    ]
+    layers = [(cloth, portrait.body_mask), (skin, portrait.face_mask)]
+    layers.append((locks, portrait.hair_mask))
     if identity.long_hair:
         layers.insert(0, (locks * 0.8, portrait.long_hair_mask))
     rgb = np.zeros_like(portrait.body)
@@ -276,12 +266,11 @@ def paint_features(
 ) -> None:
     """Paints eyes, brows and the open mouth into a picture, in place.
 
-    They are drawn anew in every frame from the landmarks, because what a
-    closed eye or mouth hides cannot be had by warping.
-
-    The picture is `(H, W, 3)` float32, 0..255; `points` are `(68, 2)` landmarks
-    in its pixels, of which `unit` are one of the base portrait; `rest` those of
-    the resting face, for what does not change with the expression.
+    They are drawn anew in every frame from the landmarks, because what a closed
+    eye or mouth hides cannot be had by warping. The picture is `(H, W, 3)`
+    float32, 0..255; `points` are `(68, 2)` landmarks in its pixels, of which
+    `unit` are one of the base portrait; `rest` those of the resting face, for
+    what does not change with the expression.
     """
     for part, margin, paint, *details in (
         (slice(17, 22), 5, _brow, 1),
@@ -394,14 +383,17 @@ def _mouth(canvas, lips, size, identity):
     visible = float(np.clip((opening / size - 2.0) / 2.5, 0, 1))
     if visible == 0:
         return
-    outline = np.concatenate([upper, lower[::-1]])
-    inside = _filled(shape, outline, blur=0.5 * size) * visible
+
+    def inside_of(one, other, blur):
+        outline = np.concatenate([one, other[::-1]])
+        return _filled(shape, outline, blur=blur * size)
+
+    inside = inside_of(upper, lower, 0.5) * visible
     _blend(canvas, inside, _DARK_MOUTH)
     toward = (lower - upper) / (gap[:, None] + 1e-6)
 
     def paint(one, other, blur, colour, opacity):
-        outline = np.concatenate([one[3:-3], other[3:-3][::-1]])
-        mask = inside * _filled(shape, outline, blur=blur * size)
+        mask = inside * inside_of(one[3:-3], other[3:-3], blur)
         _blend(canvas, mask, colour, opacity)
 
     bite = upper + toward * np.minimum(0.55 * gap, 6.5 * size)[:, None]

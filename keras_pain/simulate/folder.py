@@ -73,10 +73,8 @@ def prepare_folder(
 
 def refuse(base: pathlib.Path, what: str) -> NoReturn:
     """Raises the ConfigurationError of a folder that holds something else."""
-    raise ConfigurationError(
-        f"{base} already holds other {what}; choose another folder or empty "
-        "this one"
-    )
+    cure = "choose another folder or empty this one"
+    raise ConfigurationError(f"{base} already holds other {what}; {cure}")
 
 
 def make_folder(
@@ -113,20 +111,16 @@ def write_all(
     from threadpoolctl import threadpool_limits
 
     jobs = min(joblib.cpu_count() if jobs is None else jobs, len(tasks))
+    bar = {"total": len(tasks), "console": Console(stderr=True)}
+    bar["disable"] = not (progress and sys.stderr.isatty())
     # The matrices of a picture are small: threads would wait for each other,
     # and sum in another order on another machine.
     try:
         backend = {"n_jobs": jobs, "inner_max_num_threads": 1}
         with threadpool_limits(1), joblib.parallel_config("loky", **backend):
             run = joblib.Parallel(return_as="generator")
-            done = track(
-                run(joblib.delayed(write)(task) for task in tasks),
-                f"Simulating {what}",
-                total=len(tasks),
-                console=Console(stderr=True),
-                disable=not (progress and sys.stderr.isatty()),
-            )
-            results = list(done)
+            done = run(joblib.delayed(write)(task) for task in tasks)
+            results = list(track(done, f"Simulating {what}", **bar))
         # Workers of a run that was killed may have written for a while.
         for folder, _, _ in os.walk(base):
             remove_leftovers(pathlib.Path(folder))

@@ -92,8 +92,8 @@ def move_through_exercises(
         block = blocks[number]
         for name in block:
             seconds = nominal(name) * stretch * rng.uniform(0.85, 1.15)
-            mover.begin(_KIND[name], COLUMN[name])
-            exercise = _EXERCISES[_KIND[name]][0]
+            exercise, _, wait = _EXERCISES[_KIND[name]]
+            mover.begin(_KIND[name], COLUMN[name], wait)
             exercise(mover, seconds)
             if exercise is not _walk:
                 mover.rest(seconds)
@@ -162,37 +162,28 @@ def _one_leg_stand(mover, seconds):
     """Lifts one foot, balances, and puts it down."""
     side = "left" if mover.column % 2 else "right"
     out, legs = SIDES[side], f"{side}_thigh_flex{{}} {side}_knee{{}} "
-    mover.hold(0.4)
-    start = mover.frames
-    lift = (
-        legs.format("=48r", "=82r")
-        + f"{side}_foot_pitch=-22r pelvis_roll={4 * out}r "
-        f"lumbar_side{-4 * out:+} arm_abduct+9r wobble=2.6"
-    )
+    lift = legs.format("=48r", "=82r") + f"{side}_foot_pitch=-22r pelvis_roll="
+    lift += f"{4 * out}r lumbar_side{-4 * out:+} arm_abduct+9r wobble=2.6"
     mover.move(1.0, mover.aim(lift) | mover.support("on_thigh"))
     mover.hold(max(mover.left(seconds) - mover.duration(1.2), 1.0))
     drop = legs.format("+0", "+0") + f"{side}_foot_pitch=0 pelvis_roll=0 "
     drop += "lumbar_side+0 arm_abduct+0 wobble=1" + _FREE_HANDS
     mover.move(0.9, mover.aim(drop))
-    mover.mark("support_bracing", start)
+    mover.mark("support_bracing")
 
 
 def _reach_forward(mover, seconds):
     """Stretches both arms forward at shoulder height as far as it goes."""
-    mover.hold(0.4)
-    start = mover.frames
     arms = mover.aim("arm_flex=84 elbow=10 arm_abduct=3 shrug=5")
     mover.go(mover.duration(0.9), arms | mover.support("on_thigh"))
-    lean = (
-        "pelvis_pitch+34r lumbar_flex+15r thorax_flex+9r neck_flex-26r "
-        f"arm_flex={78 + 12 * mover.reach} thigh_flex+7r wobble=1.4"
-    )
+    lean = "pelvis_pitch+34r lumbar_flex+15r thorax_flex+9r neck_flex-26r "
+    lean += f"arm_flex={78 + 12 * mover.reach} thigh_flex+7r wobble=1.4"
     mover.move(1.4, mover.aim(lean))
     mover.hold(mover.rng.uniform(0.8, 1.8))
     mover.move(1.3, mover.aim(_UPRIGHT), {"neck_flex": -0.2})
     arms = "arm_flex+0 elbow+0 arm_abduct+0 shrug=0 wobble=1" + _FREE_HANDS
     mover.go(mover.duration(0.9), mover.aim(arms))
-    mover.mark("support_bracing", start)
+    mover.mark("support_bracing")
     mover.rub()
 
 
@@ -201,20 +192,17 @@ def _bend(mover, seconds):
 
     A guarded bend keeps the back straight and lowers the body by the knees.
     """
-    mover.hold(0.4)
-    brace, start = mover.support("on_thigh"), mover.frames
+    brace = mover.support("on_thigh")
     knee = mover.standing["knee"] + 12 + 40 * mover.guarding
-    down = (
-        "pelvis_pitch+50r lumbar_flex+42r thorax_flex+16r neck_flex-8r "
-        f"thigh_flex={10 + 0.55 * knee} knee={knee} "
-        "arm_flex=12 elbow=11 arm_abduct=4 wobble=1.3"
-    )
+    down = "pelvis_pitch+50r lumbar_flex+42r thorax_flex+16r neck_flex-8r "
+    down += f"thigh_flex={10 + 0.55 * knee} knee={knee} "
+    down += "arm_flex=12 elbow=11 arm_abduct=4 wobble=1.3"
     delays = {"pelvis_pitch": -0.12, "lumbar_flex": 0.12, "knee": 0.15}
     mover.move(1.6, mover.aim(down) | brace, delays)
     mover.hold(mover.rng.uniform(0.5, 1.2))
     up = mover.aim(_UPRIGHT + " arm_flex+0 elbow+0 arm_abduct+0 wobble=1")
     mover.move(1.6, up, {"lumbar_flex": -0.15, "pelvis_pitch": 0.1})
-    mover.mark("support_bracing", start)
+    mover.mark("support_bracing")
     if brace:
         mover.go(mover.duration(0.6), mover.aim(_FREE_HANDS))
     mover.rub()
@@ -226,20 +214,16 @@ def _sit_to_stand(mover, seconds):
     A guarded rise keeps the trunk upright and takes its time; a braced one
     pushes off the chair or the thighs.
     """
-    mover.hold(0.4)
-    start = mover.frames
     chair = mover.rng.random() < 0.5
     brace = mover.support("on_chair" if chair else "on_thigh")
     lean = "pelvis_pitch+34r lumbar_flex+6r neck_flex-14r"
     lean = mover.aim(lean + " knee=101 arm_flex=30 elbow=40", mover.sitting)
     mover.move(0.8, lean | brace, {"knee": 0.1})
     delays = {"pelvis_pitch": 0.2, "lumbar_flex": 0.15, "neck_flex": 0.1}
-    release = {}
-    if chair:  # the hands leave it while the body rises
-        release = dict.fromkeys(brace, 0.0)
-        delays |= dict.fromkeys(brace, -0.55)
+    release = dict.fromkeys(brace, 0.0) if chair else {}
+    delays |= dict.fromkeys(release, -0.55)  # hands leave it as the body rises
     mover.move(1.15, mover.standing | release, delays)
-    mover.mark("support_bracing", start)
+    mover.mark("support_bracing")
     if brace:
         mover.go(0.6, mover.aim(_FREE_HANDS))
     mover.rub()
@@ -247,19 +231,13 @@ def _sit_to_stand(mover, seconds):
 
 def _stand_to_sit(mover, seconds):
     """Leans forward, lowers the body onto the chair, and sits back."""
-    seat = mover.sitting
-    mover.hold(0.4)
-    start = mover.frames
     where = "on_chair" if mover.rng.random() < 0.5 else "on_thigh"
-    lean = (
-        "pelvis_pitch+36r lumbar_flex+10r neck_flex-12r "
-        f"thigh_flex={seat['thigh_flex']} thigh_abduct={seat['thigh_abduct']} "
-        "knee=99 arm_flex=32 elbow=38"
-    )
-    lean = mover.aim(lean) | mover.support(where)
-    mover.move(1.35, lean, {"pelvis_pitch": -0.15})
+    lean, seat = "pelvis_pitch+36r lumbar_flex+10r neck_flex-12r", mover.sitting
+    lean += " thigh_flex={thigh_flex} thigh_abduct={thigh_abduct}"
+    lean = mover.aim(lean.format(**seat) + " knee=99 arm_flex=32 elbow=38")
+    mover.move(1.35, lean | mover.support(where), {"pelvis_pitch": -0.15})
     mover.move(0.9, seat | mover.aim(_FREE_HANDS))
-    mover.mark("support_bracing", start)
+    mover.mark("support_bracing")
 
 
 def _walk(mover, seconds):
@@ -270,7 +248,6 @@ def _walk(mover, seconds):
     flexion at loading and 60 degrees in swing, heel strike and push-off at the
     ankle.
     """
-    mover.hold(0.3)
     seconds = max(seconds - 0.8, 4.0)
     person, rng, limp = mover.person, mover.rng, mover.strengths["limping"]
     frames = round(seconds * FRAME_RATE)
@@ -330,16 +307,16 @@ def _walk(mover, seconds):
     mover.go(0.5, mover.standing | level)
 
 
-# With their nominal seconds.
+# With their nominal seconds, and how many pass before anything happens.
 _EXERCISES = {
-    "one_leg_stand": (_one_leg_stand, 6.5),
-    "reach_forward": (_reach_forward, 9.5),
-    "bend": (_bend, 9.0),
-    "sit_to_stand": (_sit_to_stand, 5.5),
-    "stand_to_sit": (_stand_to_sit, 5.5),
-    "sitting_still": (_keep_still, 22.0),
-    "standing_still": (_keep_still, 20.0),
-    "walking": (_walk, 24.0),
+    "one_leg_stand": (_one_leg_stand, 6.5, 0.4),
+    "reach_forward": (_reach_forward, 9.5, 0.4),
+    "bend": (_bend, 9.0, 0.4),
+    "sit_to_stand": (_sit_to_stand, 5.5, 0.4),
+    "stand_to_sit": (_stand_to_sit, 5.5, 0.4),
+    "sitting_still": (_keep_still, 22.0, 0.0),
+    "standing_still": (_keep_still, 20.0, 0.0),
+    "walking": (_walk, 24.0, 0.3),
 }
 
 

@@ -124,11 +124,9 @@ def draw_people(
     if subjects is None:
         return people
     if not 4 <= subjects <= len(people):
-        raise ConfigurationError(
-            f"subjects must be from 4 (a patient and a healthy person in "
-            f"training and in validation) to {len(people)} at scale "
-            f"{scale!r}, got {subjects}"
-        )
+        text = "subjects must be from 4 (a patient and a healthy person in "
+        text += f"training and in validation) to {len(people)} at scale "
+        raise ConfigurationError(f"{text}{scale!r}, got {subjects}")
     kept = {rank[-1] for rank in sorted(ranks)[:subjects]}
     return [person for person in people if person.number in kept]
 
@@ -138,10 +136,8 @@ def ids_of(people: list[Person], layout: str, seed: int) -> dict[int, str]:
     rng = default_rng([seed, 3, facts.LAYOUTS.index(layout)])
     ids = rng.choice(np.arange(1000, 10_000), len(people), replace=False)
     letter = {"patient": "P", "healthy": "C"}
-    return {
-        person.number: f"{letter[person.group]}{number}"
-        for person, number in zip(people, ids.tolist(), strict=True)
-    }
+    pairs = zip(people, ids.tolist(), strict=True)
+    return {who.number: f"{letter[who.group]}{number}" for who, number in pairs}
 
 
 def _stratum(row, scale, seed, first):
@@ -238,15 +234,13 @@ _AIM = re.compile(r"((?:left_|right_)?(\w+))(=?)([-+]?[\d.]+)(r?)")
 class Mover:
     """A person in a recording: what was done so far, and how to go on.
 
-    Attributes:
-        standing, sitting: Postures of this person, by degree of freedom.
-        pose: `(len(DOFS),)` the pose reached so far, after `frames` frames.
-        activities: `(first, stop, type, column)` of each finished activity.
-        blocks: All poses so far, `(n, len(DOFS))` each.
-        episodes: `(behaviour, first, stop, strength)` of each protective
-            behaviour; the behaviour is an index into `BEHAVIOURS`.
-        strengths, first, column: Of the activity that has begun: strength of
-            each behaviour, first frame, 1-based column in the full release.
+    `standing` and `sitting` are postures of this person, by degree of freedom;
+    `pose`, `(len(DOFS),)`, is that reached so far, after `frames` frames, and
+    `blocks` have all poses, `(n, len(DOFS))` each. `activities` has `(first,
+    stop, type, column)` of each finished activity, `episodes` `(behaviour,
+    first, stop, strength)` of each protective behaviour, by its index in
+    `BEHAVIOURS`. Of the activity that has begun there are `strengths` of each
+    behaviour, `first` frame, and `column`, from 1, in the full release.
     """
 
     def __init__(self, person: Person, difficulty: str, rng):
@@ -256,7 +250,7 @@ class Mover:
         # On a chair of knee height, feet flat, arms in the lap.
         lap = "pelvis_pitch-6 lumbar_flex+11 thigh_abduct+6 arm_flex+20"
         lap += " thigh_flex=88 knee=90 elbow=52"
-        self.sitting = {**upright, **self.aim(lap)}
+        self.sitting = upright | self.aim(lap)
         self.pose = np.zeros(len(DOFS))
         for name, value in {**self.standing, "wobble": 1.0}.items():
             self.pose[columns_of(name)] = value
@@ -284,8 +278,8 @@ class Mover:
         sits = self.pose[DOF["left_knee"]] > 60
         return self.sitting if sits else self.standing
 
-    def begin(self, activity: str, column: int = 0) -> None:
-        """Begins an activity, and draws how it is done this time."""
+    def begin(self, activity: str, column: int = 0, wait: float = 0) -> None:
+        """Begins an activity, drawing how it is done, and waits (seconds)."""
         # How stiff, compared with the person's average: eight numbers evenly
         # spread at a time. A short recording has a dozen exercises:
         # independent draws would make some patients protective throughout,
@@ -297,6 +291,8 @@ class Mover:
         self.strengths = _draw_strengths(self.person, *how)
         self._activity, self.column = activity, column
         self.first = self.frames
+        self.hold(wait)
+        self._moves = self.frames
 
     def end(self) -> None:
         """Notes the activity, and the behaviours that pervaded all of it."""
@@ -305,11 +301,14 @@ class Mover:
         kind = facts.ACTIVITIES.index(self._activity)
         self.activities.append((self.first, self.frames, kind, self.column))
 
-    def mark(self, behaviour: str, first: int) -> None:
-        """Notes a behaviour from frame `first` to now, if it is shown."""
-        strength = self.strengths[behaviour]
-        if strength:
+    def mark(self, behaviour: str, first: int | None = None) -> None:
+        """Notes a behaviour from frame `first` to now, if it is shown.
+
+        Without a frame it began with the activity, once the wait was over.
+        """
+        if strength := self.strengths[behaviour]:
             number = facts.BEHAVIOURS.index(behaviour)
+            first = self._moves if first is None else first
             self.episodes.append((number, first, self.frames, strength))
 
     @property

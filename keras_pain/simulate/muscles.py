@@ -77,11 +77,10 @@ def envelopes(
         out = SIDES[side]
         tilt = of("lumbar_side") + of("pelvis_roll")
         tilt = np.clip(1 + 0.03 * out * tilt, 0.5, 1.6)
-        channels[:, index] = (
-            _LOAD * load * silence * tilt
-            + _EFFORT * (straightening + extending)
-            + 0.012 * (walks * np.clip(-out * apart, 0, 1))
-        )
+        back = _LOAD * load * silence * tilt
+        back = back + _EFFORT * (straightening + extending)
+        bursts = walks * np.clip(-out * apart, 0, 1)
+        channels[:, index] = back + 0.012 * bursts
         shrug = np.clip(of(f"{side}_shrug"), 0, 20) / 20
         held = of(f"{side}_on_thigh") + of(f"{side}_on_chair")
         channels[:, 2 + index] = _ARM * weight * raised(side) + 0.02 * shrug

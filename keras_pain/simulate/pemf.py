@@ -96,10 +96,8 @@ def simulate(
             plan.append((*person, kind, frames, size, *places))
             stills, *others = places
             files += sum((*stills, *others), [])
-    note = (
-        f"PEMF\nscale: {scale}; seed: {seed}; {subjects} models, {frames} "
-        f"frames of {size[1]} x {size[0]} pixels"
-    )
+    note = f"PEMF\nscale: {scale}; seed: {seed}; {subjects} models, {frames} "
+    note += f"frames of {size[1]} x {size[0]} pixels"
     folder.prepare_folder(base, files, note)
     rows = folder.write_all(_write, plan, "PEMF", base, jobs, progress)
     sheet.write_bytes(_workbook(rows))
@@ -119,17 +117,13 @@ def _places(base, layouts, number, kind, subjects, frames):
     # The numbers have no leading zeros.
     names = [f"{subject}{suffix} {i}.jpg" for i in range(1, frames + 1)]
     stills = [[folder / name for name in names] for folder in folders]
-    videos = [
-        base / f"Clips/{version}/{subject}/{name}/{name}{copy} {subject}.mp4"
-        for version in facts.VERSIONS
-        for copy in copies
-    ]
-    points = base / facts.LANDMARKS / f"{subject}{suffix}.csv"
-    return (
-        stills if "pictures" in layouts else [],
-        videos if "clips" in layouts else [],
-        [points] if "landmarks" in layouts else [],
-    )
+    videos = []
+    for version in facts.VERSIONS:
+        clips = base / f"Clips/{version}/{subject}/{name}"
+        videos += [clips / f"{name}{copy} {subject}.mp4" for copy in copies]
+    points = [base / facts.LANDMARKS / f"{subject}{suffix}.csv"]
+    kinds = {"pictures": stills, "clips": videos, "landmarks": points}
+    return [kinds[kind] if kind in layouts else [] for kind in kinds]
 
 
 def motion_of(
@@ -204,13 +198,11 @@ def _row(subject, person_seed, kind, motion):
     written = "Laser" if name == "S001P" else written.removesuffix(" Pain")
     # How many coders would mark a unit: the stronger it was, the more.
     rng = default_rng([person_seed + kind, 4])
-    votes = []
-    for unit in facts.ACTION_UNITS:
-        seen = np.max(motion.units.get(unit, 0.0)) / MAX_INTENSITY.get(unit, 5)
-        if unit == 45:
-            seen = float(motion.blinked)
-        chance = np.clip(1.6 * seen, 0, 0.95)
-        votes.append(int(rng.binomial(facts.NUM_CODERS, chance)))
+    units, shown = facts.ACTION_UNITS, {**motion.units, 45: 5 * motion.blinked}
+    highest = np.array([MAX_INTENSITY.get(unit, 5) for unit in units])
+    seen = [np.max(shown.get(unit, 0)) for unit in units] / highest
+    chances = np.clip(1.6 * seen, 0, 0.95)
+    votes = rng.binomial(facts.NUM_CODERS, chances).tolist()
     return (name, age, str(gender), written, rating, *votes)
 
 

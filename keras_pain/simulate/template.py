@@ -11,14 +11,7 @@ import re
 import numpy as np
 from numpy.random import default_rng
 
-from keras_pain.corpora.folder.layout import (
-    CHANNELS,
-    DESCRIPTION,
-    KINDS,
-    PARTICIPANTS,
-    RECORDINGS,
-    labels_file,
-)
+from keras_pain.corpora.folder import layout as facts
 from keras_pain.corpora.media import write_mp4
 from keras_pain.errors import ConfigurationError, check_choice
 from keras_pain.io import write_file
@@ -43,43 +36,38 @@ def write_template(kind: str, out: str | os.PathLike) -> list[pathlib.Path]:
     Eight made-up people, four recordings each. Raises ConfigurationError at
     another kind, or where the folder holds something already.
     """
-    check_choice("kind", kind, KINDS)
+    check_choice("kind", kind, facts.KINDS)
     root = pathlib.Path(out)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ConfigurationError(f"{root}: is there already; give a new folder")
     people = [f"P{number:02d}" for number in range(1, _PEOPLE + 1)]
     rows, files = ["file\tparticipant_id\tstart\tend\tpain\tvas"], []
-    folder.make_folder(
-        root, [root / "data" / "x"], folder.PREAMBLE + "template"
-    )
+    note = folder.PREAMBLE + "template"
+    folder.make_folder(root, [root / "data" / "x"], note)
     for number, person in enumerate(people):
         for take in range(4):
             pain = take % 2
             rng = default_rng([number, take])
             vas = round(float(pain * rng.uniform(3, 9)), 1)
             ending = "mp4" if kind == "faces" else "csv"
-            path = root / "data" / f"{person}_{take + 1}.{ending}"
-            place = path.relative_to(root).as_posix()
+            place = f"data/{person}_{take + 1}.{ending}"
             word = ("no", "yes")[pain]
             rows.append(f"{place}\t{person}\tn/a\tn/a\t{word}\t{vas:g}")
-            _WRITE[kind](path, number, take, pain, rng)
-            files.append(path)
+            _WRITE[kind](root / place, number, take, pain, rng)
+            files.append(root / place)
     about = {"Name": root.name, "Kind": kind, "BIDSVersion": "1.10.0"}
     about["License"] = "CC0"
     if kind == "landmarks":
         about["SamplingFrequency"] = _FRAME_RATE
-    groups = [("healthy", "patient")[n % 2] for n in range(_PEOPLE)]
-    ages = default_rng(0).integers(25, 70, _PEOPLE)
-    listed = zip(people, groups, ages, strict=True)
-    people = ["participant_id\tgroup\tage"]
-    people += ["\t".join(map(str, person)) for person in listed]
-    texts = {
-        DESCRIPTION: json.dumps(about, indent=1),
-        PARTICIPANTS: "\n".join(people),
-        RECORDINGS: "\n".join(rows),
-    }
+    listed = ["participant_id\tgroup\tage"]
+    ages = default_rng(0).integers(25, 70, _PEOPLE).tolist()
+    for number, (person, age) in enumerate(zip(people, ages, strict=True)):
+        listed.append(f"{person}\t{('healthy', 'patient')[number % 2]}\t{age}")
+    texts = {facts.DESCRIPTION: json.dumps(about, indent=1)}
+    texts |= {facts.PARTICIPANTS: "\n".join(listed)}
+    texts |= {facts.RECORDINGS: "\n".join(rows)}
     if kind == "signals":
-        texts[CHANNELS] = _CHANNELS
+        texts[facts.CHANNELS] = _CHANNELS
     texts["README.md"] = _readme(root.name, kind)
     for name, text in texts.items():
         write_file(root / name, (text.strip() + "\n").encode(), folder.CURE)
@@ -91,14 +79,10 @@ def _readme(name, kind):
     text = pathlib.Path(__file__).with_suffix(".md").read_text("utf-8")
     start, *parts = re.split(r"<!-- (\w+) -->\n", text)
     of = dict(zip(parts[::2], parts[1::2], strict=True))
-    return (start + of[kind] + of["all"]).format(
-        name=name,
-        kind=kind,
-        description=DESCRIPTION,
-        participants=PARTICIPANTS,
-        recordings=RECORDINGS,
-        channels=CHANNELS,
-    )
+    tables = "description participants recordings channels".split()
+    tables = {table: getattr(facts, table.upper()) for table in tables}
+    text = start + of[kind] + of["all"]
+    return text.format(name=name, kind=kind, **tables)
 
 
 def _signals(path, number, take, pain, rng):
@@ -114,17 +98,15 @@ def _signals(path, number, take, pain, rng):
     gain = person.uniform(0.5, 1.5, 2)
     emg = rng.normal(0, 1, (len(time), 2)) * effort[:, None] * gain
     table = np.concatenate([emg.round(4), angles.round(2)], axis=1)
-    header = ",".join(
-        line.split("\t")[0] for line in _CHANNELS.split("\n")[1:5]
-    )
-    lines = [",".join(f"{v:g}" for v in row) for row in table.tolist()]
-    text = "\n".join([header, *lines, ""])
+    lines = [[line.split("\t")[0] for line in _CHANNELS.splitlines()[1:]]]
+    lines += [[f"{v:g}" for v in row] for row in table.tolist()]
+    text = "".join(",".join(line) + "\n" for line in lines)
     write_file(path, text.encode(), folder.CURE)
     seconds = np.arange(0, _SECONDS, 0.5)
     guarding = pain * (bend[(seconds * _RATE).astype(int)] > 0.6)
     rows = [f"{s:g}\t{g:g}" for s, g in zip(seconds, guarding, strict=True)]
     text = "\n".join(["time\tguarding", *rows, ""])
-    write_file(labels_file(path), text.encode(), folder.CURE)
+    write_file(facts.labels_file(path), text.encode(), folder.CURE)
 
 
 def _drawn(number, take, pain):

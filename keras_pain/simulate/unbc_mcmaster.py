@@ -12,6 +12,7 @@ Planted oddities, all seen in copies of the archive: sequence labels in a
 doubled folder, leavings of file browsers, and a few nearly black frames.
 """
 
+import itertools
 import os
 import pathlib
 from typing import NamedTuple
@@ -58,7 +59,6 @@ def simulate(
     """Writes `unbc_mcmaster/`. See also `keras_pain.simulate.simulate`.
 
     Args:
-        layout: `"archive"`, or `"all"`.
         scale: `"small"`: 6 subjects, 30 sequences of about 50 frames;
             `"full"`: 25 subjects, 200 sequences, 242 frames each on average.
         subjects: Number of subjects, 1 to 25, else that of the scale.
@@ -99,13 +99,12 @@ def simulate(
             plan.append((person, name, pain, number, tuple(size), dark, paths))
     leavings = [base.joinpath(*facts.IMAGES, name) for name in _LEAVINGS]
     count = sum(number for _, _, _, number, *_ in plan)
-    note = (
-        "UNBC-McMaster Shoulder Pain Expression Archive\n"
-        f"scale: {scale}; seed: {seed}; {subjects} subjects, {len(plan)} "
-        f"sequences, {count} frames of {size[1]} x {size[0]} pixels\n\n"
-        "Oddities planted on purpose:\n"
-        "- Sequence_Labels lies in a folder of the same name\n"
-        f"- {' and '.join(_LEAVINGS)} in Images\n{darkened}"
+    note = "UNBC-McMaster Shoulder Pain Expression Archive\n"
+    note += f"scale: {scale}; seed: {seed}; {subjects} subjects, {len(plan)} "
+    note += f"sequences, {count} frames of {size[1]} x {size[0]} pixels\n\n"
+    note += "Oddities planted on purpose:\n- Sequence_Labels lies in a folder "
+    note += (
+        f"of the same name\n- {' and '.join(_LEAVINGS)} in Images\n{darkened}"
     )
     folder.prepare_folder(base, [*files, *leavings], note)
     for path in leavings:
@@ -138,13 +137,11 @@ def _counts(people: list[Person], sequences: int) -> list[int]:
 
 def sequence_names(person: Person, count: int) -> list[str]:
     """Names of a person's sequences: tests of both arms, active and passive."""
+    kinds = itertools.product(
+        ("aa", "af", "ae", "ai"), (1, 2), ("aff", "unaff")
+    )
     code = person.name.partition("-")[2]
-    names = [
-        f"{code}t{test}{movement}{side}"
-        for movement in ("aa", "af", "ae", "ai")
-        for test in (1, 2)
-        for side in ("aff", "unaff")
-    ]
+    names = [f"{code}t{test}{what}{side}" for what, test, side in kinds]
     rng = default_rng((person.seed, 1))
     return sorted(rng.permutation(names)[:count].tolist())
 
@@ -171,15 +168,13 @@ def _paths(base, person, name, frames):
         return [folder / pattern.format(**of, number=n) for n in numbers]
 
     doubled = base.joinpath(*2 * (facts.SEQUENCE_LABELS,))
+    scales = [doubled / scale.upper() / person for scale in facts.SCALES]
     return {
         "image": tree(facts.IMAGES, "{sequence}{number:03d}.png"),
         "pspi": tree(facts.PSPI, facts.FRAME_LABEL),
         "facs": tree(facts.FACS, facts.FRAME_LABEL),
         "aam": tree(facts.AAM, facts.LANDMARKS),
-        "scales": [
-            doubled / scale.upper() / person / f"{name}.txt"
-            for scale in facts.SCALES
-        ],
+        "scales": [place / f"{name}.txt" for place in scales],
     }
 
 
