@@ -5,13 +5,40 @@ JAX and torch backends. Importing this package imports Keras, and makes every
 class known that a saved network names.
 """
 
-# ruff: noqa: F403  the package offers all layers of these modules
+# ruff: noqa: F401  what is imported here is what the package offers
 
-from keras_pain.layers.base import BaseLayer
-from keras_pain.layers.face_graph import *
-from keras_pain.layers.movement import *
-from keras_pain.layers.transformer import *
-from keras_pain.layers.vision import *
+from keras_pain.layers.face_graph import (
+    GraphAttention,
+    GraphMean,
+    NormalizeLandmarks,
+)
+from keras_pain.layers.movement import (
+    AttentionPooling,
+    FoldBodyParts,
+    FrameMasking,
+    GroupedDense,
+    GroupedLSTM,
+    GroupedLSTMCell,
+    JoinBodyParts,
+    MaskedSumPooling,
+    OrientedPooling,
+    SelectChannels,
+    SplitBodyParts,
+    TemporalAttention,
+    UnfoldBodyParts,
+)
+from keras_pain.layers.transformer import (
+    ClassTokenAndPositions,
+    CrossAttention,
+    TransformerEncoder,
+)
+from keras_pain.layers.vision import (
+    ChannelAttention,
+    FoldFrames,
+    ImprovedSE,
+    SpatialAttention,
+    TrilinearUpsampling,
+    UnfoldFrames,
+)
 
-_KINDS = [x for x in globals().values() if isinstance(x, type)]
-__all__ = [x.__name__ for x in _KINDS if BaseLayer in x.__mro__[1:]]
+__all__ = [name for name, kind in globals().items() if isinstance(kind, type)]
