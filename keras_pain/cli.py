@@ -117,6 +117,11 @@ def build_parser() -> argparse.ArgumentParser:
     text = "flags of the script"
     add("flags", nargs=argparse.REMAINDER, help=text)
 
+    text = "Recompute what the papers claim, row by row; builds networks."
+    add = command("audit", _audit, text).add_argument
+    text = "folder for audit.md and audit.json [print the table only]"
+    add("--out", help=text)
+
     text = "Look whether a confusion matrix fits the metrics a paper prints."
     audit = command("audit-metrics", _audit_metrics, text)
     add = audit.add_argument
@@ -321,6 +326,26 @@ def _template(args) -> int:
 
 def _numbers(text):
     return [int(number) for number in text.split(",")]
+
+
+def _audit(args) -> int:
+    start_tensorflow()
+    from keras_pain.io import write_file
+    from keras_pain.reports import audit
+
+    def say(number, count):
+        if sys.stderr.isatty():
+            print(f"\rclaim {number + 1} of {count}", end="", file=sys.stderr)
+
+    rows = audit.run(say)
+    text = audit.markdown(rows)
+    print(text)
+    if args.out:
+        path = pathlib.Path(args.out)
+        print(write_file(path / "audit.md", text.encode()))
+        text = json.dumps(rows, indent=1) + "\n"
+        print(write_file(path / "audit.json", text.encode()))
+    return 0
 
 
 def _audit_metrics(args) -> int:

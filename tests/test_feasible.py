@@ -1,16 +1,18 @@
 """Which confusion matrices fit printed metrics: against all that there are."""
 
+import csv
 import itertools
 import time
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from sklearn import metrics as sk
 
 from keras_pain import cli
 from keras_pain.cli import main
 from keras_pain.errors import ConfigurationError
-from keras_pain.reports import feasible
+from keras_pain.reports import audit, feasible
 
 NAMES = (*feasible.SCALAR, *feasible.BY_CLASS)
 
@@ -141,3 +143,45 @@ def test_percentages_and_gaps_are_read():
     assert [str(claim) for claim in claims] == ["f1 of class 0 85.1%"]
     assert claims[0].low == pytest.approx(0.8505)
     assert claims[0].high == pytest.approx(0.8515)
+
+
+# --- The ledger of claims ---
+
+VERDICTS = {
+    "text on Table I": audit.CANNOT,
+    "Table III": audit.CANNOT,
+    "Table 1, UNBC, both": audit.CANNOT,
+    "Table 1, UNBC, L3D": audit.HOLDS,
+    "Table 1, BioVid, L3D": audit.CANNOT,
+    "Table 3, BioVid, ResNet18-LSTM": audit.CANNOT,
+    "Table 1, BioVid, both": audit.HOLDS,
+    "released weights": audit.UNKNOWN,
+    "STGCN-LSTM": audit.CANNOT,
+}
+
+
+def test_claims_are_recomputed(monkeypatch):
+    """But for the sizes of Table 4, whose networks take long to build."""
+    light = [row for row in audit.ROWS if row.place != "Table 4"]
+    assert len(audit.ROWS) - len(light) == 6
+    monkeypatch.setattr(audit, "ROWS", light)
+    rows = audit.run()
+    known = {audit.HOLDS, audit.CANNOT, audit.UNKNOWN}
+    assert {row["verdict"] for row in rows} == known
+    assert all(len(row["evidence"]) > 10 for row in rows)
+    for place, verdict in VERDICTS.items():
+        found = {row["verdict"] for row in rows if row["place"] == place}
+        assert found == {verdict}, place
+    text = audit.markdown(rows)
+    assert text.count("\n| ") == len(rows) + 1
+    assert "28 confusion matrices of 2,833 samples" in text
+
+
+def test_the_ledger_has_the_printed_numbers():
+    """Those of `reproduce/published`, which the tables show."""
+    printed = set()
+    for path in (ROOT / "reproduce" / "published").glob("l3d_table[123]*.csv"):
+        with open(path, encoding="utf-8") as stream:
+            printed |= {row["value"] for row in csv.DictReader(stream)}
+    for _, mse, rmse in audit._ERRORS:
+        assert mse in printed and rmse in printed
