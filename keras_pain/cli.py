@@ -135,6 +135,11 @@ def build_parser() -> argparse.ArgumentParser:
     text = "the numbers are means over so many folds [1]"
     add("--folds", type=int, default=1, help=text)
 
+    text = "Run one finished fold again, and say whether it is the same."
+    add = command("rerun", _rerun, text).add_argument
+    text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
+    add("fold", help=text)
+
     text = "List the models: paper, task, input, parameters, FLOPs."
     command("models", _models, text)
 
@@ -362,6 +367,16 @@ def _audit_metrics(args) -> int:
 def _tasks(args) -> int:
     command = [sys.executable, args.script, *args.flags, "--task=list"]
     return subprocess.call(command)
+
+
+def _rerun(args) -> int:
+    start_tensorflow()
+    from keras_pain.reproduction.rerun import rerun
+
+    found = rerun(args.fold)
+    print(*found.reasons, sep="\n", end="\n" * bool(found.reasons))
+    print(f"{args.fold}: {found.verdict}")
+    return 0
 
 
 def _models(args) -> int:

@@ -1,5 +1,6 @@
 """Table 8, the ledger, the leaderboard, and explanations of their folds."""
 
+import dataclasses
 import json
 
 import pytest
@@ -9,9 +10,11 @@ from scripts import experiments_of, rows_of, run_script
 from keras_pain.cli import main
 from keras_pain.errors import KerasPainError
 from keras_pain.experiments.protocols import AS_PUBLISHED
+from keras_pain.experiments.store import ResultStore
 from keras_pain.models.registry import MODELS
 from keras_pain.reproduction import Options, reproduce
 from keras_pain.reproduction.explain import finished_folds, rebuild_fold
+from keras_pain.reproduction.rerun import Rerun, compared, rerun
 from keras_pain.reproduction.run import _protocol_line
 
 OWN = """
@@ -147,3 +150,20 @@ def test_a_users_locale_and_paths(smoke, smoked):
     )
     assert (home / "res" / "table_SIMULATED.md").is_file()
     assert "h[/b]ome [x]" in done.stderr
+
+
+def test_a_fold_runs_again_and_is_the_same(table8, smoked, monkeypatch):
+    monkeypatch.chdir(smoked.place)
+    store = ResultStore(table8)
+    of = ("leak_free", "cnn_sap")
+    key = next(k for k in store.completed() if (k.protocol, k.method) == of)
+    again = rerun(store.path(key))
+    assert again == Rerun("equal")
+    first = store.read(key)
+    changed = {**first.predictions}
+    changed["probabilities"] = changed["probabilities"][:, ::-1]
+    config = {**first.config, "seed": 5}
+    other = dataclasses.replace(first, config=config, predictions=changed)
+    found = compared(first, other)
+    assert "predicted classes are others" in found.verdict
+    assert found.reasons == ("configuration: seed: 0 -> 5",)

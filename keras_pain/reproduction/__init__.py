@@ -81,7 +81,7 @@ def main(
                 # Several tables do not share a results folder.
                 folder = Path(options.results_dir, experiment.table.name)
                 own = dataclasses.replace(options, results_dir=str(folder))
-            reproduce(experiment, own)
+            reproduce(experiment, own, sys.argv)
 
     def run(arguments):
         # TensorFlow and TFDS report through absl what only they care about.
@@ -119,9 +119,11 @@ def main_own(*, used: Collection[str] = (), **given) -> None:
     main(choose=chosen, used=used)
 
 
-def reproduce(experiment: Experiment, options: Options) -> list[Path]:
+def reproduce(
+    experiment: Experiment, options: Options, command: Sequence[str] = ()
+) -> list[Path]:
     """See `keras_pain.reproduction.run.reproduce`, which imports TensorFlow."""
     start_tensorflow()
     from keras_pain.reproduction import run
 
-    return run.reproduce(experiment, options)
+    return run.reproduce(experiment, options, command)

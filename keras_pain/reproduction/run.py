@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -38,6 +38,7 @@ from keras_pain.reproduction.flags import Options, parse_folds, parse_task
 
 RUN_FILE = "run.json"
 OWN = "own"  # its entry about own recordings
+COMMAND = "command"  # its entry with the script and its flags
 _BASES = {
     "as_published": "trained on all others",
     "leak_free": "the epoch is chosen on training subjects set aside for it, "
@@ -80,17 +81,21 @@ class FinishedRun:
         return {task.key: task.config for task in self.tasks}
 
 
-def reproduce(experiment: Experiment, options: Options) -> list[Path]:
+def reproduce(
+    experiment: Experiment, options: Options, command: Sequence[str] = ()
+) -> list[Path]:
     """Prepares the data, runs what the store lacks, writes table and figures.
+
+    `command` are script and flags, by which a fold can be run again.
 
     Returns paths of all files written, the table's first. Raises KerasPainError
     where data, flags or an existing results folder do not fit.
     """
-    return finish(experiment, options)[1]
+    return finish(experiment, options, command)[1]
 
 
 def finish(
-    experiment: Experiment, options: Options
+    experiment: Experiment, options: Options, command: Sequence[str] = ()
 ) -> tuple[FinishedRun | None, list[Path]]:
     """See `reproduce`; returns the finished run as well, None of a share."""
     # Paths are shown as they are: brackets in them are no markup.
@@ -187,7 +192,8 @@ def finish(
     if share:
         console.print(f"--task {options.task}: {len(tasks)} folds are finished")
         return None, []
-    lists = _write_notes(tasks, prepared, results_dir, experiment.note())
+    note = {COMMAND: list(command), **experiment.note()}
+    lists = _write_notes(tasks, prepared, results_dir, note)
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
         f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "

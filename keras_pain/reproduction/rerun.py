@@ -1,0 +1,110 @@
+"""Runs one stored fold again, and says whether it comes out the same."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_pain.errors import ConfigurationError, KerasPainError, reading
+from keras_pain.experiments import preprocessing
+from keras_pain.experiments.protocols import STANDARD_PROTOCOLS
+from keras_pain.experiments.store import (
+    RESULT_FILE,
+    FoldKey,
+    FoldResult,
+    ResultStore,
+    first_difference,
+)
+from keras_pain.reproduction.run import COMMAND, RUN_FILE
+
+_CLOSE = 1e-5  # of probabilities: what another order of sums makes
+
+
+@dataclasses.dataclass(frozen=True)
+class Rerun:
+    """What came of a fold's second run.
+
+    Args:
+        verdict: `"equal"`, `"equal within ..."` or `"differs by ..."`.
+        reasons: What may explain a difference: first differences of
+            configuration and environment.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...] = ()
+
+
+def rerun(folder) -> Rerun:
+    """Runs the command of a fold's run again, for this fold alone.
+
+    `folder` is that of the fold. It is run from the current folder, as the run
+    was, and leaves nothing behind. Raises KerasPainError where the fold or its
+    run's note is not there, or the command fails.
+    """
+    folder = Path(folder).resolve()
+    with reading(folder / RESULT_FILE, "is no result of a fold"):
+        told = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        key = FoldKey(**told["key"])
+    root = folder.parents[len(key.path.parts) - 1]
+    first = ResultStore(root).read(key)
+    with reading(root / RUN_FILE, "does not say how it was run"):
+        note = json.loads((root / RUN_FILE).read_text(encoding="utf-8"))
+    command = note.get(COMMAND)
+    if not command:
+        raise ConfigurationError(
+            f"{root / RUN_FILE}: names no script: the run was started from "
+            "Python, or by an older version; run it again from there"
+        )
+    begin = number = first.result["fold_number"]
+    if "network_shared" in first.config.get("defects", ()):
+        begin = 0  # it goes on with the networks of those before
+    flags = {"folds": f"{begin}:{number + 1}", "seeds": key.seed, "jobs": 1}
+    flags["methods"] = preprocessing.read(folder)["method"]["called"]
+    if key.protocol in {protocol.name for protocol in STANDARD_PROTOCOLS}:
+        flags["protocol"] = key.protocol
+    with tempfile.TemporaryDirectory() as place:
+        flags["results_dir"] = place
+        flags = [f"--{name}={value}" for name, value in flags.items()]
+        done = subprocess.run(
+            [sys.executable, *command, *flags],
+            capture_output=True,
+            text=True,
+        )
+        found = sorted(Path(place).glob(f"**/{key.path}"))
+        if done.returncode or not found:
+            lines = done.stderr.strip().splitlines() or ["it made no such fold"]
+            raise KerasPainError(f"{folder}: cannot be run again: {lines[-1]}")
+        below = found[0].parents[len(key.path.parts) - 1]
+        return compared(first, ResultStore(below).read(key))
+
+
+def compared(first: FoldResult, second: FoldResult) -> Rerun:
+    """Whether two runs of a fold predicted the same."""
+    kind = "y_pred" if "y_pred" in first.predictions else "probabilities"
+    pair = [
+        dict(zip(of["window_id"].tolist(), of[kind], strict=True))
+        for of in (first.predictions, second.predictions)
+    ]
+    reasons = []
+    if text := first_difference(first.config, second.config):
+        reasons.append(f"configuration: {text}")
+    around = (of.result.get("environment", {}) for of in (first, second))
+    if text := first_difference(*around):
+        reasons.append(f"environment: {text}")
+    if pair[0].keys() != pair[1].keys():
+        return Rerun("differs in the samples that are tested", tuple(reasons))
+    a, b = (np.array([of[name] for name in sorted(of)]) for of in pair)
+    most = float(np.abs(a - b).max())
+    if most == 0:
+        return Rerun("equal", tuple(reasons))
+    if most <= _CLOSE:
+        return Rerun(f"equal within {most:.1e}", tuple(reasons))
+    text = f"differs by up to {most:.2g}"
+    if kind == "probabilities":
+        other = int((a.argmax(1) != b.argmax(1)).sum())
+        text += f"; {other} of {len(a)} predicted classes are others"
+    return Rerun(text, tuple(reasons))
