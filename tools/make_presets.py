@@ -7,7 +7,7 @@ DATA holds `ui_prmd/`, `buhmap/`, `emg_lower_limb/` and `faces_london/`, see
 the README's table of open recordings. What is trained already is kept in
 `results/presets`. A preset holds the networks of all folds, so that its card's
 scores are of people whom a network had not seen; of faces one fold, as each
-has megabytes.
+has megabytes. That one does not come with the suite: it holds people's faces.
 """
 
 import argparse

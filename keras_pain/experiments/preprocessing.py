@@ -53,14 +53,11 @@ def describe(
     hashes = about.get("hashes", {})
     whose = about.get("groups", {})
     people = np.unique(getattr(test, "person", test.subject)).tolist()
-    # Everyone whose samples lead to the weights, or choose them.
-    parts = [getattr(part, "person", part.subject) for part in data.parts[:3]]
-    count = {
-        name: len(np.unique(part))
-        for name, part in zip(
-            ("train", "validation", "test"), parts, strict=True
-        )
-    }
+    count = {}
+    for name in ("train", "validation", "test"):
+        part = getattr(data, name)
+        whose_samples = getattr(part, "person", part.subject)
+        count[name] = len(np.unique(whose_samples))
     scaler = None
     if data.scaler is not None:
         scaler = {

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from rich import progress
 from rich.console import Console
 
@@ -694,6 +695,8 @@ def load(
             f"{path}: there is no such folder; give that of results, of a fold "
             f"or of a preset, or one of the suite's presets ({names or 'none'})"
         )
+    # It warns of many traced functions; here every network has its own.
+    tf.get_logger().setLevel("ERROR")
     notes, store = [], None
     if (path / PRESET_FILE).exists():
         files = presets.read_preset(path)["members"]

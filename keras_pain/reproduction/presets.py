@@ -77,6 +77,10 @@ def save_to_preset(predictor, folder) -> Path:
             place = new / f"network{number}"
             shutil.copytree(member.folder, place, ignore=left_out)
             preprocessing.write(place, _nameless(member.about))
+            model = getattr(member.method, "model", None)
+            if isinstance(model, keras.Model):  # without the optimiser's state
+                given = model.inputs, model.outputs
+                keras.Model(*given, name=model.name).save(place / MODEL_FILE)
             members[place.name] = {
                 path.relative_to(place).as_posix(): {"sha256": sha256_of(path)}
                 for path in sorted(place.rglob("*"))
@@ -194,7 +198,10 @@ def _of_intensities(results, people):
 def model_card(predictor, scores) -> str:
     """A model card in Markdown; see Mitchell et al., FAT* 2019."""
     about, key = predictor.about, predictor.about["key"]
-    trained = sorted({m.about["people"]["train"] for m in predictor.members})
+    counts = [m.about["people"] for m in predictor.members]
+    trained = sorted({of["train"] for of in counts})
+    others = max(of["validation"] for of in counts)
+    others *= getattr(predictor.members[0].method, "chooses_epoch", False)
     asked = ", ".join(predictor.class_names) or "an intensity"
     licence = LICENCES.get(about["corpus"], "unknown")
     title = f"{predictor.name} on {about['corpus']}"
@@ -212,7 +219,9 @@ def model_card(predictor, scores) -> str:
         "data": f"{about['corpus']}, fingerprint {about['fingerprint'][:12]}; "
         f"licence of the recordings: {licence}",
         "people": f"{' to '.join(map(str, {trained[0], trained[-1]}))} trained "
-        "each network",
+        "each network"
+        + f", up to {others} more chose its epoch"
+        * bool(others),
         "protocol": f"{key['evaluation']}, {key['protocol']}"
         + (
             f" (defects: {', '.join(about['defects'])})"
