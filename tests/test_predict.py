@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,10 @@ from keras_pain.errors import KerasPainError
 from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.store import ResultStore
 from keras_pain.reproduction import presets
+from keras_pain.signals import landmarks
 from keras_pain.simulate import template
+
+SHIPPED = Path(keras_pain.__file__).with_name("presets")
 
 
 @pytest.fixture(scope="module")
@@ -395,3 +399,34 @@ def test_exports_say_the_same(signals, tmp_path, capsys, form):
     assert float(line.split("by ")[1].split()[0]) < 1e-5
     assert main([*command, "--method=random_forest"]) == 1
     assert "cannot be exported" in capsys.readouterr().err
+
+
+PRESETS = sorted(path.parent for path in SHIPPED.glob("*/preset.json"))
+
+
+@pytest.mark.parametrize("place", PRESETS, ids=lambda path: path.name)
+def test_presets_of_the_suite_predict(place, tmp_path):
+    """Of open recordings, real people, and anything of their form."""
+    predictor = keras_pain.load(place.name)
+    about = predictor.about
+    assert about["corpus"] in ("ui_prmd", "buhmap", "emg_lower_limb")
+    assert not predictor.simulated and not about["tested_groups"]
+    path = tmp_path / "new.csv"
+    rng, given = np.random.default_rng(0), about["input"]
+    rate = given.get("file_rate") or given.get("rate")
+    if given["kind"] == "landmarks":
+        face = 100 + 50 * rng.random((68, 2))
+        clip = face + rng.normal(0, 0.5, (25, 68, 2))
+        path.write_text(landmarks.csv_text(clip))
+    else:
+        values = 90 + 5 * rng.random((4000, len(about["channels"])))
+        table = pd.DataFrame(values, columns=about["channels"])
+        table.assign(time=np.arange(4000) / rate).to_csv(path, index=False)
+    table = predictor.predict(path)
+    names = [f"p_{name}" for name in predictor.class_names]
+    np.testing.assert_allclose(table[names].sum(axis=1), 1, atol=1e-5)
+    assert table[[f"sd_{n}" for n in predictor.class_names]].max().max() > 0
+    card = (place / presets.CARD_FILE).read_text()
+    assert "licence of the recordings: " in card and "unknown" not in card
+    size = sum(p.stat().st_size for p in place.rglob("*") if p.is_file())
+    assert size < 4e6
