@@ -315,7 +315,7 @@ def test_open_recordings_smoke(open_data, tmp_path):
 FOLDERS = """
 import runpy, sys
 import keras_pain.reproduction
-keras_pain.reproduction.reproduce = lambda _, own: print(own.results_dir)
+keras_pain.reproduction.reproduce = lambda _, own, *_c: print(own.results_dir)
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
