@@ -365,7 +365,7 @@ def _audit_metrics(args) -> int:
 
 
 def _tasks(args) -> int:
-    command = [sys.executable, args.script, *args.flags, "--task=list"]
+    command = [sys.executable, args.script, *args.flags, "--share=list"]
     return subprocess.call(command)
 
 

@@ -278,8 +278,8 @@ def test_shares_make_the_table_of_a_serial_run(small, tmp_path, capsys):
     for shares in (["2/2", "1/2"], []):
         place = {"results_dir": str(tmp_path / str(len(shares)))}
         for share in shares:
-            assert small("table1_protective", **place, task=share) == []
-        small("table1_protective", **place, task="list")
+            assert small("table1_protective", **place, share=share) == []
+        small("table1_protective", **place, share="list")
         left = "4 of 4" if not shares else "0 of 4"
         assert f"{left} folds are open" in capsys.readouterr().out
         more = {"collect": True} if shares else {}

@@ -77,7 +77,7 @@ class Options:
         "training times incomparable.",
         default=1,
     )
-    task: str | None = _flag(
+    share: str | None = _flag(
         "One of several shares of the folds, e.g. 3/8: the third of eight "
         "processes or machines that have one --results_dir. Writes no table; "
         "the same command with --collect does. list names the open folds."
@@ -281,7 +281,7 @@ def options_of_flags() -> Options:
     if values["seeds"] is not None:
         values["seeds"] = _parse_seeds(values["seeds"])
     parse_folds(values["folds"])
-    parse_task(values["task"])
+    parse_share(values["share"])
     if values["methods"] is not None and not all(values["methods"] or [""]):
         raise ConfigurationError(
             "--methods: names no method, or an empty one between two commas"
@@ -316,7 +316,7 @@ def _parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
     return seeds
 
 
-def parse_task(text: str | None) -> tuple[int, int] | None:
+def parse_share(text: str | None) -> tuple[int, int] | None:
     """`"3/8"` as (3, 8), `"list"` as (0, 0); None of None.
 
     Raises ConfigurationError where there is no such share.
@@ -329,7 +329,7 @@ def parse_task(text: str | None) -> tuple[int, int] | None:
         if 1 <= share[0] <= share[1]:
             return share
     raise ConfigurationError(
-        f"--task: {text!r} is no share like 3/8, from 1/8 to 8/8"
+        f"--share: {text!r} is none like 3/8, from 1/8 to 8/8"
     )
 
 

@@ -1012,8 +1012,8 @@ def evaluate(
         kind(**{k: v for k, v in given.items() if k in names})
         for kind, names in fields.items()
     )
-    if run_options.task:
-        raise ConfigurationError("task: shares are for the scripts")
+    if run_options.share:
+        raise ConfigurationError("share: that is for the scripts")
     if isinstance(methods, str):
         methods = [methods]
     if methods is not None:

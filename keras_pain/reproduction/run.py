@@ -34,7 +34,7 @@ from keras_pain.io import write_file
 from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
-from keras_pain.reproduction.flags import Options, parse_folds, parse_task
+from keras_pain.reproduction.flags import Options, parse_folds, parse_share
 
 RUN_FILE = "run.json"
 OWN = "own"  # its entry about own recordings
@@ -104,7 +104,7 @@ def finish(
     name = experiment.table.name + ("_smoke" if options.smoke else "")
     results_dir = Path(options.results_dir or Path("results", name))
     # What the user may have mistyped is looked at before the long work.
-    folds, share = parse_folds(options.folds), parse_task(options.task)
+    folds, share = parse_folds(options.folds), parse_share(options.share)
     table = _table(experiment, options)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
@@ -190,7 +190,9 @@ def finish(
     if not options.collect:
         runner.run(tasks, samples, store, **more)
     if share:
-        console.print(f"--task {options.task}: {len(tasks)} folds are finished")
+        console.print(
+            f"--share {options.share}: {len(tasks)} folds are finished"
+        )
         return None, []
     note = {COMMAND: list(command), **experiment.note()}
     lists = _write_notes(tasks, prepared, results_dir, note)
