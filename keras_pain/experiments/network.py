@@ -303,6 +303,7 @@ class ALANetMethod(WindowMethod):
     def __init__(self, name: str, trainable_encoder: bool = False, **arguments):
         self.trainable_encoder = trainable_encoder
         super().__init__(name, trainable_encoder=trainable_encoder, **arguments)
+        self.xla &= trainable_encoder  # else the head alone is trained
         # The first stage, which reconstructs frames.
         self.first = WindowMethod(self.entry.autoencoder, **arguments)
         self.first.chooses_epoch = False
