@@ -81,6 +81,9 @@ def test_the_best_method_is_taken_and_said(signals):
     assert predictor.name in ("banet", "lsfan", "random_forest", "svm")
     assert "is taken, of" in predictor.chosen[0]
     assert len(keras_pain.load(folder, fold="fold1").members) == 1
+    place = keras_pain.load(folder, method="svm").members[0].folder
+    with pytest.raises(KerasPainError, match="is of svm, not of --method"):
+        keras_pain.load(place, method="lsfan")
 
 
 def test_training_recordings_are_told_by_their_content(signals, tmp_path):
@@ -119,7 +122,8 @@ def resampled(table):
         (resampled, {}, "has 30 samples a second, windows are at"),
         (lambda t: t, {"rate": 20.0}, "has 20 samples a second"),
         (lambda t: t[:20], {}, "too few for a window"),
-        (lambda t: t[:1], {}, "fewer than 2"),
+        (lambda t: t[:1], {}, "fewer than 2; give another recording"),
+        (lambda t: t, {"clip_seconds": 1.0}, "is for videos"),
         (lambda t: t.astype(str) + "x", {}, "no number"),
     ],
 )

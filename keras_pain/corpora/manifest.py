@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from keras_pain.corpora.base import RawFile, StrPath, files_below, is_leaving
 from keras_pain.errors import KerasPainError, reading
-from keras_pain.io import sha256_of, write_file
+from keras_pain.io import sha256_of, sha256_of_content, write_file
 
 Files = Sequence[RawFile | os.PathLike]
 MANIFEST = "keras_pain_manifest.csv"
@@ -45,9 +45,13 @@ def hashes(files: Sequence[RawFile]) -> dict[str, str]:
 
 
 def input_hash(path: pathlib.Path) -> str:
-    """SHA-256 of a file, or of the names and contents of a folder's files."""
+    """SHA-256 of a file's content, unpacked, or of a folder's files.
+
+    Of these it is of their names and contents.
+    """
     if not path.is_dir():
-        return _sha256(path.parent, [path])
+        about = _asked(os.stat, path)
+        return _content(path, about.st_size, about.st_mtime_ns)
     parts = [p for p in files_below(path) if not is_leaving(p, path)]
     return _digest(_entries(path, {p.name: [p] for p in parts}))
 
@@ -161,6 +165,13 @@ def _sha256(base, paths):
 def _hash(path, size, changed):
     """Files are asked for several times in a run, and may be large."""
     return _asked(sha256_of, path)
+
+
+@functools.lru_cache(maxsize=100_000)
+def _content(path, size, changed):
+    if path.suffix.lower() != ".gz":
+        return _hash(path, size, changed)
+    return _asked(sha256_of_content, path)
 
 
 def _asked(question, path):

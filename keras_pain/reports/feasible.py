@@ -305,6 +305,8 @@ def report(
     samples: accuracy, where folds are of one size (to a sample). Of others a
     line says that they were not looked at.
     """
+    if folds < 1:
+        raise ConfigurationError(f"--folds must be 1 or more, got {folds}")
     claims, lines = claims_of(counts, printed), []
     total = sum(counts)
     if folds > 1:

@@ -149,11 +149,20 @@ def read_input(
     if not path.exists():
         raise ConfigurationError(f"{path}: there is no such file or folder")
     check_choice("kind of a fold's recordings", kind, _SEEN)
-    if kind == "movement":
-        return _read_movement(path, about, options)
-    if kind == "signals":
-        return _read_signals(path, about, options)
-    return _read_faces(path, about, options, scratch)
+    if options.clip_seconds and kind in ("movement", "signals"):
+        raise ConfigurationError("--clip_seconds is for videos and landmarks")
+    try:
+        if kind == "movement":
+            return _read_movement(path, about, options)
+        if kind == "signals":
+            return _read_signals(path, about, options)
+        return _read_faces(path, about, options, scratch)
+    except BadFileError as error:
+        if "--on_bad_file" not in error.cure:
+            raise
+        # That is the cure where one file of a corpus is bad.
+        given = error.path, error.problem, "give another recording", error.rule
+        raise BadFileError(*given) from error
 
 
 def _raw_file(path, kind, **info):
@@ -250,7 +259,8 @@ def _read_signals(path, about, options):
         problem = f"has {rate:g} samples a second, windows are at {target:g}"
         raise BadFileError(path, problem, "give a recording of a higher rate")
     emg = np.array([channel[1] == "EMG" for channel in given["channels"]])
-    signals, sums = prepared_signals(values, emg, rate, target)
+    with reading(path, f"cannot be resampled from {rate:g} Hz", "mend --rate"):
+        signals, sums = prepared_signals(values, emg, rate, target)
     arrays = {"signals": signals, "sums": sums, "label": np.zeros(len(signals))}
     return _windows(path, arrays, about, target, notes)
 
@@ -533,6 +543,8 @@ class Predictor:
             sample and a frame of one network; and the paths of all files.
         """
         path, out, given = Path(path), Path(out), InputOptions(**options)
+        if out.exists() and not out.is_dir():
+            raise ConfigurationError(f"--out: {out} is a file; give a folder")
         with tempfile.TemporaryDirectory() as scratch:
             found = read_input(path, self.about, given, scratch)
             if annotate and found.pictures is None:
@@ -719,7 +731,11 @@ def load(
             _member(folder, entries, backbone_weights)
             for folder, entries in files.items()
         ]
-        return Predictor(members, notes, store)
+        predictor = Predictor(members, notes, store)
+    if method not in (None, predictor.name):
+        text = f"{path}: is of {predictor.name}, not of --method {method}"
+        raise ConfigurationError(f"{text}; give a results folder")
+    return predictor
 
 
 def _member(folder, files, backbone_weights):

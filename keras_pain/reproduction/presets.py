@@ -17,7 +17,6 @@ from keras_pain.errors import (
 )
 from keras_pain.experiments import preprocessing
 from keras_pain.experiments.network import MODEL_FILE
-from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.store import (
     PREDICTIONS_FILE,
     RESULT_FILE,
@@ -71,11 +70,15 @@ def save_to_preset(predictor, folder) -> Path:
     scores = scores_by_group(predictor)
 
     def fill(new):
-        members, left_out = {}, (RESULT_FILE, PREDICTIONS_FILE)
-        left_out = shutil.ignore_patterns(*left_out)
+        members = {}
         for number, member in enumerate(predictor.members):
             place = new / f"network{number}"
-            shutil.copytree(member.folder, place, ignore=left_out)
+            place.mkdir()
+            text = (member.folder / RESULT_FILE).read_text(encoding="utf-8")
+            # Only what the run wrote: a user may have put more there.
+            for name in json.loads(text)["files"].keys() - {PREDICTIONS_FILE}:
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(member.folder / name, place / name)
             preprocessing.write(place, _nameless(member.about))
             model = getattr(member.method, "model", None)
             if isinstance(model, keras.Model):  # without the optimiser's state
@@ -234,6 +237,9 @@ def model_card(predictor, scores) -> str:
     lines += ["| | |", "|---|---|"]
     lines += [f"| {name} | {text} |" for name, text in facts.items()]
     text = "Each person was tested by networks that had not seen them."
+    if about["defects"]:
+        text = "Under a protocol that leaks: the tested people may have been "
+        text += "seen in training, or have chosen the epoch."
     lines += ["", "## Scores", "", text, ""]
     metrics = [k for k in scores[0] if f"{k}_interval" in scores[0]]
     lines.append(f"| group | people | {' | '.join(metrics)} |")
@@ -304,9 +310,8 @@ def export(predictor, form: str, folder) -> list[tuple[Path, float]]:
         run = _onnx if form == "onnx" else _saved_model
         found = run(model, target, x)
         written.append((target, float(np.abs(found - expected).max())))
-        shutil.copyfile(
-            member.folder / PREPROCESSING_FILE, folder / f"{name}.json"
-        )
+        text = json.dumps(_nameless(member.about), indent=1) + "\n"
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
     return written
 
 
@@ -328,5 +333,12 @@ def _onnx(model, target, x):
         raise KerasPainError(
             f"--format onnx needs {error.name}: pip install keras-pain[onnx]"
         ) from error
-    session = onnxruntime.InferenceSession(target)
-    return session.run(None, {session.get_inputs()[0].name: x})[0]
+    try:
+        session = onnxruntime.InferenceSession(target)
+        return session.run(None, {session.get_inputs()[0].name: x})[0]
+    except Exception as error:
+        target.unlink()  # it cannot be run
+        raise KerasPainError(
+            f"{target}: ONNX cannot express this network; take --format "
+            "saved_model"
+        ) from error
