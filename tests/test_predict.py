@@ -110,6 +110,25 @@ def test_channels_go_by_name(signals, tmp_path):
     pd.testing.assert_frame_equal(predictor.predict(other), expected)
 
 
+def test_a_rate_that_is_given_comes_before_the_times(signals, tmp_path):
+    root, folder = signals
+    predictor = keras_pain.load(folder, method="random_forest")
+
+    def longer(table):
+        return pd.concat([table] * 10)
+
+    def numbered(table):  # samples, which look like milliseconds
+        return longer(table).assign(time=np.arange(10 * len(table)))
+
+    path = columns_of(root / "P1_1.csv", numbered, tmp_path / "x.csv")
+    assert "its times say 1000 rows" in str(predictor.predict(path).attrs)
+    table = predictor.predict(path, rate=60.0)
+    assert "--rate is taken" in str(table.attrs["notes"])
+    other = columns_of(root / "P1_1.csv", longer, tmp_path / "y.csv")
+    plain = predictor.predict(other, rate=60.0)
+    np.testing.assert_allclose(table.p_yes, plain.p_yes)
+
+
 def resampled(table):
     return table.assign(time=np.arange(len(table)) / 30)
 

@@ -234,13 +234,13 @@ def _read_table(path, about, usual, options):
         raise _does_not_fit(path, about, error.problem) from error
     said = None if times is None else reader.rate_of(path, times)
     rate = options.rate or said or usual
-    if not 0.98 < (said or rate) / rate < 1.02:
-        problem = f"its times say {said:g} rows a second, --rate {rate:g}"
-        raise BadFileError(path, problem, "leave out --rate")
     channels = [(name, "MISC", "", rate, "") for name in names]
     file = _raw_file(path, "signals", channels=channels)
     recording, found = reader.READ["signals"](file, values)
     notes = [f.detail for f in found if f.action == "repaired"]
+    if said:
+        taken = "--rate is taken" if options.rate else "that is taken"
+        notes.append(f"its times say {said:g} rows a second; {taken}")
     if not (options.rate or said):
         notes.append(
             f"nobody says the file's rate: {usual:g} Hz is assumed, that of "
