@@ -214,7 +214,7 @@ def _add_networks(parser):
     text = "of a results folder [the one of the best score]"
     add("--method", help=text)
     text = "of its folds [leak_free]"
-    add("--protocol", default="leak_free", help=text)
+    add("--protocol", help=text)
     add("--evaluation", help="of its folds [that of most folds]")
     add("--seed", type=int, help="of its folds [all]")
     add("--fold", help="a single one [all]")
@@ -330,7 +330,11 @@ def _template(args) -> int:
 
 
 def _numbers(text):
-    return [int(number) for number in text.split(",")]
+    """`2651,182`, as users write it."""
+    numbers = text.split(",")
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2651,182")
+    return [int(number) for number in numbers]
 
 
 def _audit(args) -> int:
@@ -338,11 +342,7 @@ def _audit(args) -> int:
     from keras_pain.io import write_file
     from keras_pain.reports import audit
 
-    def say(number, count):
-        if sys.stderr.isatty():
-            print(f"\rclaim {number + 1} of {count}", end="", file=sys.stderr)
-
-    rows = audit.run(say)
+    rows = audit.run()
     text = audit.markdown(rows)
     print(text)
     if args.out:
@@ -365,6 +365,11 @@ def _audit_metrics(args) -> int:
 
 
 def _tasks(args) -> int:
+    if not (args.script.endswith(".py") and os.path.isfile(args.script)):
+        raise ConfigurationError(
+            f"{args.script}: is no script; give one of reproduce/, e.g. "
+            "reproduce/table1_protective.py"
+        )
     command = [sys.executable, args.script, *args.flags, "--share=list"]
     return subprocess.call(command)
 

@@ -1,5 +1,6 @@
 """Networks on new recordings: what is read, predicted, saved and shared."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from scripts import run_script
 import keras_pain
 from keras_pain.cli import main
 from keras_pain.corpora import folder as folder_corpus
-from keras_pain.corpora import media
+from keras_pain.corpora import manifest, media
 from keras_pain.errors import KerasPainError
 from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.store import ResultStore
@@ -82,16 +83,42 @@ def test_the_best_method_is_taken_and_said(signals):
     assert "is taken, of" in predictor.chosen[0]
     assert len(keras_pain.load(folder, fold="fold1").members) == 1
     place = keras_pain.load(folder, method="svm").members[0].folder
-    with pytest.raises(KerasPainError, match="is of svm, not of --method"):
-        keras_pain.load(place, method="lsfan")
+    for given, words in (
+        ({"method": "lsfan"}, "is of method svm, not of --method lsfan"),
+        ({"fold": "fold7"}, "not of --fold fold7"),
+        ({"seed": 3}, "is of seed 0, not of --seed 3"),
+        ({"protocol": "as_published"}, "is of protocol leak_free"),
+    ):
+        with pytest.raises(KerasPainError, match=words):
+            keras_pain.load(place, **given)
+
+
+def test_networks_that_do_not_belong_together_are_refused(signals, tmp_path):
+    _, folder = signals
+    for name in ("banet", "lsfan"):
+        predictor = keras_pain.load(folder, method=name)
+        place = predictor.save_to_preset(tmp_path / name)
+    changed = place / "network1" / PREPROCESSING_FILE
+    about = json.loads(changed.read_text())
+    about["settings"]["length"] += 1
+    changed.write_text(json.dumps(about))
+    note = json.loads((place / "preset.json").read_text())
+    digest = manifest.input_hash(changed)
+    note["members"]["network1"][PREPROCESSING_FILE]["sha256"] = digest
+    (place / "preset.json").write_text(json.dumps(note))
+    with pytest.raises(KerasPainError, match="has other settings than netw"):
+        keras_pain.load(place)
 
 
 def test_training_recordings_are_told_by_their_content(signals, tmp_path):
     root, folder = signals
     predictor = keras_pain.load(folder, method="lsfan")
-    copy = shutil.copy(root / "P0_0.csv", tmp_path / "somebody.csv")
-    notes = predictor.predict(copy).attrs["notes"]
-    assert "is among the training recordings of 1 of 2 networks" in notes[0]
+    copy = Path(shutil.copy(root / "P0_0.csv", tmp_path / "somebody.csv"))
+    packed = tmp_path / "packed.csv.gz"
+    packed.write_bytes(gzip.compress(copy.read_bytes()))
+    for path in (copy, packed):
+        notes = predictor.predict(path).attrs["notes"]
+        assert "the training recordings of 1 of 2 networks" in notes[0]
 
 
 def columns_of(path, change, to):
@@ -117,16 +144,30 @@ def test_a_rate_that_is_given_comes_before_the_times(signals, tmp_path):
     def longer(table):
         return pd.concat([table] * 10)
 
-    def numbered(table):  # samples, which look like milliseconds
-        return longer(table).assign(time=np.arange(10 * len(table)))
+    def timed(name, step):
+        def change(table):
+            table = longer(table)
+            return table.assign(**{name: step * np.arange(len(table))})
 
-    path = columns_of(root / "P1_1.csv", numbered, tmp_path / "x.csv")
-    assert "its times say 1000 rows" in str(predictor.predict(path).attrs)
-    table = predictor.predict(path, rate=60.0)
-    assert "--rate is taken" in str(table.attrs["notes"])
+        path = columns_of(root / "P1_1.csv", change, tmp_path / "x.csv")
+        return predictor.predict(path), predictor.predict(path, rate=60.0)
+
     other = columns_of(root / "P1_1.csv", longer, tmp_path / "y.csv")
-    plain = predictor.predict(other, rate=60.0)
-    np.testing.assert_allclose(table.p_yes, plain.p_yes)
+    plain = predictor.predict(other), predictor.predict(other, rate=60.0)
+    for name, step, rate in (
+        ("time", 0.01, "100"),
+        ("time", 10, "100"),
+        ("time_ms", 0.5, "2000"),
+    ):
+        said, given = timed(name, step)
+        assert f"its times say {rate} rows" in str(said.attrs["notes"])
+        assert "--rate is taken" in str(given.attrs["notes"])
+        np.testing.assert_allclose(given.p_yes, plain[1].p_yes)
+        if rate == "100":
+            np.testing.assert_allclose(said.p_yes, plain[0].p_yes)
+    said, _ = timed("t", 1)  # numbers of rows, or ms
+    assert "nobody says the file's rate" in str(said.attrs["notes"])
+    np.testing.assert_allclose(said.p_yes, plain[0].p_yes)
 
 
 def resampled(table):
@@ -326,6 +367,9 @@ def test_the_command_writes_everything(faces, tmp_path, capsys):
         assert words in said
     table = pd.read_csv(tmp_path / "predictions_SIMULATED.csv")
     assert len(table) == 6 and table.start[1] > 0
+    done = main([*command[:-1], f"--out={tmp_path}", "--method=pca_svm"])
+    assert done == 0 and not list(tmp_path.glob("annotated*"))
+    assert main([*command, f"--out={tmp_path}", "--method=pca_svm"]) == 0
     frames = media.read_frames(tmp_path / "annotated_SIMULATED.mp4")
     assert len(frames) == 6
     assert frames[0].shape[0] > media.read_frames(a_clip(root))[0].shape[0]

@@ -299,3 +299,5 @@ CONSTANTS = {
     for name, (rule, *of) in _RULES.items()
 }
 """Regressors that predict one number, what any other has to beat, by name."""
+TRIVIAL = ("majority", "stratified", *CONSTANTS)
+"""Methods that look at nothing."""

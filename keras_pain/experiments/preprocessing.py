@@ -21,6 +21,8 @@ from keras_pain.experiments.methods import Method
 from keras_pain.experiments.provenance import environment
 
 PREPROCESSING_FILE = "preprocessing.json"
+# In a dataset's entry of a configuration: folds may lack classes.
+ABSENT = "absent_classes"
 _FORMAT = 1
 _NEEDED = {
     "method": dict,
@@ -48,16 +50,15 @@ def describe(
         simulated: Whether the data are.
     """
     dataset, test = task.config["dataset"], data.test
-    trained = [data.train.recording, data.validation.recording]
-    trained = np.unique(np.concatenate(trained)).tolist()
-    hashes = about.get("hashes", {})
-    whose = about.get("groups", {})
-    people = np.unique(getattr(test, "person", test.subject)).tolist()
-    count = {}
-    for name in ("train", "validation", "test"):
-        part = getattr(data, name)
-        whose_samples = getattr(part, "person", part.subject)
-        count[name] = len(np.unique(whose_samples))
+    classes = test.num_classes
+    parts = {k: getattr(data, k) for k in ("train", "validation", "test")}
+    people = {
+        name: np.unique(getattr(part, "person", part.subject)).tolist()
+        for name, part in parts.items()
+    }
+    trained = {*data.train.recording.tolist(), *data.validation.recording}
+    hashes, groups = about.get("hashes", {}), about.get("groups", {})
+    seen = np.bincount(data.train.y, minlength=classes) if classes else []
     scaler = None
     if data.scaler is not None:
         scaler = {
@@ -75,32 +76,24 @@ def describe(
         "input": dict(about.get("input", {})),
         "settings": dataset.get("windows", {}),
         "label": dataset.get("label") or dataset["windows"].get("label", ""),
-        "task": dataset.get(
-            "task", "class" if test.class_names else "intensity"
-        ),
+        "task": dataset.get("task", "class" if classes else "intensity"),
         "class_names": list(test.class_names),
-        "seen": np.flatnonzero(
-            np.bincount(data.train.y, minlength=test.num_classes)
-        ).tolist()
-        if test.num_classes
-        else [],
+        "seen": np.flatnonzero(seen).tolist(),
         "channels": list(getattr(test, "channel_names", ())),
         "scaler": scaler,
-        "absent_classes": "absent_classes" in dataset,
+        ABSENT: ABSENT in dataset,
         "method": {"called": str(task.method), **method.config()},
         "defects": list(task.config["defects"]),
-        "people": count,
-        "tested_groups": {name: whose.get(name, "") for name in people},
-        "training_files": sorted(
-            {hashes[name] for name in trained if name in hashes}
-        ),
+        "people": {name: len(who) for name, who in people.items()},
+        "tested_groups": {who: groups.get(who, "") for who in people["test"]},
+        "training_files": sorted({hashes[k] for k in trained & hashes.keys()}),
         "environment": environment(),
     }
 
 
-def write(folder: Path, about: Mapping) -> None:
+def write(folder: Path, about: Mapping, indent: int | None = 1) -> None:
     """Writes what `describe` returned beside a stored model."""
-    text = json.dumps(about, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(about, indent=indent, allow_nan=False) + "\n"
     (folder / PREPROCESSING_FILE).write_text(text, encoding="utf-8")
 
 

@@ -29,6 +29,7 @@ from keras_pain.experiments.defects import (
 from keras_pain.experiments.folds import class_counts, kept, prepare_fold
 from keras_pain.experiments.method_registry import own_code, resolve_method
 from keras_pain.experiments.methods import FitReport, plain_name
+from keras_pain.experiments.preprocessing import ABSENT
 from keras_pain.experiments.protocols import (
     STANDARD_PROTOCOLS,
     Fold,
@@ -39,8 +40,6 @@ from keras_pain.experiments.protocols import (
 from keras_pain.experiments.provenance import environment, start_tensorflow
 from keras_pain.experiments.store import FoldKey, ResultStore, canonical_json
 
-# In a dataset's entry of a configuration: folds may lack classes.
-ABSENT = "absent_classes"
 AllSamples = Samples | Mapping[str, Samples]  # or by protocol
 
 
@@ -168,7 +167,7 @@ def plan(
 
 
 def share_of(tasks: Sequence[Task], number: int, count: int) -> list[Task]:
-    """The `number`-th, from 1, of `count` shares of tasks; none may be empty.
+    """The `number`-th, from 1, of `count` shares of tasks; some may be empty.
 
     They are dealt at random, always alike, so that shares take about as long;
     tasks that go on with each other's network stay together.

@@ -7,9 +7,12 @@ tables of `reproduce/` are the check then.
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable
 
 import numpy as np
+from rich import progress
+from rich.console import Console
 
 from keras_pain.reports import feasible
 
@@ -317,14 +320,11 @@ def _leak():
 # --- The command ---
 
 
-def run(on_row: Callable[[int, int], None] = lambda *_: None) -> list[dict]:
-    """Checks every claim, in order; a dict a row, JSON values.
-
-    `on_row` is called with how many are checked, and of how many.
-    """
-    found = []
-    for number, row in enumerate(ROWS):
-        on_row(number, len(ROWS))
+def run() -> list[dict]:
+    """Checks every claim, in order; a dict a row, JSON values."""
+    found, quiet = [], not sys.stderr.isatty()
+    console = Console(stderr=True)
+    for row in progress.track(ROWS, "claims", console=console, disable=quiet):
         verdict, evidence = row.check()
         facts = {"paper": row.paper, "place": row.place, "claim": row.claim}
         found.append({**facts, "verdict": verdict, "evidence": evidence})

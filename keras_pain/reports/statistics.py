@@ -238,6 +238,19 @@ class SubjectScores:
         counts = draw(people, DRAWS, np.random.default_rng(0))
         return pooled_draws(self.confusions, counts)
 
+    def of_people(self, kept: np.ndarray) -> "SubjectScores":
+        """Those of some people, `(S,)` bool; pooled ones are taken anew."""
+        confusions = self.confusions[:, kept]
+        subjects = np.array(self.subjects)[kept].tolist()
+        pooled = scores_of(confusions.sum(axis=1))[self.metric]
+        return dataclasses.replace(
+            self,
+            subjects=tuple(subjects),
+            values=self.values[:, kept],
+            confusions=confusions,
+            pooled=pooled,
+        )
+
     @property
     def subject_sd(self) -> float | None:
         """Spread over people of their means over seeds; None below two."""

@@ -5,6 +5,7 @@ the same folds as the papers' tables, by the same functions, under the protocol
 `leak_free`, the only one for such data.
 """
 
+import abc
 import dataclasses
 import datetime
 import hashlib
@@ -28,8 +29,8 @@ from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
 from keras_pain.experiments import baselines, method_registry
 from keras_pain.experiments.network import fitted_windows
 from keras_pain.experiments.pemf import PemfOptions
+from keras_pain.experiments.preprocessing import ABSENT
 from keras_pain.experiments.protocols import GROUP_KFOLD, LEAK_FREE, Subject
-from keras_pain.experiments.runner import ABSENT
 from keras_pain.io import load_object, marked_title, source_sha256
 from keras_pain.models.flops import count_flops
 from keras_pain.models.registry import (
@@ -157,7 +158,7 @@ def _trivial(target):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Own:
+class _Own(abc.ABC):
     """What experiments on folders share.
 
     Args:
@@ -260,9 +261,9 @@ class _Own:
         given = known, shapes, classes, channels
         return method_registry.fitting(*given, names)
 
+    @abc.abstractmethod
     def sample(self) -> tuple:
         """Baselines that see a sample, its shapes by kind, and its channels."""
-        raise NotImplementedError
 
     def note(self):
         place = {"folder": str(self.tables[0].root.resolve())}
@@ -836,7 +837,7 @@ def _write_people(run) -> list[Path]:
             cells = [label]
             for metric in ("accuracy", "macro_f1"):
                 found = statistics.subject_scores(folds, metric, classes)
-                found = without_people(found, without)
+                found = found.of_people(~np.isin(found.subjects, without))
                 draws = found.pooled_draws[metric]
                 low, high = statistics.percentile_interval(draws)
                 mean, sd = found.pooled.mean(), np.nan
@@ -865,22 +866,6 @@ def _write_people(run) -> list[Path]:
         for row in grid.groups[0]
     ]
     return sheet.write(run.results_dir, "people", names, rows, simulated)
-
-
-def without_people(
-    scores: statistics.SubjectScores, people: Sequence[str]
-) -> statistics.SubjectScores:
-    """The scores of the others; pooled ones are computed anew."""
-    kept = ~np.isin(scores.subjects, people)
-    confusions = scores.confusions[:, kept]
-    pooled = statistics.scores_of(confusions.sum(axis=1))[scores.metric]
-    return dataclasses.replace(
-        scores,
-        subjects=tuple(np.array(scores.subjects)[kept].tolist()),
-        values=scores.values[:, kept],
-        confusions=confusions,
-        pooled=pooled,
-    )
 
 
 class Results:

@@ -24,10 +24,11 @@ from rich import progress
 from rich.console import Console
 
 from keras_pain.corpora import emopain, manifest, media, ui_prmd
-from keras_pain.corpora.base import RawFile
+from keras_pain.corpora.base import RawFile, shorten
 from keras_pain.corpora.emopain.rules import WIDTHS, layout_of_width
 from keras_pain.corpora.folder import layout, reader
 from keras_pain.corpora.mat import matrix_shape
+from keras_pain.corpora.media import list_stills
 from keras_pain.data import clips as clip_data
 from keras_pain.data.prepare import clip_example
 from keras_pain.data.windows import CHANNEL_NAMES, WindowSet, cut_windows
@@ -39,11 +40,13 @@ from keras_pain.errors import (
     reading,
 )
 from keras_pain.experiments import method_registry, preprocessing
+from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.defects import Samples
 from keras_pain.experiments.features import FeatureExtractor
 from keras_pain.experiments.methods import Method
 from keras_pain.experiments.metrics import compute_metrics
 from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
+from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
 from keras_pain.io import marked, sha256_of, write_file, write_marked
@@ -53,12 +56,11 @@ from keras_pain.reproduction import presets
 from keras_pain.reproduction.presets import NOT_MEDICAL, PRESET_FILE
 from keras_pain.signals.biosignals import prepared as prepared_signals
 
-_TRIVIAL = ("majority", "stratified", "train_mean", "train_median")
-_TRIVIAL += ("constant_0", "constant_2")
 # Arrays of a recording in EmoPain's terms, and tables of their channels.
 _ARRAYS = ("angles", "energies", "semg")
 _TABLES = (".csv", ".tsv", ".npz", ".parquet")
 _ONE = ("activity_instances", "whole_recordings")  # cuts of one movement
+_OTHER = "give another recording"
 _AGAIN = "run the fold, or save the preset, again"
 _TIMED = 32  # samples whose prediction is timed
 _SHOWN = 24  # faces of a contact sheet
@@ -117,6 +119,7 @@ class Reading:
         notes: What was assumed.
         pictures: Returns its frames, of a video or pictures.
         boxes, landmarks: `(T, 4)` and `(T, 68, 2)`, in pixels of these.
+        crops: Whether the samples have pictures, and not landmarks alone.
     """
 
     path: Path
@@ -129,6 +132,7 @@ class Reading:
     pictures: Callable[[], Iterator[np.ndarray]] | None = None
     boxes: np.ndarray | None = None
     landmarks: np.ndarray | None = None
+    crops: bool = False
 
 
 # --- From a file to samples ---
@@ -151,17 +155,19 @@ def read_input(
     check_choice("kind of a fold's recordings", kind, _SEEN)
     if options.clip_seconds and kind in ("movement", "signals"):
         raise ConfigurationError("--clip_seconds is for videos and landmarks")
+    cannot = reading(path, "cannot be read for this network", _OTHER)
     try:
-        if kind == "movement":
-            return _read_movement(path, about, options)
-        if kind == "signals":
-            return _read_signals(path, about, options)
-        return _read_faces(path, about, options, scratch)
+        with cannot:
+            if kind == "movement":
+                return _read_movement(path, about, options)
+            if kind == "signals":
+                return _read_signals(path, about, options)
+            return _read_faces(path, about, options, scratch)
     except BadFileError as error:
         if "--on_bad_file" not in error.cure:
             raise
         # That is the cure where one file of a corpus is bad.
-        given = error.path, error.problem, "give another recording", error.rule
+        given = error.path, error.problem, _OTHER, error.rule
         raise BadFileError(*given) from error
 
 
@@ -175,9 +181,13 @@ def _does_not_fit(path, about, problem):
     """The error of a recording unlike those that were trained on."""
     seen, names = _SEEN[about["input"]["kind"]], about["channels"]
     if names:
-        seen += f" of {len(names)} channels ({', '.join(names[:4])}, ...)"
+        seen += f" of {len(names)} channels ({shorten(names)})"
     name = about["method"]["name"]
     return BadFileError(path, problem, f"{name} was trained on {seen}")
+
+
+def _repairs(found):
+    return [finding.detail for finding in found if finding.action == "repaired"]
 
 
 def _ending(path):
@@ -192,15 +202,19 @@ def _read_movement(path, about, options):
         if kind is None:
             problem = f"has {columns} columns, unlike any release of EmoPain"
             raise _does_not_fit(path, about, problem)
-        arrays = vars(emopain.read_file(_raw_file(path, kind))[0])
+        recording, found = emopain.read_file(_raw_file(path, kind))
+        arrays, notes = vars(recording), _repairs(found)
     elif ending == ".txt":
         file = _raw_file(path, ui_prmd.LAYOUTS[0])
         file.info = {"label": "correct", "exercise": "m00", "repetition": 0}
-        arrays = vars(ui_prmd.read_file(file)[0]) | {"semg": None}
+        recording, found = ui_prmd.read_file(file)
+        arrays = vars(recording) | {"semg": None}
+        notes = _repairs(found)
     elif ending in _TABLES:
-        values, found, notes = _read_table(path, about, rate, options)
-        if not 0.98 < found / rate < 1.02:
-            problem = f"has {found:g} frames a second, windows are at {rate:g}"
+        values, own_rate, notes = _read_table(path, about, rate, options)
+        if not 0.98 < own_rate / rate < 1.02:
+            problem = f"has {own_rate:g} frames a second, windows are at "
+            problem += f"{rate:g}"
             raise BadFileError(path, problem, f"resample it to {rate:g}")
         parts = np.split(values, [13, 26], axis=1)
         arrays = dict(zip(_ARRAYS, parts, strict=True))
@@ -237,7 +251,7 @@ def _read_table(path, about, usual, options):
     channels = [(name, "MISC", "", rate, "") for name in names]
     file = _raw_file(path, "signals", channels=channels)
     recording, found = reader.READ["signals"](file, values)
-    notes = [f.detail for f in found if f.action == "repaired"]
+    notes = _repairs(found)
     if said:
         taken = "--rate is taken" if options.rate else "that is taken"
         notes.append(f"its times say {said:g} rows a second; {taken}")
@@ -364,7 +378,7 @@ def _look_for_faces(path, about, options, kinds, file):
         if content == "landmarks":
             shown["landmarks"] = made["landmarks"]
         shown |= {"boxes": made["boxes"]} if "boxes" in made else {}
-    return recording, example, found, shown
+    return recording, example, found, {**shown, "crops": "frames" in example}
 
 
 def _in_memory(name, example, scratch):
@@ -482,12 +496,18 @@ class Predictor:
         frame = pd.DataFrame(columns | {"valid": found.valid})
         notes = [*self.chosen, *self.notes, *found.notes]
         files = [member.about["training_files"] for member in self.members]
-        digest = manifest.input_hash(found.path)
-        if trained := sum(digest in of for of in files):
+        digests = {manifest.input_hash(found.path)}
+        if found.path.is_dir():  # of pictures, each of which may be known
+            digests |= set(map(manifest.input_hash, list_stills(found.path)))
+        if trained := sum(not digests.isdisjoint(of) for of in files):
             notes.insert(
                 0,
                 f"{found.path} is among the training recordings of {trained} "
                 f"of {len(files)} networks: this is no test of them",
+            )
+        if not found.rate:
+            notes.append(
+                "start and end are frames: nobody says their rate (--rate does)"
             )
         frame.attrs["notes"] = notes
         frame.attrs["unit"] = "s" if found.rate else "frame"
@@ -558,6 +578,9 @@ class Predictor:
         latency = {"ms_a_sample": took / len(few), "ms_a_frame": took / frames}
         table.attrs["latency"] = latency
         simulated, rate = self.simulated, found.rate or 1.0
+        for name in ("faces.png", "annotated.mp4"):  # of an earlier recording
+            for mark in (False, True):
+                marked(out / name, mark).unlink(missing_ok=True)
         text = table.to_csv(index=False, float_format="%.6g").encode()
         paths = [write_marked(out / "predictions.csv", text, simulated)]
         note = {
@@ -584,7 +607,7 @@ class Predictor:
             **shown,
         )
         paths.append(figure)
-        if found.pictures and getattr(found.samples.frames, "_data", b"").size:
+        if found.crops:
             paths.append(self._write_faces(found, table, out, title))
         if annotate:
             made = figures.annotated_frames(
@@ -676,7 +699,7 @@ def load(
     path: str | os.PathLike,
     *,
     method: str | None = None,
-    protocol: str = "leak_free",
+    protocol: str | None = None,
     evaluation: str | None = None,
     seed: int | None = None,
     fold: str | None = None,
@@ -689,8 +712,9 @@ def load(
             name of a preset that comes with the suite.
         method: Name of the method, of a results folder; None takes the one of
             the best pooled score.
-        protocol, evaluation, seed, fold: Of its folds; all of the evaluation
-            of most folds are taken, of all seeds, where these are not given.
+        protocol, evaluation, seed, fold: Of its folds; those of the protocol
+            `leak_free` and of the evaluation with most folds are taken, of all
+            seeds, where these are not given.
         backbone_weights: File of the pretrained weights of frozen backbones,
             which folds do not hold.
 
@@ -710,15 +734,16 @@ def load(
     # It warns of many traced functions; here every network has its own.
     tf.get_logger().setLevel("ERROR")
     notes, store = [], None
+    wanted = {"protocol": protocol, "method": method, "evaluation": evaluation}
+    wanted |= {"seed": seed, "fold": fold}
     if (path / PRESET_FILE).exists():
         files = presets.read_preset(path)["members"]
         files = {path / name: entries for name, entries in files.items()}
     else:
         folders = [path]
         if not (path / RESULT_FILE).exists():
-            given = (method, protocol, evaluation, seed, fold)
             store = ResultStore(path)
-            folders, notes = _chosen(store, *given)
+            folders, notes = _chosen(store, wanted)
         elif len(up := path.resolve().parents) > 5 and up[4].name == "folds":
             store = ResultStore(up[5])
         files = {}
@@ -732,10 +757,26 @@ def load(
             for folder, entries in files.items()
         ]
         predictor = Predictor(members, notes, store)
-    if method not in (None, predictor.name):
-        text = f"{path}: is of {predictor.name}, not of --method {method}"
-        raise ConfigurationError(f"{text}; give a results folder")
-    return predictor
+        _check_alike(path, members, wanted)
+        return predictor
+
+
+def _check_alike(path, members, wanted):
+    """Raises where networks do not belong together, or others were wanted."""
+    names = ("input", "settings", "channels", "class_names", "task")
+    first = members[0].about
+    for _, about, folder in members:
+        for name in names:
+            if about[name] != first[name]:
+                problem = f"has other {name} than {members[0].folder.name}"
+                raise BadFileError(folder, problem, _AGAIN)
+        for part, value in wanted.items():
+            known = about["key"].get(part, "all")  # a preset's of all folds
+            if value is not None and str(known) != str(value):
+                raise ConfigurationError(
+                    f"{path}: is of {part} {known}, not of --{part} {value}; "
+                    "give the results folder to choose from"
+                )
 
 
 def _member(folder, files, backbone_weights):
@@ -775,16 +816,16 @@ def _weights(folder, identity, given):
     )
 
 
-def _chosen(store, method, protocol, evaluation, seed, fold):
+def _chosen(store, wanted):
     """Folders of the folds of one method, and what was chosen for the user."""
     keys, notes = store.completed(), []
+    wanted = {**wanted, "protocol": wanted["protocol"] or LEAK_FREE.name}
     if not keys:
         raise ConfigurationError(
             f"{store.root}: holds no finished fold; give the results folder of "
             "a reproduce script, e.g. results/table8_lsfan"
         )
-    wanted = {"protocol": protocol, "method": method, "evaluation": evaluation}
-    for part, value in {**wanted, "seed": seed, "fold": fold}.items():
+    for part, value in wanted.items():
         if value is not None:
             known = sorted({str(getattr(key, part)) for key in keys})
             check_choice(f"{store.root}: --{part}", str(value), known)
@@ -793,7 +834,7 @@ def _chosen(store, method, protocol, evaluation, seed, fold):
     [(most, _)] = counts.most_common(1)
     keys = [key for key in keys if key.evaluation == most]
     names = list(dict.fromkeys(key.method for key in keys))
-    names = [name for name in names if name not in _TRIVIAL] or names
+    names = [name for name in names if name not in TRIVIAL] or names
     best = names[0]
     if len(names) > 1:
         best = max(names, key=lambda name: _score(store, keys, name))

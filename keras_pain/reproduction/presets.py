@@ -79,7 +79,7 @@ def save_to_preset(predictor, folder) -> Path:
             for name in json.loads(text)["files"].keys() - {PREDICTIONS_FILE}:
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(member.folder / name, place / name)
-            preprocessing.write(place, _nameless(member.about))
+            preprocessing.write(place, _nameless(member.about), indent=None)
             model = getattr(member.method, "model", None)
             if isinstance(model, keras.Model):  # without the optimiser's state
                 given = model.inputs, model.outputs
@@ -164,21 +164,14 @@ def scores_by_group(predictor) -> list[dict]:
 
 def _of_classes(results, people, classes):
     found = statistics.subject_scores(results, "accuracy", classes)
-    chosen = found.confusions[:, np.isin(found.subjects, people)]
-    if not chosen.size:
-        return {}
-    rng = np.random.default_rng(0)
-    row, several = {}, chosen.shape[1] > 1
-    if several:
-        counts = statistics.draw(chosen.shape[1], 2000, rng)
-        draws = statistics.pooled_draws(chosen, counts)
-    pooled = statistics.scores_of(chosen.sum(axis=1))
-    for metric in ("accuracy", "balanced_accuracy", "macro_f1", "mcc"):
-        value = float(pooled[metric].mean())
+    found = found.of_people(np.isin(found.subjects, people))
+    pooled, row = statistics.scores_of(found.confusions.sum(axis=1)), {}
+    for metric in statistics.POOLED_METRICS:
+        value, interval = float(pooled[metric].mean()), None
+        if len(found.subjects) > 1:
+            draws = found.pooled_draws[metric]
+            interval = statistics.percentile_interval(draws)
         row[metric] = value if np.isfinite(value) else None
-        interval = (
-            statistics.percentile_interval(draws[metric]) if several else 0
-        )
         row[f"{metric}_interval"] = list(interval) if interval else None
     return row
 

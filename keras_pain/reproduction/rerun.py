@@ -70,7 +70,8 @@ def rerun(folder) -> Rerun:
         flags["results_dir"] = place
         flags = [f"--{name}={value}" for name, value in flags.items()]
         done = subprocess.run(
-            [sys.executable, *command, *flags],
+            # A last call may only have collected.
+            [sys.executable, *command, *flags, "--nocollect"],
             capture_output=True,
             text=True,
         )

@@ -13,7 +13,7 @@ from keras_pain import load_model
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments import method_registry, runner
-from keras_pain.experiments.baselines import CONSTANTS
+from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.defects import resolve_defects, settings_with
 from keras_pain.experiments.folds import Samples, class_counts, prepare_fold
 from keras_pain.experiments.methods import GENERATED_TOO, plain_name
@@ -46,7 +46,6 @@ _BASES = {
     "train on those subjects as well",
 }
 _SMOKE_FOLDS = 2  # of a cross-validation
-_TRIVIAL = ("majority", "stratified", *CONSTANTS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +104,11 @@ def finish(
     results_dir = Path(options.results_dir or Path("results", name))
     # What the user may have mistyped is looked at before the long work.
     folds, share = parse_folds(options.folds), parse_share(options.share)
+    if share and options.collect:
+        raise ConfigurationError(
+            "--share trains a part of the folds, --collect trains nothing; "
+            "give one of them"
+        )
     table = _table(experiment, options)
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
@@ -363,7 +367,7 @@ def _table(experiment, options) -> TableSpec:
         rows = []
         for evaluation in table.evaluations:
             of_table = [r for r in table.methods if r.evaluation == evaluation]
-            trivial = [r.method for r in of_table if r.method in _TRIVIAL]
+            trivial = [r.method for r in of_table if r.method in TRIVIAL]
             rows += [
                 RowSpec(labels.get(method, method), method, evaluation)
                 for method in dict.fromkeys([*trivial, *methods])

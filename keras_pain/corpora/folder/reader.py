@@ -77,6 +77,7 @@ def _signals(raw_file, values=None):
     finite = np.isfinite(values)
     largest = np.abs(values, where=finite, out=np.zeros_like(values)).max()
     if np.isinf(values).any() or largest > _LARGEST:
+        largest = np.inf if np.isinf(values).any() else largest
         problem = f"a signal reaches {largest:.3g}, beyond {_LARGEST:g}"
         raise BadFileError(path, problem, _COPY, "out_of_range")
     if not finite.all():
@@ -276,6 +277,8 @@ def _of_text(path, names):
     _check_bytes(path, len(content))
     with reading(path, "is not a text file", _COPY, "not_text"):
         content = decoded(content).encode()
+    if not content.strip():
+        raise BadFileError(path, "is empty", _COPY, "empty")
     lines = content[: 1 << 20].decode(errors="replace").splitlines()
     first = next(filter(str.strip, lines), "")
     # A decimal comma is none that divides cells.
@@ -321,7 +324,9 @@ def _of_text(path, names):
         raise BadFileError(path, problem, cure, "not_numbers") from error
     values = table[numbers].to_numpy()
     if times:
-        return values[:, : len(names)], values[:, -1]
+        # By its name, or in whatever unit.
+        scale = 1e-3 if times[0].lower().endswith("_ms") else 1
+        return values[:, : len(names)], values[:, -1] * scale
     return values, None
 
 
@@ -369,13 +374,15 @@ def _check_bytes(path, size):
         raise BadFileError(path, problem, "cut it into parts", "too_large")
 
 
-def rate_of(path: pathlib.Path, times: np.ndarray) -> float:
-    """Rows a second by a column of times: seconds, or steps of 1 and more.
+def rate_of(path: pathlib.Path, times: np.ndarray) -> float | None:
+    """Rows a second by a column of seconds; by its steps of ms or of us.
 
-    Those are taken for ms below 1,000, else for us. Raises BadFileError where
-    the steps are not even.
+    None where the step is 1: that may be ms, or the number of the row. Raises
+    BadFileError where the steps are not even.
     """
     step = _step_of(path, times)
+    if step == 1:
+        return None
     return (1 if step < 1 else 1e3 if step < 1e3 else 1e6) / step
 
 
