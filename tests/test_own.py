@@ -279,7 +279,7 @@ def two_rates(path):
             "ragged",
             "row 3 has 4 cells",
         ),
-        (lambda p: p.write_text(""), "channels", ""),
+        (lambda p: p.write_text(""), "empty", "is empty"),
         (lambda p: p.write_text(",".join(NAMES) + "\n"), "too_few_frames", ""),
         (
             lambda p: p.write_text(",".join(NAMES) + "\na,b,c\n"),
