@@ -210,6 +210,15 @@ def test_openface_files_are_read_by_their_columns(tmp_path):
             landmarks.read_csv(_written(path, text))
 
 
+def test_openface_says_its_rate(tmp_path):
+    times = {f"row{n + 1}": {"timestamp": f"{n / 25:.3f}"} for n in range(20)}
+    path = _written(tmp_path / "a.csv", _openface(**times))
+    assert landmarks.csv_rate(path) == pytest.approx(25)
+    gap = times | {"row20": {"timestamp": "9.0"}}
+    for text in (_openface(**gap), _openface(), landmarks.csv_text(_clip())):
+        assert landmarks.csv_rate(_written(path, text)) is None
+
+
 def test_rows_that_end_in_a_mark_and_comments_are_read(tmp_path):
     text = landmarks.csv_text(_clip())
     expected = landmarks.read_csv(_written(tmp_path / "a.csv", text))

@@ -54,6 +54,7 @@ from keras_pain.models.registry import LANDMARKS
 from keras_pain.reports import prediction_figures as figures
 from keras_pain.reproduction import presets
 from keras_pain.reproduction.presets import NOT_MEDICAL, PRESET_FILE
+from keras_pain.signals import landmarks
 from keras_pain.signals.biosignals import prepared as prepared_signals
 
 # Arrays of a recording in EmoPain's terms, and tables of their channels.
@@ -317,7 +318,8 @@ def _read_faces(path, about, options, scratch):
         if not of_points:
             problem = "is a table, not a video or picture"
             raise _does_not_fit(path, about, problem)
-        file, shown = _raw_file(path, "landmarks", rate=options.rate), {}
+        rate, shown = options.rate or landmarks.csv_rate(path), {}
+        file = _raw_file(path, "landmarks", rate=rate)
         recording, found = reader.READ["landmarks"](file)
         example = {"landmarks": recording.landmarks, **recording.frame_labels}
     else:

@@ -206,6 +206,23 @@ def _points_of(path, rows, num_frames):
     return points
 
 
+def csv_rate(path: str | os.PathLike) -> float | None:
+    """Frames a second by OpenFace's column `timestamp`; None without one.
+
+    The mean over the file, as OpenFace writes milliseconds.
+    """
+    with reading(pathlib.Path(path), "cannot be read as text", _CSV_CURE):
+        lines = csv.DictReader(read_text(path).splitlines())
+        names = {name.strip(): name for name in lines.fieldnames or ()}
+        if "timestamp" not in names or "x_0" not in names:
+            return None
+        times = [float(row[names["timestamp"]]) for row in lines]
+    steps = np.diff(times)
+    if not len(steps) or steps.min() <= 0 or steps.max() > 2 * steps.mean():
+        return None  # frames are missing, so that there is no one rate
+    return float(1 / steps.mean())
+
+
 def csv_text(points: np.ndarray) -> str:
     """What `read_csv` reads back, of `(T, 68, 2)` points without gaps.
 
