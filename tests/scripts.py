@@ -45,9 +45,15 @@ def run_script(name, *arguments, cwd, folder="reproduce", check=True, env=None):
     done = subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, env=env
     )
-    if check and done.returncode:
-        pytest.fail(f"{name} failed:\n{done.stdout}\n{done.stderr}")
+    if check:
+        check_done(name, done)
     return done
+
+
+def check_done(name, done):
+    """Fails with a script's output where it failed."""
+    if done.returncode:
+        pytest.fail(f"{name} failed:\n{done.stdout}\n{done.stderr}")
 
 
 def run_python(code, **options) -> str:

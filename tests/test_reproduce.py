@@ -106,7 +106,7 @@ def finished_folds(folder):
 
 def test_a_killed_run_resumes_to_the_same_table(smoked, tmp_path):
     """Kill -9 in the middle: finished folds stay, the table is the same."""
-    common = ["--smoke", "--methods=knn,svm,alanet", "--seeds=0,1"]
+    common = ["--smoke", "--methods=knn,svm,alanet"]
 
     def run(folder):
         flags = [*common, f"--results_dir={tmp_path / folder}"]
@@ -122,14 +122,14 @@ def test_a_killed_run_resumes_to_the_same_table(smoked, tmp_path):
     )
     killed = tmp_path / "killed"
     deadline = time.monotonic() + 120
-    while len(finished_folds(killed)) < 6:
+    while len(finished_folds(killed)) < 4:
         assert process.poll() is None, "it ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in finished_folds(killed)}
-    assert 6 <= len(kept) < 16 and not list(killed.glob("table*"))
+    assert 4 <= len(kept) < 8 and not list(killed.glob("table*"))
     run("killed")
     for path, written in kept.items():
         assert path.stat().st_mtime_ns == written, "a finished fold ran again"
