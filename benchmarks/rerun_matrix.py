@@ -5,7 +5,7 @@ of its own, and the largest difference of any prediction to the first run.
 
     python benchmarks/rerun_matrix.py --out docs/rerun_matrix_2026-11.md
 
-All on simulated people, two folds of `--epochs` epochs with few samples: it
+All on simulated people, a few folds of `--epochs` epochs with few samples: it
 says how reproducible a training is, and nothing about its scores.
 """
 
@@ -38,7 +38,7 @@ FAMILIES = {
     "lsfan": ("L-SFAN (movement)", "table8_lsfan"),
     "stgcn_lstm": ("STGCN-LSTM (landmarks)", "table9_pemf"),
     "l3d_full": ("L3D (clips)", "table5_unbc"),
-    "aacsfnet": ("AACSFNet (frames)", "table10_aacsfnet"),
+    "biscale_cross_vit": ("BiScaleCrossViT (frames)", "table10_aacsfnet"),
     "rf_frames": ("Random forest (classical)", "table8_lsfan"),
 }
 _SETS = {"deterministic": True}
@@ -164,6 +164,7 @@ def main(_) -> None:
             run_condition(name, Path(place))
             if base:
                 rows.append((name, base, *differences(name, Path(place))))
+                console.print(*rows[-1], sep=" | ", markup=False)
     from keras_pain.experiments.provenance import environment
 
     about = environment()
@@ -174,8 +175,8 @@ def main(_) -> None:
         f"`python benchmarks/rerun_matrix.py`, {time.strftime('%d %B %Y')}, "
         f"{about['hardware']}; {versions}.",
         "",
-        "Largest difference of any predicted probability (L3D and AACSFNet: "
-        "of any intensity) between two runs of the same two folds of "
+        "Largest difference of any predicted probability (L3D and frames: "
+        "intensity) between two runs of the same folds, of "
         f"{_EPOCHS.value} epochs, and how many predicted classes are others. "
         "Other work on the machine was not held off.",
         "",

@@ -19,7 +19,7 @@ from keras_pain.experiments.store import (
     ResultStore,
     first_difference,
 )
-from keras_pain.reproduction.run import COMMAND, RUN_FILE
+from keras_pain.reproduction.run import COMMAND, RUN_FILE, read_note
 
 _CLOSE = 1e-5  # of probabilities: what another order of sums makes
 
@@ -55,9 +55,7 @@ def rerun(folder) -> Rerun:
         key = FoldKey(**told["key"])
     root = folder.parents[len(key.path.parts) - 1]
     first = ResultStore(root).read(key)
-    with reading(root / RUN_FILE, "does not say how it was run"):
-        note = json.loads((root / RUN_FILE).read_text(encoding="utf-8"))
-    command = note.get(COMMAND)
+    command = read_note(root)[COMMAND]
     if not command:
         raise ConfigurationError(
             f"{root / RUN_FILE}: names no script: the run was started from "
