@@ -351,15 +351,16 @@ _ABSOLUTE = re.compile(r"(--\w+=)?(\w+:)?(/.+)", re.DOTALL)
 
 def _places() -> pathlib.Path:
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
-    return pathlib.Path(home, "keras_pain_places")
+    folder = os.environ.get("KERAS_PAIN_PLACES")
+    return pathlib.Path(folder or pathlib.Path(home, "keras_pain_places"))
 
 
 def hidden_place(path, base=None) -> str:
     """A path for a note in the folder `base` that others may see.
 
     Relative to `base` where it lies beside it, at most two levels up; else a
-    mark, whose path is kept in a file of the user's Keras folder (`KERAS_HOME`,
-    `~/.keras`), for `shown_place`.
+    mark, whose path is kept for `shown_place` in `~/.keras/keras_pain_places`
+    (or where `KERAS_HOME`, `KERAS_PAIN_PLACES` say).
     """
     path = pathlib.Path(path).resolve()
     if base is not None:

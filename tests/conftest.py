@@ -4,6 +4,7 @@ import functools
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -50,6 +51,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
+    # Paths that notes hide are kept where no user has theirs.
+    places = tempfile.TemporaryDirectory()
+    config.add_cleanup(places.cleanup)
+    os.environ["KERAS_PAIN_PLACES"] = places.name
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
     for message in QUIET:
