@@ -33,6 +33,9 @@ _PLACE = flags.DEFINE_string(
     "work_dir", None, "Folder that keeps data and folds. Default: temporary."
 )
 _METHODS = flags.DEFINE_list("methods", None, "Of the columns. Default: all.")
+_ONLY = flags.DEFINE_string(
+    "only", None, "A condition; --work_dir has the one it is compared to."
+)
 # By method: its column, and the script whose smoke run has it.
 FAMILIES = {
     "lsfan": ("L-SFAN (movement)", "table8_lsfan"),
@@ -58,6 +61,11 @@ CONDITIONS = {
     "one core": ([({}, {}, 1)], "serial"),
     "`TF_ENABLE_ONEDNN_OPTS=0`": (
         [({}, {"TF_ENABLE_ONEDNN_OPTS": "0"}, None)],
+        "serial",
+    ),
+    # On by default on some processors only.
+    "`TF_ENABLE_ONEDNN_OPTS=1`": (
+        [({}, {"TF_ENABLE_ONEDNN_OPTS": "1"}, None)],
         "serial",
     ),
     "`--deterministic`": ([(_SETS, {}, None)], "serial"),
@@ -158,6 +166,8 @@ def main(_) -> None:
             place = stack.enter_context(tempfile.TemporaryDirectory())
         os.makedirs(place, exist_ok=True)
         for name, (_, base) in CONDITIONS.items():
+            if _ONLY.value not in (None, name):
+                continue
             console.print(
                 f"{time.perf_counter() - began:.0f} s: {name}", markup=False
             )
