@@ -135,6 +135,20 @@ def build_parser() -> argparse.ArgumentParser:
     text = "the numbers are means over so many folds [1]"
     add("--folds", type=int, default=1, help=text)
 
+    text = "Answer the questions of a leakage taxonomy from a results folder."
+    add = command("leakage", _leakage, text).add_argument
+    add("results_dir", help="results folder of a reproduce script")
+    text = "folder for leakage.md and leakage.json [RESULTS_DIR]"
+    add("--out", help=text)
+
+    text = "Copy a results folder for publishing, without ids and samples."
+    add = command("share", _share, text).add_argument
+    add("results_dir", help="results folder of a reproduce script")
+    add("--out", required=True, help="a new folder outside of it")
+    text = "keep the true label of every sample, without which there is no "
+    text += "scoring again [leave them out]"
+    add("--labels", action="store_true", help=text)
+
     text = "Run one finished fold again, and say whether it is the same."
     add = command("rerun", _rerun, text).add_argument
     text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
@@ -381,6 +395,23 @@ def _rerun(args) -> int:
     found = rerun(args.fold)
     print(*found.reasons, sep="\n", end="\n" * bool(found.reasons))
     print(f"{args.fold}: {found.verdict}")
+    return 0
+
+
+def _leakage(args) -> int:
+    from keras_pain.reports import leakage
+
+    path, *paths = leakage.write_sheet(args.results_dir, args.out)
+    print(path.read_text(encoding="utf-8"))
+    print(path, *paths, sep="\n")
+    return 0
+
+
+def _share(args) -> int:
+    from keras_pain.reproduction.share import share
+
+    path = share(args.results_dir, args.out, labels=args.labels)
+    print(path.read_text(encoding="utf-8"))
     return 0
 
 

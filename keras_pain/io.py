@@ -343,6 +343,69 @@ def unwritable(path, error: Exception, cure: str | None = None):
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")
 
 
+# ---- Places that a results folder does not tell ----
+
+_PLACE = "place:"
+_ABSOLUTE = re.compile(r"(--\w+=)?(\w+:)?(/.+)", re.DOTALL)
+
+
+def _places() -> pathlib.Path:
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    folder = os.environ.get("KERAS_PAIN_PLACES")
+    return pathlib.Path(folder or pathlib.Path(home, "keras_pain_places"))
+
+
+def hidden_place(path, base=None) -> str:
+    """A path for a note in the folder `base` that others may see.
+
+    Relative to `base` where it lies beside it, at most two levels up; else a
+    mark, whose path is kept for `shown_place` in `~/.keras/keras_pain_places`
+    (or where `KERAS_HOME`, `KERAS_PAIN_PLACES` say).
+    """
+    path = pathlib.Path(path).resolve()
+    if base is not None:
+        base = pathlib.Path(base).resolve()
+        above = (base, *base.parents)[:3][-1]
+        # Not from one user's home folder to that of another.
+        if len(above.parts) > 2 and path.is_relative_to(above):
+            return os.path.relpath(path, base)
+    mark = hashlib.sha256(os.fspath(path).encode()).hexdigest()[:16]
+    with contextlib.suppress(KerasPainError):  # a home without write access
+        write_file(_places() / mark, os.fspath(path).encode())
+    return f"{_PLACE}{mark}"
+
+
+def shown_place(text: str, base) -> str:
+    """The path that `hidden_place` made a note of; absolute paths stay.
+
+    Raises ConfigurationError where this machine's user has not made it.
+    """
+    if not text.startswith(_PLACE):
+        return os.path.normpath(pathlib.Path(base).resolve() / text)
+    try:
+        return (_places() / text.removeprefix(_PLACE)).read_text("utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{base}: keeps no path outside of itself, and {text} is unknown "
+            "to this user: run its script again (finished folds are kept), "
+            "with --keep_paths for other users"
+        ) from error
+
+
+def hidden_argument(text: str) -> str:
+    """A word of a command, its path hidden where it is absolute."""
+    if not (found := _ABSOLUTE.fullmatch(text)):
+        return text
+    flag, kind, path = found.groups(default="")
+    return f"{flag}{kind}{hidden_place(path)}"
+
+
+def shown_argument(text: str, base) -> str:
+    """What `hidden_argument` was given."""
+    before, mark, after = text.partition(_PLACE)
+    return before + shown_place(mark + after, base) if mark else text
+
+
 def source_sha256(path: str) -> str:
     """SHA-256 of the module's file that `package.module:object` names.
 

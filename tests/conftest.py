@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +54,10 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
+    # Paths that notes hide are kept where no user has theirs.
+    places = tempfile.TemporaryDirectory()
+    config.add_cleanup(places.cleanup)
+    os.environ["KERAS_PAIN_PLACES"] = places.name
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
     for message in QUIET:

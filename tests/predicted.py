@@ -1,6 +1,5 @@
 """Whether stored folds predict their own test samples again."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from keras_pain.data import clips as clip_data
 from keras_pain.data.prepare import load_recordings
 from keras_pain.experiments.store import ResultStore
 from keras_pain.reproduction.experiment import chosen_windows
+from keras_pain.reproduction.run import read_note
 
 
 def folds_of(folder, method, protocol="leak_free"):
@@ -21,8 +21,8 @@ def folds_of(folder, method, protocol="leak_free"):
 def own_samples(folder, key, smoke=True):
     """The unscaled samples of a fold's test people, and what it predicted."""
     result = ResultStore(folder).read(key)
-    place = Path(json.loads((folder / "run.json").read_text())["dataset"])
-    further = json.loads((folder / "run.json").read_text())["further"]
+    note = read_note(folder)
+    place, further = Path(note["dataset"]), note["further"]
     settings = dict(result.config["dataset"]["windows"])
     found = result.predictions
     if "cut" in settings:

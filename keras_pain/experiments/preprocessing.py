@@ -5,6 +5,7 @@ trained on them.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ from keras_pain.data.augment import apply_scaler
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import BadFileError, reading
 from keras_pain.experiments.defects import Samples
-from keras_pain.experiments.folds import FoldData
+from keras_pain.experiments.folds import FoldData, kept
 from keras_pain.experiments.methods import Method
 from keras_pain.experiments.provenance import environment
 
@@ -57,6 +58,7 @@ def describe(
         for name, part in parts.items()
     }
     trained = {*data.train.recording.tolist(), *data.validation.recording}
+    tested = {*test.recording.tolist()}
     hashes, groups = about.get("hashes", {}), about.get("groups", {})
     seen = np.bincount(data.train.y, minlength=classes) if classes else []
     scaler = None
@@ -87,8 +89,23 @@ def describe(
         "people": {name: len(who) for name, who in people.items()},
         "tested_groups": {who: groups.get(who, "") for who in people["test"]},
         "training_files": sorted({hashes[k] for k in trained & hashes.keys()}),
+        "tested_files": sorted({hashes[k] for k in tested & hashes.keys()}),
+        # Prepared once for all methods of a fold, and so looked at once.
+        "identical_windows": kept("twins", data, None, lambda: _twins(data)),
         "environment": environment(),
     }
+
+
+def _twins(data):
+    """Tested windows that hold what one trained on does; None of pictures."""
+    if not isinstance(data.test, WindowSet):
+        return None
+
+    def digests(part):
+        return [hashlib.blake2b(x.tobytes()).digest() for x in part.x]
+
+    trained = {*digests(data.train)}
+    return sum(digest in trained for digest in digests(data.test))
 
 
 def write(folder: Path, about: Mapping, indent: int | None = 1) -> None:

@@ -270,6 +270,8 @@ def _refuse_nan(text):
 
 def _check(predictions):
     """Raises ValueError where arrays are not those that a fold stores."""
+    if "y_true" not in predictions:
+        raise ValueError("a copy that was shared without labels")
     if not predictions.keys() & {"probabilities", "y_pred"}:
         raise ValueError("no predictions")
     count = len(predictions["y_true"])

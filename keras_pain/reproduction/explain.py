@@ -1,7 +1,6 @@
 """Maps and their sanity checks from the finished folds of a results folder."""
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from keras_pain import load_model
 from keras_pain.data import clips
 from keras_pain.data.feed import frame_numbers
 from keras_pain.data.prepare import load_recordings
-from keras_pain.errors import ConfigurationError, KerasPainError, reading
+from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.defects import apply_defects
 from keras_pain.experiments.folds import FoldData, prepare_fold
 from keras_pain.experiments.method_registry import resolve_method
@@ -35,7 +34,7 @@ from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
 from keras_pain.reproduction.flags import Options, OwnOptions
 from keras_pain.reproduction.own import own_experiment
 from keras_pain.reproduction.pemf import SHUFFLED
-from keras_pain.reproduction.run import OWN, RUN_FILE
+from keras_pain.reproduction.run import OWN, RUN_FILE, read_note
 
 
 def explain(results_dir, options: ExplainOptions) -> list[Explained]:
@@ -136,13 +135,10 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
     not there, or the data were built anew from other files.
     """
     result = ResultStore(results_dir).read(key)
-    path = Path(results_dir) / RUN_FILE
-    again = "run the reproduce script again (finished folds are kept)"
-    with reading(path, "does not say where the data are", again):
-        note = json.loads(path.read_text(encoding="utf-8"))
-        place, simulated = Path(note["dataset"]), note["simulated"]
-        fingerprint = note["fingerprint"]
-        further = [Path(part) for part in note.get("further", ())]
+    note = read_note(results_dir)
+    place, simulated = Path(note["dataset"]), note["simulated"]
+    fingerprint = note["fingerprint"]
+    further = [Path(part) for part in note["further"]]
     dataset = result.config["dataset"]
     if dataset["fingerprint"] != fingerprint:
         raise KerasPainError(

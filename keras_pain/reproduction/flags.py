@@ -92,6 +92,10 @@ class Options:
     smoke: bool = _switch(
         "A run of a few people and one epoch, to see that it works."
     )
+    keep_paths: bool = _switch(
+        "run.json keeps absolute paths, so that other users can explain and "
+        "rerun folds. Default: paths outside of the folder are hidden."
+    )
     on_bad_file: str | None = _flag(
         "What to do with a raw file that cannot be used. Default: fail; skip "
         "on ui_prmd, whose release has such a file, and on faces, which a "

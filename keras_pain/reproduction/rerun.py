@@ -19,7 +19,7 @@ from keras_pain.experiments.store import (
     ResultStore,
     first_difference,
 )
-from keras_pain.reproduction.run import COMMAND, RUN_FILE
+from keras_pain.reproduction.run import COMMAND, RUN_FILE, read_note
 
 _CLOSE = 1e-5  # of probabilities: what another order of sums makes
 
@@ -32,10 +32,14 @@ class Rerun:
         verdict: `"equal"`, `"equal within ..."` or `"differs by ..."`.
         reasons: What may explain a difference: first differences of
             configuration and environment.
+        largest: Difference of any prediction.
+        other_classes: Samples whose predicted class is another.
     """
 
     verdict: str
     reasons: tuple[str, ...] = ()
+    largest: float = 0.0
+    other_classes: int = 0
 
 
 def rerun(folder) -> Rerun:
@@ -51,9 +55,7 @@ def rerun(folder) -> Rerun:
         key = FoldKey(**told["key"])
     root = folder.parents[len(key.path.parts) - 1]
     first = ResultStore(root).read(key)
-    with reading(root / RUN_FILE, "does not say how it was run"):
-        note = json.loads((root / RUN_FILE).read_text(encoding="utf-8"))
-    command = note.get(COMMAND)
+    command = read_note(root)[COMMAND]
     if not command:
         raise ConfigurationError(
             f"{root / RUN_FILE}: names no script: the run was started from "
@@ -97,15 +99,17 @@ def compared(first: FoldResult, second: FoldResult) -> Rerun:
     if text := first_difference(*around):
         reasons.append(f"environment: {text}")
     if pair[0].keys() != pair[1].keys():
-        return Rerun("differs in the samples that are tested", tuple(reasons))
+        text = "differs in the samples that are tested"
+        return Rerun(text, tuple(reasons), np.inf)
     a, b = (np.array([of[name] for name in sorted(of)]) for of in pair)
     most = float(np.abs(a - b).max())
     if most == 0:
         return Rerun("equal", tuple(reasons))
-    if most <= _CLOSE:
-        return Rerun(f"equal within {most:.1e}", tuple(reasons))
-    text = f"differs by up to {most:.2g}"
+    text, other = f"equal within {most:.1e}", 0
     if kind == "probabilities":
         other = int((a.argmax(1) != b.argmax(1)).sum())
-        text += f"; {other} of {len(a)} predicted classes are others"
-    return Rerun(text, tuple(reasons))
+    if most > _CLOSE:
+        text = f"differs by up to {most:.2g}"
+        if kind == "probabilities":
+            text += f"; {other} of {len(a)} predicted classes are others"
+    return Rerun(text, tuple(reasons), most, other)

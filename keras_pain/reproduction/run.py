@@ -30,7 +30,13 @@ from keras_pain.experiments.store import (
 )
 from keras_pain.explain.attention import attention_maps
 from keras_pain.explain.figures import plot_attention
-from keras_pain.io import write_file
+from keras_pain.io import (
+    hidden_argument,
+    hidden_place,
+    shown_argument,
+    shown_place,
+    write_file,
+)
 from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
@@ -198,8 +204,9 @@ def finish(
             f"--share {options.share}: {len(tasks)} folds are finished"
         )
         return None, []
+    hide = None if options.keep_paths else results_dir
     note = {COMMAND: list(command), **experiment.note()}
-    lists = _write_notes(tasks, prepared, results_dir, note)
+    lists = _write_notes(tasks, prepared, results_dir, note, hide)
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
         f"Layout {prepared.config}, fingerprint {prepared.fingerprint[:12]}: "
@@ -258,6 +265,8 @@ def _check_note(results_dir, note):
     pair = [dict(of.get(OWN, {}).get("own", {})) for of in (old, note)]
     for of in pair:
         of.pop("memory_gb", None)  # changes no result
+        if of.get("test_dir"):
+            of["test_dir"] = hidden_argument(of["test_dir"])
     if pair[0] and (text := first_difference(*pair)):
         raise ConfigurationError(
             f"{results_dir}: holds folds of other settings ({text}); choose "
@@ -265,10 +274,49 @@ def _check_note(results_dir, note):
         )
 
 
-def _write_notes(tasks, prepared, results_dir, more) -> tuple[Path, ...]:
+def _hidden(note, base):
+    """The note of a run without absolute paths, see `read_note`."""
+    further = [hidden_place(part, base) for part in note["further"]]
+    note = {**note, "further": further}
+    note["dataset"] = hidden_place(note["dataset"], base)
+    note[COMMAND] = [hidden_argument(word) for word in note[COMMAND]]
+    if OWN in note:
+        own = {**note[OWN]["own"]}
+        own["test_dir"] = own["test_dir"] and hidden_argument(own["test_dir"])
+        folder = hidden_place(note[OWN]["folder"], base)
+        note[OWN] = {**note[OWN], "folder": folder, "own": own}
+    return note
+
+
+def read_note(results_dir) -> dict:
+    """The note of a run, with its paths as they are here.
+
+    Raises KerasPainError where it is missing or damaged, or a path is not
+    known.
+    """
+    base = Path(results_dir)
+    path = base / RUN_FILE
+    again = "run the reproduce script again (finished folds are kept)"
+    with reading(path, "does not say where the data are", again):
+        note = json.loads(path.read_text(encoding="utf-8"))
+        note["dataset"] = shown_place(note["dataset"], base)
+        further = note.get("further", ())
+        note["further"] = [shown_place(part, base) for part in further]
+        words = note.get(COMMAND, ())
+        note[COMMAND] = [shown_argument(word, base) for word in words]
+        if OWN in note:
+            own, folder = note[OWN]["own"], note[OWN]["folder"]
+            if own["test_dir"]:
+                own["test_dir"] = shown_argument(own["test_dir"], base)
+            note[OWN]["folder"] = shown_place(folder, base)
+    return note
+
+
+def _write_notes(tasks, prepared, results_dir, more, hide) -> tuple[Path, ...]:
     """Writes who was in which part of every fold, and where the data are.
 
-    One file a protocol, whose paths are returned, and one about the data.
+    One file a protocol, whose paths are returned, and one about the data,
+    whose paths are hidden below the folder `hide`, if there is one.
     """
     notes: dict[str, dict] = {}
     for task in tasks:
@@ -286,6 +334,8 @@ def _write_notes(tasks, prepared, results_dir, more) -> tuple[Path, ...]:
         "simulated": prepared.simulated,
         **more,
     }
+    if hide:
+        notes[RUN_FILE] = _hidden(notes[RUN_FILE], hide)
     for name, note in notes.items():
         text = json.dumps(note, indent=1) + "\n"
         write_file(results_dir / name, text.encode())

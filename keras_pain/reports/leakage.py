@@ -1,0 +1,307 @@
+"""The leakage sheet of a table: questions answered from what folds stored.
+
+Questions of Kapoor and Narayanan, "Leakage and the reproducibility crisis in
+machine-learning-based science" (Patterns 4(9), 2023), Table 1. An answer is
+computed from what folds stored where that is possible, from the defects that
+they declare beside it, and left open where only a person can tell.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from keras_pain.errors import ConfigurationError
+from keras_pain.experiments import preprocessing
+from keras_pain.experiments.defects import DEFECTS
+from keras_pain.experiments.store import (
+    PREDICTIONS_FILE,
+    RESULT_FILE,
+    FoldResult,
+    ResultStore,
+)
+from keras_pain.io import marked_title, write_marked
+from keras_pain.reports.table import Grid, Sheet
+
+YES, NO, OPEN = "yes", "no", "only a person can tell"
+COLUMNS = ("table", "question", "answer", "evidence", "file")
+QUESTIONS = {
+    "L1.1": "Is there no test set apart from what was trained or chosen on?",
+    "L1.2": "Was preprocessing fitted on training and test together?",
+    "L1.3": "Were features selected on training and test together?",
+    "L1.4": "Are there duplicates across training and test, or in the test?",
+    "L2": "Are there features that a use would not have?",
+    "L3.1": "Does training see what comes after the tested?",
+    "L3.2": "Do training and test share people, recordings or windows?",
+    "L3.3": "Is the test set of another population than the one claimed?",
+}
+# What folds declare, and the question that each defect answers with yes.
+_DECLARED = {
+    "L1.1": ("epoch_on_test", "threshold_on_test"),
+    "L1.2": (
+        *("scaler_on_everyone", "scaler_on_all_clips"),
+        "smote_before_validation",
+    ),
+    "L1.4": ("augmented_copies_tested",),
+    "L3.2": ("windows_at_random", "clips_at_random", "network_shared"),
+}
+
+
+@dataclasses.dataclass
+class _Folds:
+    """The folds of one evaluation and protocol, of all methods and seeds."""
+
+    results: list[FoldResult]
+    told: list[dict]  # their preprocessing; {} of those from before it
+
+    def of(self, name: str) -> list:
+        """An entry of the preprocessing of those folds that have it."""
+        found = [told.get(name) for told in self.told]
+        return [value for value in found if value is not None]
+
+    def people(self) -> list[tuple[FoldResult, set, set, set]]:
+        """By fold the people trained on, choosing the epoch, and tested.
+
+        Units of a split may be recordings, whose people the folds that test
+        them name; and windows dealt at random are of people whom the split
+        has elsewhere.
+        """
+        person = {}
+        for fold in self.results:
+            names, who = (fold.predictions[k] for k in ("window_id", "subject"))
+            recordings = [name.rpartition(":")[0] for name in names.tolist()]
+            person |= dict(zip(recordings, who.tolist(), strict=True))
+        found = []
+        for fold in self.results:
+            subjects = fold.config["subjects"]
+            train, chosen = (
+                {person.get(name, name) for name in subjects[part]}
+                for part in ("train", "validation")
+            )
+            tested = {*fold.predictions["subject"].tolist()}
+            found.append((fold, train, chosen, tested))
+        return found
+
+
+def leakage_sheet(folder) -> pd.DataFrame:
+    """The questions and answers of a results folder, a row each.
+
+    Args:
+        folder: Results folder of a reproduce script.
+
+    Returns:
+        Columns `table` (evaluation and protocol), `question`, `answer`
+        (`"yes"`, `"no"` or `"only a person can tell"`), `evidence`, a
+        sentence, and `file`, where it was found, relative to `folder`;
+        `attrs["simulated"]` says whether the data are.
+
+    Raises:
+        KerasPainError: There is no finished fold, or one is damaged.
+    """
+    store, parts = ResultStore(folder), {}
+    for key in store.completed():
+        fold = store.read(key)
+        told = {}
+        if (fold.path / preprocessing.PREPROCESSING_FILE).exists():
+            told = preprocessing.read(fold.path)
+        of = parts.setdefault((key.evaluation, key.protocol), _Folds([], []))
+        of.results.append(fold)
+        of.told.append(told)
+    if not parts:
+        raise ConfigurationError(
+            f"{folder}: holds no finished fold; give the results folder of a "
+            "reproduce script, e.g. results/table8_lsfan"
+        )
+    rows = []
+    for (evaluation, protocol), folds in parts.items():
+        for number, question in QUESTIONS.items():
+            place = f"{evaluation}, {protocol}", f"{number} {question}"
+            rows.append((*place, *_answer(folds, number)))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame.attrs["simulated"] = any(
+        any(folds.of("simulated")) for folds in parts.values()
+    )
+    return frame
+
+
+def write_sheet(folder, out=None) -> list[Path]:
+    """Writes `leakage.md` and `leakage.json` into `out`, else the folder.
+
+    For `folder` and what is raised see `leakage_sheet`. Returns the paths.
+    """
+    frame, out = leakage_sheet(folder), Path(out or folder)
+    simulated = frame.attrs["simulated"]
+    title = f"Leakage sheet of {Path(folder).resolve().name}"
+    lines = [
+        "Questions: Kapoor and Narayanan, Patterns 4(9), 2023. A yes is a "
+        "leak; what only a person can tell is left open.",
+    ]
+    grids = [
+        Grid(table, COLUMNS[1:], [of[[*COLUMNS[1:]]].values.tolist()], left=4)
+        for table, of in frame.groupby("table", sort=False)
+    ]
+    title = marked_title(title, simulated)
+    text = Sheet("leakage", title, lines, grids).markdown()
+    rows = {"title": title, "rows": frame.to_dict("records")}
+    texts = {"md": text, "json": json.dumps(rows, indent=1) + "\n"}
+    return [
+        write_marked(out / f"leakage.{kind}", text.encode(), simulated)
+        for kind, text in texts.items()
+    ]
+
+
+# --- Answers: yes, no or open; the evidence; its file ---
+
+
+def _answer(folds, number):
+    """What the store shows comes before what the folds declare."""
+    answer, text, file = _ANSWERS[number](folds)
+    on = {d for of in folds.results for d in of.config.get("defects", ())}
+    found = [name for name in _DECLARED.get(number, ()) if name in on]
+    if not found:
+        return answer, text, file
+    says = "; ".join(f"{name}, {DEFECTS[name].says}" for name in found)
+    if answer != YES:
+        return YES, f"declared: {says}", _any(RESULT_FILE)
+    return YES, f"{text}; declared: {says}", file
+
+
+def _any(name):
+    return f"folds/…/{name}"
+
+
+def _list(names: Sequence[str]) -> str:
+    names = sorted(names)
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
+
+
+def _no_test_set(folds):
+    for fold, _, chosen, tested in folds.people():
+        both, epoch = chosen & tested, fold.result.get("chosen_epoch")
+        if not tested or both and epoch:
+            text = f"{fold.key.method}, fold {fold.key.fold}: its epoch was "
+            text += f"chosen on {_list(both)}, tested as well"
+            return (
+                YES,
+                text if tested else "nobody is tested",
+                _any(RESULT_FILE),
+            )
+    count = len({fold.key.fold for fold in folds.results})
+    text = f"in all of {count} folds those who are tested chose no epoch"
+    return NO, text, _any(RESULT_FILE)
+
+
+def _preprocessing(folds):
+    file, scalers = _any(preprocessing.PREPROCESSING_FILE), {}
+    for fold, told in zip(folds.results, folds.told, strict=True):
+        if scaler := told.get("scaler"):
+            if scaler["leaking"]:
+                text = f"the scaler of fold {fold.key.fold} is marked leaking"
+                return YES, text, file
+            numbers = json.dumps([scaler["mean"], scaler["scale"]])
+            people = tuple(sorted(fold.config["subjects"]["train"]))
+            scalers.setdefault(numbers, set()).add(people)
+    if any(len(people) > 1 for people in scalers.values()):
+        text = "folds of different training people have the same scaler"
+        return YES, text, file
+    if scalers:
+        text = f"{len(scalers)} different scalers, none the same for two sets "
+        return NO, text + "of training people", file
+    if folds.of("method"):
+        return NO, "nothing is scaled by statistics of samples", file
+    return OPEN, "folds of before scalers were stored", file
+
+
+def _selection(folds):
+    own = {told["called"] for told in folds.of("method")}
+    own = {name for name in own if ":" in name}
+    file = _any(preprocessing.PREPROCESSING_FILE)
+    if own or not folds.of("method"):
+        return OPEN, f"methods of one's own: {_list(own) or 'unknown'}", file
+    text = "no method of the suite selects features outside of its training"
+    return NO, f"{text}; whether people chose channels is for them to say", file
+
+
+def _duplicates(folds):
+    file = _any(preprocessing.PREPROCESSING_FILE)
+    for fold in folds.results:
+        names = fold.predictions["window_id"]
+        if twice := len(names) - len(np.unique(names)):
+            text = f"fold {fold.key.fold}: {twice} tested samples have the name"
+            return YES, f"{text} of another", _any(PREDICTIONS_FILE)
+    for told in folds.told:
+        files = told.get("training_files", ())
+        both = {*files} & {*told.get("tested_files", ())}
+        if both:
+            text = f"fold {told['key']['fold']}: {len(both)} files of the same "
+            return YES, f"{text}content are trained on and tested", file
+        if twins := told.get("identical_windows"):
+            text = f"fold {told['key']['fold']}: {twins} tested windows equal "
+            return YES, f"{text}one that was trained on", file
+    windows, files = folds.of("identical_windows"), folds.of("tested_files")
+    if not (windows or any(files)):
+        return OPEN, "folds hold no hashes of files or windows", file
+    counted = "windows and files" if windows and any(files) else "files"
+    counted = counted if any(files) else "windows"
+    return NO, f"no two {counted} across training and test are the same", file
+
+
+def _illegitimate(folds):
+    file = _any(preprocessing.PREPROCESSING_FILE)
+    labels, channels = {*folds.of("label")}, folds.of("channels")
+    names = {name for of in channels for name in of}
+    if both := labels & names:
+        return YES, f"the label {_list(both)} is among the channels", file
+    seen = _list(names) or "pictures or landmarks"
+    return OPEN, f"predicted is {_list(labels)} from {seen}", file
+
+
+def _temporal(folds):
+    answer, text, file = _dependent(folds)
+    if answer == YES:
+        return YES, f"parts are not ordered in time, and {text}", file
+    text = "nobody's recordings are on both sides; when people were recorded "
+    return NO, text + "is not in the store", file
+
+
+def _dependent(folds):
+    for fold, train, _, tested in folds.people():
+        if both := train & tested:
+            text = f"fold {fold.key.fold}: {_list(both)} trained on and tested"
+            return YES, text, _any(PREDICTIONS_FILE)
+    text = "no person who is tested is trained on"
+    settings = folds.results[0].config["dataset"].get("windows", {})
+    if settings.get("step", 1) < settings.get("length", 0):
+        text += "; windows of one person overlap, so that samples are fewer "
+        text += "than they look"
+    return NO, text, _any(PREDICTIONS_FILE)
+
+
+def _population(folds):
+    file = _any(preprocessing.PREPROCESSING_FILE)
+    if any(folds.of("simulated")):
+        return YES, "SIMULATED people stand for nobody", file
+    groups = {
+        who: g for of in folds.of("tested_groups") for who, g in of.items()
+    }
+    counts = pd.Series(groups, dtype=object).value_counts().to_dict()
+    text = ", ".join(
+        f"{n} {group or 'of no group'}" for group, n in counts.items()
+    )
+    return OPEN, f"tested are {text or 'people of unknown groups'}", file
+
+
+_ANSWERS = dict(
+    zip(
+        QUESTIONS,
+        (
+            *(_no_test_set, _preprocessing, _selection, _duplicates),
+            *(_illegitimate, _temporal, _dependent, _population),
+        ),
+        strict=True,
+    )
+)
