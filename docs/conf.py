@@ -19,6 +19,7 @@ version = release = keras_pain.__version__
 html_title = f"keras_pain {version}"
 html_theme = "furo"
 html_copy_source = False
+html_show_copyright = False
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_cache", "_parts", "**/.ipynb_checkpoints"]
 

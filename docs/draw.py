@@ -16,6 +16,8 @@ def boxes(model) -> dict:
     for node in (node for _, depth in order for node in depth):
         layer, parents = node.operation, map(id, node.parent_nodes)
         before = [owner[p] for p in parents if p in owner]
+        if not hasattr(layer, "trainable"):  # what makes masks, no layer
+            continue
         kind = type(layer).__name__
         if kind in QUIET and len(before) == 1:
             box = found[before[0]]

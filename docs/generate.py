@@ -264,7 +264,7 @@ def models(docs: pathlib.Path, found) -> None:
         text = f"(model-{name})=\n## `{name}`\n\n`{row['call']}`, "
         text += f"{row['task']}: {of} parameters, {flops} FLOPs. "
         text += f"{row['note']}\n\n![The layers of {name}]({name}.svg)\n\n"
-        pages.setdefault(page, f"# {linked(row['paper'])}\n\n")
+        pages.setdefault(page, f"# {page}: {linked(row['paper'])}\n\n")
         pages[page] += text + settings([name])
     for page, text in pages.items():
         (docs / "models" / f"{page}.md").write_text(text, encoding="utf-8")
