@@ -20,6 +20,8 @@ html_title = f"keras_pain {version}"
 html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
+html_static_path = ["assets"]
+html_css_files = ["site.css"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_cache", "_parts", "**/.ipynb_checkpoints"]
 

@@ -59,7 +59,7 @@ def drawn(model, title: str) -> str:
         ]
         texts = (box["name"], " + ".join([text, *box["more"]]))
         for down, what in zip((14, 29), texts, strict=True):
-            what = html.escape(textwrap.shorten(what, 44, placeholder="…"))
+            what = html.escape(textwrap.shorten(what, 40, placeholder=" …"))
             shapes += [f'<text x="{x}" y="{y + down}">{what}</text>']
         for before in box["inputs"]:
             x0, y0 = middle[before], 30 + found[before]["row"] * ROW + HIGH
