@@ -8,6 +8,7 @@ the pages, see `docs/conf.py`; nothing here needs data or a network.
 
 import ast
 import csv
+import functools
 import pathlib
 import re
 import runpy
@@ -47,6 +48,11 @@ def dated() -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in paths}
 
 
+def write(path: pathlib.Path, text: str) -> None:
+    """Writes a page."""
+    path.write_text(text, encoding="utf-8")
+
+
 # --- Tables ---
 
 
@@ -59,10 +65,8 @@ def scripts() -> dict:
 
     sys.path.append(str(ROOT / "reproduce"))  # one takes another's table over
     run = {"main": record, "main_own": record}
-    with (
-        mock.patch.multiple("keras_pain.reproduction", **run),
-        mock.patch("absl.flags.DEFINE_list"),
-    ):
+    run = mock.patch.multiple("keras_pain.reproduction", **run)
+    with run, mock.patch("absl.flags.DEFINE_list"):
         for path in sorted((ROOT / "reproduce").glob("*.py")):
             if path.stem in NOT_TABLES:
                 continue
@@ -98,9 +102,7 @@ def claims(audited, text: str) -> str:
         for row in sorted(audited, key=lambda row: order.index(row["verdict"]))
         if about & set(re.findall(words, row["paper"]))
     ]
-    head = ("verdict", "where", "claim", "recomputed")
-    none = "Nothing is printed here that could be recomputed.\n"
-    return table(head, rows) if rows else none
+    return table(("verdict", "where", "claim", "recomputed"), rows)
 
 
 def published(spec) -> str:
@@ -115,9 +117,8 @@ def published(spec) -> str:
         if v.text or v.note
     ]
     head = ("row", "evaluation", "metric", "class", "paper", "note")
-    text = bullets(note for _, note in found.notes)
-    unknown = "Every cell of the paper is empty: its tables were not at hand.\n"
-    return text + (table(head, rows) if rows else unknown)
+    text = table(head, rows) if rows else "Unknown: not at hand.\n\n"
+    return bullets(note for _, note in found.notes) + text
 
 
 def settings(methods) -> str:
@@ -134,8 +135,7 @@ def settings(methods) -> str:
             unsaid = "**unsaid**" if source.startswith("unsaid") else ""
             why = re.sub(r"^unsaid\W+", "", source)
             rows.append((f"`{name}`", field, f"`{value}`", unsaid, why))
-    head = ("network", "setting", "value", "", "why")
-    return table(head, rows) if rows else "No network.\n\n"
+    return table(("network", "setting", "value", "", "why"), rows)
 
 
 def protocols(experiment) -> str:
@@ -173,9 +173,9 @@ def table_page(name, doc, experiments, given, audited) -> str:
         methods = given["methods"]
         facts = {"Paper": given["paper"], "Data": given["corpus"]}
         facts |= {"Label": given["own"]["label"], "Epochs": given["epochs"]}
-        split = given["own"].get("evaluation", "loso")
-        facts |= {"Split": f"{split}, leak-free", "Rows": ", ".join(methods)}
-        facts["Settings fixed on"] = ", ".join(given["development"])
+        facts |= {"Split": given["own"].get("evaluation", "loso")}
+        facts |= {"Rows": ", ".join(methods), "Protocol": "leak_free"}
+        facts |= {"Settings fixed on": ", ".join(given["development"])}
         about = [(given["title"], facts, None)]
     for heading, facts, spec in about:
         own = (ROOT / f"docs/corpora/{facts['Data']}.md").exists()
@@ -225,17 +225,18 @@ def open_scores(labels) -> dict[str, dict[str, str]]:
     for block in re.findall(r"(?m)(?:^ *\|.*\n)+", "".join(dated().values())):
         lines = [line.strip(" |") for line in block.splitlines()]
         head, _, *rows = ([c.strip() for c in x.split("|")] for x in lines)
-        if "m05" in rows[0][0]:  # rows are exercises; the corner is empty
+        if rows and "m05" in rows[0][0]:  # exercises; the corner is empty
             cells = [
                 (label, f"UI-PRMD {row[0][:3]}", number)
                 for row in rows
-                for label, number in zip(head, row[1:], strict=True)
+                for label, number in zip(head, row[1:], strict=False)
             ]
         else:
             data = re.findall(r"open_(\w+)\.py", head[0])
             cells = [(row[0], name, row[1]) for name in data for row in rows]
         for label, data, number in cells:
-            if name := labels.get(label.partition(" (")[0]):
+            name = labels.get(label.partition(" (")[0])
+            if name and number:
                 found.setdefault(name, {})[data] = number.split()[0]
     return found
 
@@ -253,26 +254,26 @@ def models(docs: pathlib.Path, found) -> None:
         page = entry.builder.__module__.rpartition(".")[2]
         with weightless():
             svg = drawn(entry.build(), f"{name}: {row['call']}")
-        (docs / "models" / f"{name}.svg").write_text(svg, encoding="utf-8")
+        write(docs / "models" / f"{name}.svg", svg)
         keys = ("parameters", "published_parameters", "flops")
         of, paper, flops = counts[name] = [
             f"{int(row[key]):,}" if row[key] else "" for key in keys
         ]
-        known = (row["paper"], row["task"], row["input_shape"], of)
+        known = (row["paper"], row["task"], row["input_shape"], of, paper)
         link = f"[`{name}`](models/{page}.md#model-{name})"
-        listed.append((link, *known, paper, flops))
+        listed.append((link, *known, flops))
         text = f"(model-{name})=\n## `{name}`\n\n`{row['call']}`, "
         text += f"{row['task']}: {of} parameters, {flops} FLOPs. "
         text += f"{row['note']}\n\n![The layers of {name}]({name}.svg)\n\n"
         pages.setdefault(page, f"# {page}: {linked(row['paper'])}\n\n")
         pages[page] += text + settings([name])
     for page, text in pages.items():
-        (docs / "models" / f"{page}.md").write_text(text, encoding="utf-8")
-    head = ("model", "paper", "task", "input", "parameters", "in paper")
-    text = table((*head, "FLOPs"), listed)
-    (docs / "_parts" / "models.md").write_text(text, encoding="utf-8")
+        write(docs / "models" / f"{page}.md", text)
+    head = ("model", "paper", "task", "input", "parameters", "paper", "FLOPs")
+    write(docs / "_parts" / "models.md", table(head, listed))
+    short = functools.partial(re.sub, ", corrected$|,(?= per)| body(?= part)")
     labels = {
-        row.label.replace(", per body part", " per part"): row.method
+        short("", row.label): row.method
         for _, experiments, _ in found.values()
         for experiment in experiments
         for row in experiment.table.methods
@@ -280,12 +281,12 @@ def models(docs: pathlib.Path, found) -> None:
     }
     scores = open_scores(labels)
     data = sorted({name for by in scores.values() for name in by})
-    compared = [
+    rows = [
         (f"`{name}`", *counts[name][::2], *map(by.get, data))
         for name, by in scores.items()
     ]
-    text = table(("model", "parameters", "FLOPs", *data), compared)
-    (docs / "_parts" / "scores.md").write_text(text, encoding="utf-8")
+    text = table(("model", "parameters", "FLOPs", *data), rows)
+    write(docs / "_parts" / "scores.md", text)
 
 
 def main(docs: pathlib.Path) -> None:
@@ -299,23 +300,22 @@ def main(docs: pathlib.Path) -> None:
     for name in ("_parts", "tables", "models", "notebooks"):
         shutil.rmtree(docs / name, ignore_errors=True)
         (docs / name).mkdir()
-    found, audited, parts = scripts(), audit.run(), {}
+    found, audited, parts = scripts(), audit.run(), docs / "_parts"
     for name, declaration in found.items():
         text = table_page(name, *declaration, audited)
-        (docs / "tables" / f"{name}.md").write_text(text, encoding="utf-8")
+        write(docs / "tables" / f"{name}.md", text)
     models(docs, found)
     for kind in (flags.Options, flags.OwnOptions):
         fields = kind.__dataclass_fields__.items()
         rows = [
             (f"`--{k}`", f.metadata["arguments"]["help"]) for k, f in fields
         ]
-        parts[kind.__name__] = table(("flag", "meaning"), rows)
+        text = table(("flag", "meaning"), rows)
+        write(parts / f"{kind.__name__}.md", text)
     # Those of a later release, too.
     kinds = ("measured_*", "benchmarks/*", "rerun_matrix*", "disputes*")
     files = [p for kind in kinds for p in sorted(docs.glob(f"{kind}.md"))]
     names = [str(p.relative_to(docs).with_suffix("")) for p in files]
-    parts["dated"] = "\n".join(["```{toctree}", *names, "```\n"])
-    for name, text in parts.items():
-        (docs / "_parts" / f"{name}.md").write_text(text, encoding="utf-8")
+    write(parts / "dated.md", "\n".join(["```{toctree}", *names, "```\n"]))
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         shutil.copy(path, docs / "notebooks")
