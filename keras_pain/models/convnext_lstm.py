@@ -84,12 +84,12 @@ def ConvNeXtHead(
 
     At the defaults and 2,048 features:
 
-    a: LSTM 128, LSTM 64, dense 128; 1,172,610 parameters.
-    b: the LSTM layers of a in both directions; 2,410,370.
-    c: both directions, then one more LSTM 64 and dropout behind the dense
-        layer; 2,451,586. The released code also computes an attention that
-        nothing reads; it is left out.
-    d: a with dot-product attention between the LSTM layers; 1,172,610.
+    * a: LSTM 128, LSTM 64, dense 128; 1,172,610 parameters.
+    * b: the LSTM layers of a in both directions; 2,410,370.
+    * c: both directions, then one more LSTM 64 and dropout behind the dense
+      layer; 2,451,586. The released code also computes an attention that
+      nothing reads; it is left out.
+    * d: a with dot-product attention between the LSTM layers; 1,172,610.
 
     Args:
         input_shape: `(frames, features)`; the number of frames may be None.

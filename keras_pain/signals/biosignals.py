@@ -64,7 +64,7 @@ def emg_sums(emg: np.ndarray, rate: float, target: float) -> np.ndarray:
     """What a window's statistics are made of, for each frame at `target`.
 
     Of raw EMG `(T, E)`: `(T', E, 4)` means over the samples of a frame
-    of |x| and x^2, and sums of |x_i - x_(i-1)| and of changes of sign.
+    of `|x|` and `x^2`, sums of `|x_i - x_(i-1)|` and of changes of sign.
     """
     before = np.concatenate([emg[:1], emg[:-1]])
     turned = np.signbit(emg) != np.signbit(before)
