@@ -98,7 +98,7 @@ def named(tree, tag, name, value=None):
 
 
 def words(element):
-    return " ".join("".join(element.itertext()).split())
+    return " ".join(" ".join(element.itertext()).split())
 
 
 def test_the_page_is_whole_and_looks_nowhere_else(built):
@@ -307,6 +307,8 @@ def browser(tmp_path_factory):
 def test_in_a_browser(built, browser, tmp_path):
     """Sorting, copying, drawers; no error, no request, no wide page."""
     file = built[0]
+    browser.get("about:blank")
+    browser.get_log("performance")  # what it asks for at its start
     browser.get(file.as_uri())
     run = browser.execute_script
 

@@ -380,14 +380,17 @@ def _wanted(report, source, seeds):
 def _strips(places, labels):
     """The scores of people, method by method; leak-free where there is that."""
     fair = {s: p for s, p in places.items() if s[1] == LEAK_FREE.name}
-    for source, place in (fair or places).items():
-        means = {p: float(np.mean(found)) for p, found in place.scores.items()}
-        values = sorted(means.values())
-        most = 1.0 if place.measure == "accuracy" else max(values) or 1.0
+    found = {
+        source: sorted(float(np.mean(of)) for of in place.scores.values())
+        for source, place in (fair or places).items()
+    }
+    most = max([1.0, *(values[-1] for values in found.values())])
+    for source, values in found.items():
         yield {
             "label": labels[source],
             "protocol": "/".join(source[:2]),
-            "measure": place.measure,
+            "measure": places[source].measure,
+            "most": most,
             "values": values,
             "median": statistics.median(values),
             "places": [100 * value / most for value in values],
