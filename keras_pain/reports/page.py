@@ -53,22 +53,11 @@ _FURTHER = {
 
 @dataclasses.dataclass
 class Report:
-    """A sheet as the template shows it.
+    """A sheet as the template shows it, with the id `key`.
 
-    Args:
-        key: Its id in the page.
-        path: Its JSON file.
-        kind: Stem of the file: table, leaderboard, ledger, people, audit.
-        document: What the file holds.
-        sheet: Its grids and notes.
-        simulated: Whether its numbers are of simulated data.
-        where: Its folder, as seen from the page.
-        drawers: By id: a title, facts, numbers and folds.
-        rows: By grid and row, the ids of the drawers of its numbers.
-        people: Strips of scores by person.
-        checks: Tables of the checks of explanations.
-        pictures: Figures: a caption and a data URI.
-        left_out: Figures for which there is no room.
+    `kind` is the stem of its file, `where` its folder as seen from the page,
+    `drawers` have ids, `rows` name those of each grid and row; `checks` are of
+    explanations, `pictures` a caption and a data URI.
     """
 
     key: str
@@ -130,11 +119,6 @@ def write(results: Sequence, file) -> pathlib.Path:
         simulated=sum(report.simulated for report in reports),
         missing=[k for k in _FURTHER if k not in {r.kind for r in reports}],
         titles=_FURTHER,
-        plain=markupsafe.Markup,
-        **{
-            name: markupsafe.Markup((_TEMPLATES / f"page.{name}").read_text())
-            for name in ("css", "js")
-        },
     )
     return files.write_file(file, text.encode(), "choose another --out")
 
@@ -150,7 +134,7 @@ def _reports(results, start) -> Iterator[Report]:
             document = json.loads(path.read_text(encoding="utf-8"))
             stem, _, mark = path.stem.partition(f"_{files.SIMULATED}")
             simulated = mark == "" and path.stem != stem
-            if stem in _FURTHER and isinstance(document, list):
+            if stem in _FURTHER:
                 document = _as_sheet(stem, document)
             if not isinstance(document, dict) or "rows" not in document:
                 continue  # of another kind
@@ -158,7 +142,8 @@ def _reports(results, start) -> Iterator[Report]:
                 print(f"note: {path}: {_OLD}; left out", file=sys.stderr)
                 continue
             of = dict(document["sheet"])
-            of["grids"] = [Grid(**grid) for grid in of["grids"]]
+            grids = [*of["grids"], *document.get("times", [])]
+            of["grids"] = [Grid(**grid) for grid in grids]
             sheet = Sheet(**of)
         where = os.path.relpath(path.parent, start)
         found.append(Report("", path, stem, document, sheet, simulated, where))
@@ -192,52 +177,35 @@ def _natural(name):
     return [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)]
 
 
-def _as_sheet(kind, rows):
-    """Rows that are dicts of texts, as a document."""
+def _as_sheet(kind, found):
+    """Rows that are dicts of texts, or a title and these, as a document."""
+    found = found if isinstance(found, dict) else {"rows": found}
+    rows, title = found["rows"], found.get("title", _FURTHER[kind])
     columns = list(rows[0]) if rows else []
     lines = [[str(row[name]) for name in columns] for row in rows]
     heads = [name.replace("_", " ").capitalize() for name in columns]
-    grid = Grid(_FURTHER[kind], heads, [lines], left=len(columns))
+    grid = Grid(
+        "Questions" if kind == "leakage" else "Claims",
+        heads,
+        [lines],
+        left=len(columns),
+    )
     counts = collections.Counter(r["verdict"] for r in rows if "verdict" in r)
     said = [f"{verdict}: {n} of {len(rows)}" for verdict, n in counts.items()]
-    sheet = vars(Sheet(kind, _FURTHER[kind], said, [grid._asdict()]))
+    sheet = vars(Sheet(kind, title, said, [grid._asdict()]))
     return {"rows": rows, "sheet": sheet}
 
 
 # --- How the numbers came about ---
 
 
-@dataclasses.dataclass
-class _Place:
-    """The finished folds of one evaluation, protocol and method."""
-
-    keys: list = dataclasses.field(default_factory=list)
-    results: list = dataclasses.field(default_factory=list)
-    configs: list = dataclasses.field(default_factory=list)
-    scores: dict = dataclasses.field(
-        default_factory=lambda: collections.defaultdict(list)
-    )
-    measure: str = "accuracy"
-
-
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=1)
 def _places(folder):
-    store, places = ResultStore(folder), collections.defaultdict(_Place)
+    """Finished folds by evaluation, protocol and method."""
+    store, places = ResultStore(folder), collections.defaultdict(list)
     for key in store.completed():
-        fold = store.read(key)
-        place = places[key.evaluation, key.protocol, key.method]
-        place.keys.append(key)
-        place.results.append(fold.result)
-        place.configs.append(fold.config)
-        truth = fold.predictions["y_true"]
-        if "probabilities" in fold.predictions:
-            found = fold.predictions["probabilities"].argmax(axis=1) == truth
-        else:
-            found = np.abs(fold.predictions["y_pred"] - truth)
-            place.measure = "mean absolute error"
-        subject = fold.predictions["subject"]
-        for person in np.unique(subject):
-            place.scores[str(person)] += found[subject == person].tolist()
+        source = key.evaluation, key.protocol, key.method
+        places[source].append(store.read(key))
     return places
 
 
@@ -294,12 +262,11 @@ def _labels(report):
     labels, name = {}, ""
     for grid in report.sheet.grids:
         rows = [row for group in grid.groups for row in group]
-        heads = list(grid.columns)
-        column = heads.index("Method") if "Method" in heads else 0
+        heads, named = list(grid.columns), "Method" in grid.columns
         for row, of in zip(rows, grid.sources, strict=False):
-            name = row[column] or name
+            name = named and row[heads.index("Method")] or name
             for source in map(tuple, of):
-                labels.setdefault(source, name if len(of) == 1 else source[2])
+                labels.setdefault(source, name if named else source[2])
     return labels
 
 
@@ -321,33 +288,28 @@ def _facts(run, environments):
     return {k: [*filter(None, v)] or [_NOT_STORED] for k, v in facts.items()}
 
 
-def _drawer(report, run, source, place):
+def _drawer(report, run, source, folds):
     """Facts, numbers and folds behind the numbers of a row."""
     evaluation, protocol, method = source
-    environments = [of.get("environment", {}) for of in place.results]
-    facts = _facts(run, environments)
-    seeds = sorted({key.seed for key in place.keys})
+    facts = _facts(run, [of.result.get("environment", {}) for of in folds])
+    seeds = sorted({of.key.seed for of in folds})
     facts["Seeds"] = [", ".join(map(str, seeds))]
-    people, folds = [], {}
-    for key, result, config in zip(
-        place.keys, place.results, place.configs, strict=True
-    ):
-        of = result.get("subjects") or config.get("subjects") or {}
+    people, lines = [], {}
+    for fold in folds:
+        of = fold.result.get("subjects") or fold.config.get("subjects") or {}
         parts = ("train", "validation", "test")
-        counts = [len(of[part]) for part in parts if part in of]
-        people.append(tuple(counts))
-        words = "/".join(map(str, counts)) or _NOT_STORED
-        folds.setdefault(f"{key.fold}: {words}", []).append(str(key.seed))
-    wanted = max(_wanted(report, source, len(seeds)), len(place.keys))
-    facts["Folds"] = [f"{len(place.keys)}/{wanted}"]
+        people.append([len(of[part]) for part in parts if part in of])
+        words = "/".join(map(str, people[-1])) or _NOT_STORED
+        line = f"{fold.key.fold}: {words}"
+        lines.setdefault(line, []).append(str(fold.key.seed))
+    wanted = max(_wanted(report, source, len(seeds)), len(folds))
+    facts["Folds"] = [f"{len(folds)}/{wanted}"]
+    counts = [sorted({*n}) for n in zip(*people, strict=True)]
+    texts = ["–".join(map(str, (n[0], n[-1])[: len(n)])) for n in counts]
     facts["People a fold: trained on / validation / tested"] = [
-        " / ".join(
-            f"{min(n)}–{max(n)}" if min(n) < max(n) else str(n[0])
-            for n in zip(*people, strict=True)
-        )
-        or _NOT_STORED
+        " / ".join(texts) or _NOT_STORED
     ]
-    store = f"{report.where}/{place.keys[0].path.parent.parent}"
+    store = f"{report.where}/{folds[0].key.path.parent.parent}"
     facts["Files in the store"] = [f"{store}/seed…/…/result.json"]
     numbers = []
     for row in report.document["rows"]:
@@ -362,7 +324,7 @@ def _drawer(report, run, source, place):
     return {
         "facts": facts,
         "numbers": numbers,
-        "folds": [f"{k}; seed {', '.join(v)}" for k, v in folds.items()],
+        "folds": [f"{k}; seed {', '.join(v)}" for k, v in lines.items()],
         "state": facts["Folds"][0],
     }
 
@@ -380,21 +342,32 @@ def _wanted(report, source, seeds):
 def _strips(places, labels):
     """The scores of people, method by method; leak-free where there is that."""
     fair = {s: p for s, p in places.items() if s[1] == LEAK_FREE.name}
-    found = {
-        source: sorted(float(np.mean(of)) for of in place.scores.values())
-        for source, place in (fair or places).items()
-    }
+    found = {s: sorted(_scores(p)) for s, p in (fair or places).items()}
     most = max([1.0, *(values[-1] for values in found.values())])
     for source, values in found.items():
+        classes = "probabilities" in places[source][0].predictions
         yield {
+            "measure": "accuracy" if classes else "mean absolute error",
             "label": labels[source],
             "protocol": "/".join(source[:2]),
-            "measure": places[source].measure,
             "most": most,
             "values": values,
             "median": statistics.median(values),
             "places": [100 * value / most for value in values],
         }
+
+
+def _scores(folds):
+    """Accuracy of each person, or mean absolute error of intensities."""
+    right = collections.defaultdict(list)
+    for of in (fold.predictions for fold in folds):
+        if "probabilities" in of:
+            found = of["probabilities"].argmax(axis=1) == of["y_true"]
+        else:
+            found = np.abs(of["y_pred"] - of["y_true"])
+        for person in np.unique(of["subject"]):
+            right[person].extend(found[of["subject"] == person])
+    return [float(np.mean(values)) for values in right.values()]
 
 
 # --- What is shown of it ---

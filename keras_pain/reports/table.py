@@ -541,13 +541,16 @@ class Sheet:
         """Writes it as `stem.md` and `.tex`, and rows as `.csv`; returns paths.
 
         In `.json` are the rows, `head`, and the sheet itself, from which
-        `keras_pain.reports.page` is made; for names see `write_marked`.
+        `keras_pain.reports.page` is made, with `times` on a line of its own;
+        for names see `write_marked`.
         """
         texts = {"md": self.markdown(), "tex": self.latex()}
         texts["csv"] = files.csv_text(columns, rows)
-        grids = [grid._asdict() for grid in self.grids]
         head = {"name": self.name, "title": self.title, **(head or {})}
-        head["sheet"] = vars(self) | {"grids": grids}
+        head["sheet"] = vars(self) | {
+            "grids": [g._asdict() for g in self.grids if not g.timing]
+        }
+        head["times"] = [g._asdict() for g in self.grids if g.timing]
         texts["json"] = files.json_text(head, rows)
         paths = []
         for kind, text in texts.items():
