@@ -40,7 +40,7 @@ from keras_pain.reports.table import (
 
 MOST_BYTES = 8_000_000
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
-_ROOM = 1_500_000  # of the page for what is no picture
+_ROOM = 3_000_000  # of the page for what is no picture
 _FALLS = ("mae", "mse", "rmse")  # the lower, the better
 _NOT_STORED = "not stored"
 _OLD = "was written by an older version: run its script again with --collect"

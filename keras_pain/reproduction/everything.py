@@ -250,7 +250,7 @@ def _key(smoke):
 
 
 def _times(record, smoke) -> dict[str, float]:
-    """Seconds by job: of the last run here, else those that were measured."""
+    """Seconds by job: of the last run here, else of docs/measured_2026-11."""
     measured = _read(pathlib.Path(__file__).with_name(_TIMES))
     key = _key(smoke)
     return dict(measured.get(key, {})) | dict(_read(record).get(key, {}))
