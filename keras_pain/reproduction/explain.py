@@ -22,7 +22,7 @@ from keras_pain.experiments.network import MODEL_FILE, fitted_windows
 from keras_pain.experiments.pemf import options_of
 from keras_pain.experiments.protocols import Fold
 from keras_pain.experiments.runner import fold_seed
-from keras_pain.experiments.store import RUN_FILE, FoldKey, ResultStore
+from keras_pain.experiments.store import FoldKey, ResultStore
 from keras_pain.explain.run import (
     Explained,
     ExplainOptions,
@@ -35,7 +35,7 @@ from keras_pain.reproduction.experiment import chosen_recordings, chosen_windows
 from keras_pain.reproduction.flags import Options, OwnOptions
 from keras_pain.reproduction.own import own_experiment
 from keras_pain.reproduction.pemf import SHUFFLED
-from keras_pain.reproduction.run import OWN
+from keras_pain.reproduction.run import OWN, RUN_FILE
 
 
 def explain(results_dir, options: ExplainOptions) -> list[Explained]:

@@ -13,14 +13,13 @@ from keras_pain.errors import ConfigurationError, KerasPainError, reading
 from keras_pain.experiments import preprocessing
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS
 from keras_pain.experiments.store import (
-    COMMAND,
     RESULT_FILE,
-    RUN_FILE,
     FoldKey,
     FoldResult,
     ResultStore,
     first_difference,
 )
+from keras_pain.reproduction.run import COMMAND, RUN_FILE
 
 _CLOSE = 1e-5  # of probabilities: what another order of sums makes
 
