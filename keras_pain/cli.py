@@ -111,6 +111,29 @@ def build_parser() -> argparse.ArgumentParser:
     add("kind", choices=("signals", "landmarks", "faces"), help="of recordings")
     add("folder", help="a new folder")
 
+    text = "Run or resume all scripts of reproduce/, and write a page on them."
+    add = command("all", _all, text).add_argument
+    text = "a few people and one epoch, to see that it works"
+    add("--smoke", action="store_true", help=text)
+    names = {
+        "metavar": "NAME,...",
+        "type": lambda t: t.split(",") if t else None,
+    }
+    add("--only", **names, help="these, by script [all]")
+    add("--out", default="results", help="folder of results [results]")
+    text = (
+        "folder that holds emopain/, ui_prmd/ and others, as far as you have "
+        "them [that of KERAS_PAIN_DATA]; without one a corpus is simulated"
+    )
+    add("--manual_dir", help=text)
+    text = "further flags of the scripts, behind --, e.g. -- --jobs=2"
+    add("flags", nargs="*", help=text)
+
+    text = "Write one HTML page on results: tables, figures, how they came."
+    add = command("report", _report, text).add_argument
+    add("results", nargs="+", help="results folders, or folders of some")
+    add("--out", default="results/report/index.html", help="[%(default)s]")
+
     text = "List the folds of a reproduce script that are not run yet."
     add = command("tasks", _tasks, text).add_argument
     add("script", help="e.g. reproduce/table1_protective.py")
@@ -167,10 +190,6 @@ def build_parser() -> argparse.ArgumentParser:
     add = command("explain", _explain, text).add_argument
     add("results_dir", help="results folder of a reproduce script")
     text = "networks; left out, all that have a finished fold"
-    names = {
-        "metavar": "NAME,...",
-        "type": lambda t: t.split(",") if t else None,
-    }
     add("--method", dest="methods", **names, help=text)
     text = "its name; left out, the first that was tested on most classes"
     add("--fold", help=text)
@@ -375,6 +394,24 @@ def _audit_metrics(args) -> int:
     given = {name: getattr(args, name) for name in _BY_CLASS}
     printed |= {name: texts for name, texts in given.items() if texts}
     print(feasible.report(args.counts, printed, args.folds))
+    return 0
+
+
+def _all(args) -> int:
+    start_tensorflow()  # of which the page's readers of folds import parts
+    from keras_pain.reproduction.everything import run_all
+
+    options = vars(args)
+    del options["run"]
+    return run_all(options.pop("only"), **options)
+
+
+def _report(args) -> int:
+    start_tensorflow()
+    from keras_pain.reports import page
+
+    path = page.write(args.results, args.out)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -141,12 +141,13 @@ def write(results_dir, others: Sequence[Network] = OTHERS) -> pathlib.Path:
 def main() -> None:
     """Command line of this script."""
     parser = argparse.ArgumentParser(description="Parameters and operations.")
-    parser.add_argument("--results_dir", default=f"results/{NAME}")
+    parser.add_argument("--results_dir")
     parser.add_argument("--smoke", action="store_true", help="fewer rows")
     args = parser.parse_args()
     start_tensorflow()
     others = OTHERS[: 2 if args.smoke else None]
-    path = write(expanded(args.results_dir), others)
+    name = f"{NAME}_smoke" if args.smoke else NAME
+    path = write(expanded(args.results_dir or f"results/{name}"), others)
     print(path.read_text(encoding="utf-8"), end="")
 
 

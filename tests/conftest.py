@@ -21,7 +21,9 @@ TIMES = re.compile(
     r"^(<!--|%) training times.*?^(<!--|%) end of training times[^\n]*\n"
     # Rows in CSV and JSON.
     r'|^[^\n]*(,|"metric": ")(fit_seconds(_ratio)?|latency_ms_(single|batch))'
-    r'(,|")[^\n]*\n',
+    r'(,|")[^\n]*\n'
+    # Grids of them in JSON.
+    r'|^ "times": [^\n]*\n',
     re.DOTALL | re.MULTILINE,
 )
 

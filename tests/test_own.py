@@ -622,6 +622,8 @@ def test_evaluate_takes_names_classes_and_instances(root, tmp_path, capsys):
         "knn": "knn",
     }
     results = evaluate(root, tmp_path, methods=methods)
+    page = results.report(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "keras_pain.evaluate(...)" in page and "popover" in page
     table = results.table()
     assert list(table.index) == [
         *("Majority class", "Stratified random", "tree", "Loudest"),

@@ -107,7 +107,9 @@ def test_nine_of_ten_numbers_are_met(table):
 
 def test_files(table):
     text = (table / "table.md").read_text()
-    assert {p.suffix for p in table.iterdir()} == {".md", ".tex", ".csv"}
+    assert {p.suffix for p in table.iterdir()} == {
+        *(".md", ".tex", ".csv", ".json")
+    }
     for words in (
         "12.96 G is not met, and not forced",
         "0.1 to 0.3 G",

@@ -31,6 +31,9 @@ from keras_pain.io import npz_bytes, sha256_of, write_folder
 
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.npz"
+# Beside the folds: what was run on which data.
+RUN_FILE = "run.json"
+COMMAND = "command"  # its entry with the script and its flags
 _FORMAT = 1
 _SIMULATED = "simulated"
 # Entries that readers look into, and their types where they are there.

@@ -2,11 +2,13 @@
 
 import math
 import pathlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import keras
 
+from keras_pain.experiments.provenance import environment
 from keras_pain.models.flops import count_work, weightless
 from keras_pain.reports.table import Grid, Published, PublishedValue, Sheet
 
@@ -95,7 +97,7 @@ def write_complexity(
     out_dir,
     remarks: Sequence[str] = (),
 ) -> list[pathlib.Path]:
-    """Writes `table.md`, `.tex` and `.csv`; returns their paths.
+    """Writes `table.md`, `.tex`, `.csv` and `.json`; returns their paths.
 
     The networks `compared` are those that the paper prints numbers of, in its
     order; all of them are counted by each of `rules`. The paper's numbers are
@@ -113,7 +115,9 @@ def write_complexity(
     ]
     rows = [*_long_rows(compared, published, rules)]
     rows += _long_rows(others, published, ())
-    return sheet.write(out_dir, "table", _COLUMNS, rows, False)
+    head = {"paper": paper, "command": sys.argv}
+    head["provenance"] = [environment()]
+    return sheet.write(out_dir, "table", _COLUMNS, rows, False, head)
 
 
 def _papers(network, published):

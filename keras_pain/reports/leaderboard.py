@@ -314,6 +314,11 @@ def _statistics_remarks(standings):
     ]
 
 
+def _sources(standings):
+    """Whose folds the row of each method is of."""
+    return [[(*standings.place, method)] for method in standings.methods]
+
+
 def _scores(standings, labels, costs):
     """One row a method: scores, p-values, size."""
     metric = METRIC_NAMES[standings.metric]
@@ -345,7 +350,7 @@ def _scores(standings, labels, costs):
         *("Holm p to majority: by person", "pooled", "Parameters", "FLOPs"),
     ]
     title = "Pooled over the windows of all people, and over people"
-    return Grid(title, columns, [rows])
+    return Grid(title, columns, [rows], sources=_sources(standings))
 
 
 def _spread(standings, labels):
@@ -364,7 +369,8 @@ def _spread(standings, labels):
     ]
     metric = METRIC_NAMES[standings.metric]
     title = f"{metric}: spread over people and over seeds"
-    return Grid(title, columns, [rows], left=1)
+    sources = _sources(standings)[: len(rows)]
+    return Grid(title, columns, [rows], left=1, sources=sources)
 
 
 def _times(standings, labels, costs):
@@ -383,7 +389,8 @@ def _times(standings, labels, costs):
         "wall-clock time of a prediction from scaled windows, after warm-up."
         + tables.hardware_remarks(standings.scores, *training)
     )
-    return Grid("Times", columns, [rows], left=1, timing=True, remarks=(text,))
+    more = {"timing": True, "sources": _sources(standings)}
+    return Grid("Times", columns, [rows], left=1, remarks=(text,), **more)
 
 
 def _pairs(standings, labels):
@@ -410,7 +417,12 @@ def _pairs(standings, labels):
     ]
     metric = METRIC_NAMES[standings.metric]
     title = f"All pairs: {metric} of the first minus the second"
-    return Grid(title, columns, list(groups.values()), remarks=(tests,))
+    sources = [
+        [(*standings.place, name) for name in (pair.first, pair.second)]
+        for pair in standings.comparisons
+    ]
+    more = {"remarks": (tests,), "sources": sources}
+    return Grid(title, columns, list(groups.values()), **more)
 
 
 def _range(value, interval=None, sign=""):

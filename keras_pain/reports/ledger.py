@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.defects import LEAKS
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.io import marked_title, rounded
@@ -155,11 +156,8 @@ def ledger_report(run) -> list[pathlib.Path]:
             "are not run yet; the ledger is written when the same command "
             "without --folds has run them"
         )
-    ledger = {
-        row.label: _changes(run, row.method)
-        for row in run.table.rows
-        if row.method not in ("majority", "stratified")
-    }
+    measured = [r for r in run.table.rows if r.method not in TRIVIAL]
+    ledger = {row.label: _changes(run, row.method) for row in measured}
     corpus, simulated = run.prepared.corpus, run.prepared.simulated
     header = [line for line in run.header if "Protocol leak_free+" not in line]
     seeds = len({key.seed for key in run.expected})
@@ -191,7 +189,7 @@ def ledger_report(run) -> list[pathlib.Path]:
         *(f"{defect.name}: {defect.says}." for defect in LEAKS),
     )
     title = marked_title(run.table.title, simulated)
-    grids = [_grid(method, changes) for method, changes in ledger.items()]
+    grids = [_grid(row, ledger[row.label]) for row in measured]
     sheet = Sheet("leaks", title, header, grids, remarks=remarks)
     rows = []
     for method, changes in ledger.items():
@@ -227,10 +225,17 @@ def _changes(run, method):
     base = side("leak_free", ())
     sides = {_NONE: base}
     for name in _NAMES:
-        own = "leak_free" if name in _SCORING else f"leak_free+{name}"
-        sides[name] = side(own, (name,))
+        sides[name] = side(_protocol_of(name), (name,))
     sides |= {k: side("leak_free+all", names) for k, names in _ALL.items()}
     return {name: change(base, one) for name, one in sides.items()}
+
+
+def _protocol_of(name):
+    """Whose folds a row of the ledger is scored on."""
+    if name in _ALL:
+        return "leak_free+all"
+    alike = (_NONE, *_SCORING)
+    return "leak_free" if name in alike else f"leak_free+{name}"
 
 
 def _by_defect(name, metric):
@@ -238,8 +243,8 @@ def _by_defect(name, metric):
     return metric == "macro_f1" and name in (*_SCORING, *_ALL)
 
 
-def _grid(method, changes):
-    rows = []
+def _grid(row_of, changes):
+    method, rows = row_of.label, []
     for name, by_metric in changes.items():
         row, text = [name], "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}])"
         if name == _NONE:
@@ -250,7 +255,11 @@ def _grid(method, changes):
         rows.append(row)
     title = f"{method}: pooled score (change against leak_free, 95 % interval)"
     columns = ["Defect that is on", *(METRIC_NAMES[name] for name in METRICS)]
-    return Grid(title, columns, [rows], left=1)
+    sources = [
+        [(row_of.evaluation, protocol, row_of.method)]
+        for protocol in map(_protocol_of, changes)
+    ]
+    return Grid(title, columns, [rows], left=1, sources=sources)
 
 
 @figures.saved

@@ -446,7 +446,9 @@ class Grid(NamedTuple):
     Groups are of rows that belong together, e.g. of one method; a row has a
     text for each of the headings `columns`, of which the `left` first ones hold
     words. Training times (`timing`), which differ between equal runs, stand
-    between two marker lines.
+    between two marker lines. `sources` say for each row, over all groups, whose
+    folds its numbers come from: `(evaluation, protocol, method)`, none or
+    several.
     """
 
     title: str
@@ -455,6 +457,7 @@ class Grid(NamedTuple):
     left: int = 2
     remarks: Sequence[str] = ()
     timing: bool = False
+    sources: Sequence[Sequence[tuple[str, str, str]]] = ()
 
 
 @dataclasses.dataclass
@@ -537,12 +540,18 @@ class Sheet:
     def write(self, out_dir, stem, columns, rows, simulated, head=None):
         """Writes it as `stem.md` and `.tex`, and rows as `.csv`; returns paths.
 
-        With a `head` they are in `.json`, too; for names see `write_marked`.
+        In `.json` are the rows, `head`, and the sheet itself, from which
+        `keras_pain.reports.page` is made, with `times` on a line of its own;
+        for names see `write_marked`.
         """
         texts = {"md": self.markdown(), "tex": self.latex()}
         texts["csv"] = files.csv_text(columns, rows)
-        if head is not None:
-            texts["json"] = files.json_text(head, rows)
+        head = {"name": self.name, "title": self.title, **(head or {})}
+        head["sheet"] = vars(self) | {
+            "grids": [g._asdict() for g in self.grids if not g.timing]
+        }
+        head["times"] = [g._asdict() for g in self.grids if g.timing]
+        texts["json"] = files.json_text(head, rows)
         paths = []
         for kind, text in texts.items():
             path = pathlib.Path(out_dir, f"{stem}.{kind}")
@@ -632,9 +641,15 @@ def write_table(
     head = {"name": spec.name, "title": title, "paper": spec.paper, **of_corpus}
     head |= {"complete": not missing, "header": header}
     head |= {"notes": sheet.footnotes, "remarks": remarks}
+    head["published"] = spec.published and spec.published.name
     head["subject_lists"], columns = subject_lists, [*table.columns, *of_corpus]
     head |= scores.provenance
     return sheet.write(out_dir, "table", columns, rows, simulated, head)
+
+
+def _sources(row, protocol):
+    """Whose folds a line of a method is of; none of a paper's."""
+    return [(row.evaluation, protocol, row.method)] if protocol else []
 
 
 def _remarks(spec, scores, simulated, subject_lists):
@@ -685,7 +700,13 @@ class _Table:
                 title = f"{evaluation_title(evaluation)}, {words}"
                 title = self.sheet.marked(title, *notes)
                 lines = [self.method_lines(row, kind) for row in of]
-                self.sheet.grids.append(Grid(title, columns, lines))
+                sources = [
+                    _sources(row, line[1].partition(", ")[2])
+                    for row, group in zip(of, lines, strict=True)
+                    for line in group
+                ]
+                grid = Grid(title, columns, lines, sources=sources)
+                self.sheet.grids.append(grid)
         for evaluation, of in evaluations.items():
             self.add_times(evaluation, of)
         return [cell for row in self.rows.values() for cell in self.long(row)]
@@ -737,7 +758,7 @@ class _Table:
         columns = ["Method", "", "Seconds a fold", "Paper"]
         if reference := self.reference(evaluation):
             columns.insert(3, f"Ratio to {reference.label}")
-        groups, known = [], False
+        groups, sources, known = [], [], False
         for row in (row for row in rows if not row.literature):
             paper, lines = self.paper(row, TRAINING_TIME), []
             known |= bool(paper and paper.text)
@@ -754,6 +775,7 @@ class _Table:
                     ratio, *_ = self.cell(row, protocol, _RATIO)
                     line.insert(3, number(ratio, 2))
                 lines.append(line)
+                sources.append(_sources(row, protocol))
             if lines:
                 groups.append(lines)
         if known:
@@ -765,8 +787,8 @@ class _Table:
                 + hardware_remarks(self.scores, *what)
             )
             title = f"{evaluation_title(evaluation)}, training time"
-            grid = Grid(title, columns, groups, remarks=[text], timing=True)
-            self.sheet.grids.append(grid)
+            more = {"remarks": [text], "timing": True, "sources": sources}
+            self.sheet.grids.append(Grid(title, columns, groups, **more))
 
     def reference(self, evaluation):
         """The row that times are put in ratio to; None of simulated data."""

@@ -40,7 +40,7 @@ from keras_pain.models.registry import (
     LANDMARKS,
     WINDOWS,
 )
-from keras_pain.reports import statistics
+from keras_pain.reports import page, statistics
 from keras_pain.reports import table as reports
 from keras_pain.reports.figures import paper_name
 from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
@@ -832,9 +832,10 @@ def _write_people(run) -> list[Path]:
     ]
     grids = []
     for without in ((), out):
-        rows = []
+        rows, sources = [], []
         for label, folds in _finished(run):
-            cells = [label]
+            cells, key = [label], folds[0].key
+            sources.append([(key.evaluation, key.protocol, key.method)])
             for metric in ("accuracy", "macro_f1"):
                 found = statistics.subject_scores(folds, metric, classes)
                 found = found.of_people(~np.isin(found.subjects, without))
@@ -847,7 +848,8 @@ def _write_people(run) -> list[Path]:
                 cells += ["–" if np.isnan(sd) else f"{sd:.3f}"]
             rows.append([label, str(len(found.subjects)), *cells[1:]])
         title = f"Without {', '.join(without)}" if without else "All people"
-        grids.append(reports.Grid(title, columns, [rows], left=1))
+        more = {"left": 1, "sources": sources}
+        grids.append(reports.Grid(title, columns, [rows], **more))
     lines = [
         f"Settings were fixed on {', '.join(out)}, and on nobody else.",
         "Pooled over all samples, mean over seeds; intervals: bootstrap of "
@@ -938,6 +940,10 @@ class Results:
             row["rank_biserial"] = pair.rank_biserial
             rows.append({**row, "people": pair.num_subjects})
         return pd.DataFrame(rows)
+
+    def report(self, file) -> Path:
+        """Writes all of it as one page; see `keras_pain.reports.page.write`."""
+        return page.write([self.run.results_dir], file)
 
     def __repr__(self) -> str:
         return f"<Results of {self.run.table.title}: {self.paths[0]}>"

@@ -24,6 +24,8 @@ from keras_pain.experiments.protocols import (
     has_owners_split,
 )
 from keras_pain.experiments.store import (
+    COMMAND,
+    RUN_FILE,
     FoldKey,
     ResultStore,
     first_difference,
@@ -42,9 +44,7 @@ from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import Options, parse_folds, parse_share
 
-RUN_FILE = "run.json"
 OWN = "own"  # its entry about own recordings
-COMMAND = "command"  # its entry with the script and its flags
 _BASES = {
     "as_published": "trained on all others",
     "leak_free": "the epoch is chosen on training subjects set aside for it, "
