@@ -46,6 +46,15 @@ def window_statistics(windows: WindowSet) -> np.ndarray:
     return np.concatenate([high - low, mean], axis=1).astype(np.float64)
 
 
+def normalised_points(clips: ClipSet) -> np.ndarray:
+    """`(n, T, 68, 2)` landmarks, faces scaled by `normalise_clip`."""
+    from keras_pain.data.feed import frame_numbers
+
+    numbers = frame_numbers(clips, np.arange(len(clips)), "uniform")
+    points = landmarks_of(clips.frames)[numbers]
+    return np.stack([normalise_clip(clip) for clip in points])
+
+
 def displacements(clips: ClipSet) -> np.ndarray:
     """How each landmark moves away from where it is in the first frame.
 
@@ -54,11 +63,7 @@ def displacements(clips: ClipSet) -> np.ndarray:
     the distance of their eyes (`normalise_clip`). So who it is, where, and when
     in the clip, is left out; when matters most where few people are trained on.
     """
-    from keras_pain.data.feed import frame_numbers
-
-    numbers = frame_numbers(clips, np.arange(len(clips)), "uniform")
-    points = landmarks_of(clips.frames)[numbers]
-    points = np.stack([normalise_clip(clip) for clip in points])
+    points = normalised_points(clips)
     moved = (points - points[:, :1]).reshape(*points.shape[:2], -1)
     steps = np.abs(np.diff(moved, axis=1)).mean(axis=1)
     over = moved.mean(1), moved.std(1), moved.min(1), moved.max(1)
@@ -246,7 +251,17 @@ WINDOW_CLASSIFIERS = {
         {"features": "statistics by the channels' type", "trees": 300},
         window_statistics,
         lambda seed: RandomForestRegressor(300, random_state=seed),
-    )
+    ),
+    "logistic_regression": functools.partial(
+        Baseline,
+        "logistic_regression",
+        lambda seed: make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=5000)
+        ),
+        {"features": "statistics by the channels' type", "C": 1.0},
+        window_statistics,
+        lambda seed: make_pipeline(StandardScaler(), Ridge()),
+    ),
 }
 LANDMARK_CLASSIFIERS = {
     "lr_displacements": functools.partial(

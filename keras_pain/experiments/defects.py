@@ -3,7 +3,8 @@
 A defect plugs into one place of a run: it changes the windows' settings, who
 is who, what the scaler sees, what is tested, how a network starts, or how
 predictions are scored. `leak_free` has none of them on. `LEAKS` leak or
-flatter whatever the model; the others are what released code does on top.
+flatter whatever the model; `DISPUTES` are choices of a protocol about which the
+field is of two minds; the others are what released code does on top.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from keras_pain.data.augment import apply_scaler, fit_scaler
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, check_choice
@@ -36,8 +38,8 @@ class Defect:
         says: What happens, in one line, for headers.
         source: Where it was seen.
         changes: By place in a run, what returns the changed value there:
-            of `settings` of windows; `samples`, given the run's seed; all
-            `folds`; the people of a `fold`; the samples in `train`;
+            of `settings` of windows; the `seed`; `samples`, given the run's
+            seed; all `folds`; the people of a `fold`; the samples in `train`;
             `arguments` of a method, given its name (`recipe` names the entry
             of the model registry whose recipe is taken); `intensities`, a
             pair of truth and prediction, given the batch size; `metrics`,
@@ -186,6 +188,120 @@ def _first_person_twice(train):
     return train.take(np.concatenate([first, np.arange(len(train))]))
 
 
+def _evenly_dealt(samples, seed):
+    """Windows dealt at random to as many groups as people, by class."""
+    rng, names = np.random.default_rng([seed, 43]), np.unique(samples.subject)
+    order = rng.permutation(len(samples))
+    order = order[np.argsort(samples.y[order], kind="stable")]
+    dealt = np.empty_like(samples.subject)
+    dealt[order] = names[np.arange(len(order)) % len(names)]
+    return dataclasses.replace(samples, subject=dealt)
+
+
+def _exercise(recording):
+    """What a recording's name begins with: of UI-PRMD the exercise."""
+    return recording.partition("_")[0]
+
+
+def _by_own(samples, seen=True):
+    """Each person's windows, scaled by those of their own that are `seen`."""
+    x, statistics = samples.x.copy(), samples.statistics
+    people = np.strings.partition(samples.subject.astype(str), _MARK)[0]
+    for person in np.unique(people):
+        mine = people == person
+        scaler = fit_scaler(samples.take(mine & seen))
+        x[mine] = apply_scaler(scaler, samples.take(mine)).x
+        if statistics is not None:
+            known = statistics[mine & seen]
+            spread = known.std(axis=0)
+            spread[spread == 0] = 1
+            statistics = statistics.copy()
+            statistics[mine] -= known.mean(axis=0)
+            statistics[mine] /= spread
+    return dataclasses.replace(samples, x=x, statistics=statistics)
+
+
+def _sliced(samples, _=None):
+    """The first windows of each person and class become a subject apart.
+
+    Windows that overlap with these belong to a third one.
+    """
+    kinds = np.array([*map(_exercise, samples.recording.tolist())])
+    _, of = np.unique(
+        np.stack([samples.subject, kinds, samples.y.astype(str)]),
+        axis=1,
+        return_inverse=True,
+    )
+    subject = samples.subject.astype(object)
+    for group in range(of.max() + 1):
+        mine = np.flatnonzero(of == group)
+        last = mine[int(np.ceil(_CALIBRATION * len(mine))) - 1]
+        end = samples.start[last] + samples.x.shape[1]
+        same = samples.recording[mine] == samples.recording[last]
+        subject[mine[same & (samples.start[mine] < end)]] += _BETWEEN
+        first = mine[mine <= last]
+        subject[first] = samples.subject[first].astype(object) + _FIRST
+    return dataclasses.replace(samples, subject=subject.astype(str))
+
+
+def _scaled_by_first(samples, _):
+    sliced = _sliced(samples)
+    return _by_own(sliced, np.strings.endswith(sliced.subject, _FIRST))
+
+
+def _with_first(folds, labelled):
+    """Training has both parts of its people; the first of the tested too."""
+    return [
+        dataclasses.replace(
+            fold,
+            train=_both(fold.train) + _first_of(fold.test) * labelled,
+            validation=_both(fold.validation),
+        )
+        for fold in folds
+    ]
+
+
+def _first_of(people):
+    return tuple(person + _FIRST for person in people)
+
+
+def _both(people):
+    return people + _first_of(people)
+
+
+def _by_exercise(samples, _):
+    """Each person and exercise is a subject of its own."""
+    kinds = [*map(_exercise, samples.recording.tolist())]
+    if set(kinds) != set(_EXERCISES):
+        raise ConfigurationError(
+            "transfer between exercises is of UI-PRMD's "
+            f"{' and '.join(_EXERCISES)}; got {', '.join(sorted(set(kinds)))}"
+        )
+    subject = np.strings.add(samples.subject.astype(str), _MARK)
+    return dataclasses.replace(samples, subject=np.strings.add(subject, kinds))
+
+
+def _trained_on(own, known=False):
+    """Two folds of each: training on the tested exercise, or the other."""
+
+    def change(folds):
+        new = []
+        for fold in folds:
+            for tested, other in (_EXERCISES, _EXERCISES[::-1]):
+                source = _MARK + (tested if own else other)
+                train = fold.train + (fold.test if known else ())
+                parts = (train, fold.validation)
+                parts = [tuple(p + source for p in part) for part in parts]
+                test = tuple(p + _MARK + tested for p in fold.test)
+                name = f"{fold.name}_{tested}"
+                parts = {"train": parts[0], "validation": parts[1]}
+                parts |= {"test": test, "name": name}
+                new.append(dataclasses.replace(fold, **parts))
+        return new
+
+    return change
+
+
 def _without_first(folds):
     first = min(subject for fold in folds for subject in fold.test)
     return [fold for fold in folds if first not in fold.test]
@@ -224,6 +340,11 @@ _STGCN = ("stgcn_lstm", "stgcn_lstm_as_coded", "late_fusion")
 _HAM = ("aacsfnet", "resnet50_ham")
 _VIT = ("aacsfnet", "biscale_cross_vit")
 _BANET = ("banet", "banet_temporal", "banet_bodily")
+# Of subjects that are a part of a person.
+_MARK = " in "
+_FIRST, _BETWEEN = f"{_MARK}calibration", f"{_MARK}neither"
+_CALIBRATION = 0.2  # of the windows of a person and class
+_EXERCISES = ("m05", "m10")
 
 LEAKS = (
     _banet(
@@ -470,6 +591,79 @@ _OF_AACSFNET = (
     ),
 )
 
-DEFECTS = {d.name: d for d in (*LEAKS, *_OF_LSFAN, *_OF_CLIPS, *_OF_AACSFNET)}
+ANOTHER_SEED = _papers(
+    "another_seed",
+    "the same protocol, trained with another seed: what a training anew moves",
+    source="none: the null row",
+    seed=lambda seed: seed + 1000,
+)
+_disputed = functools.partial(_papers, source="disputed in the field")
+_SLICE = (
+    "the first fifth of each person's windows of each class (and exercise) is "
+    "a calibration slice, by which alone all of the person is scaled"
+)
+DISPUTES = (
+    _disputed(
+        "scaled_by_person",
+        "each person is scaled by all of their own windows, the tested too",
+        samples=lambda samples, _: _by_own(samples),
+    ),
+    _disputed(
+        "scaled_by_first",
+        f"{_SLICE}; of the tested nothing else is used, and its labels are not",
+        samples=_scaled_by_first,
+        folds=functools.partial(_with_first, labelled=False),
+    ),
+    _disputed(
+        "first_labelled",
+        f"{_SLICE}; that of the tested is trained on as well, with its labels",
+        samples=_scaled_by_first,
+        folds=functools.partial(_with_first, labelled=True),
+    ),
+    _disputed(
+        "no_overlap",
+        "windows do not overlap, in training and test",
+        settings=lambda of: {**of, "step": of["length"]},
+    ),
+    _disputed(
+        "stratified_windows",
+        "folds are of windows at random, each class dealt evenly, instead of "
+        "people",
+        samples=_evenly_dealt,
+    ),
+    _disputed(
+        "own_exercise",
+        "trained on the tested exercise alone, of other people: transfer "
+        "between people",
+        samples=_by_exercise,
+        folds=_trained_on(own=True),
+    ),
+    _disputed(
+        "other_exercise",
+        "trained on the other exercise alone, of other people: transfer "
+        "between people and exercises",
+        samples=_by_exercise,
+        folds=_trained_on(own=False),
+    ),
+    _disputed(
+        "other_exercise_known",
+        "trained on the other exercise alone, of everyone, the tested person "
+        "too: transfer between exercises",
+        samples=_by_exercise,
+        folds=_trained_on(own=False, known=True),
+    ),
+)
+"""Each against `leak_free`, or what `AGAINST` says."""
+AGAINST = dict.fromkeys(
+    ("other_exercise", "other_exercise_known"), "own_exercise"
+)
+
+DEFECTS = {
+    d.name: d
+    for d in (
+        *(*LEAKS, *_OF_LSFAN, *_OF_CLIPS, *_OF_AACSFNET),
+        *(ANOTHER_SEED, *DISPUTES),
+    )
+}
 # All that the released AACSFNet code does; the first is not peculiar to it.
 AACSFNET_AS_CODED = ("last_epoch", *(d.name for d in _OF_AACSFNET))

@@ -284,13 +284,14 @@ def run_task(
         method.continue_from(store.path(task.previous))
     if on_epoch is not None:
         method.on_epoch = on_epoch
-    data = _prepared(task, samples)
+    data, defects = _prepared(task, samples), task.config["defects"]
     train = data.augmented if method.augment else data.train
     test, boundary = data.test, contextlib.nullcontext()
     if ":" in task.method:
         boundary = own_code(f"{task.method}, fold {task.key.fold}")
     with boundary:
-        seed = fold_seed(task.key.seed, task.number)
+        seed = apply_defects(defects, "seed", task.key.seed)
+        seed = fold_seed(seed, task.number)
         seen = np.flatnonzero(class_counts(train))
         learns = not test.num_classes or len(seen) > 1
         if not learns:
@@ -311,7 +312,6 @@ def run_task(
                 "diverged; finished folds are kept. Leave it out with "
                 "--methods or --folds, or train in full precision"
             )
-        defects = task.config["defects"]
         batch = task.config.get("test_batch", TEST_BATCH)
         ordinal = task.config["dataset"].get("task") == "ordinal"
         scored = test.y, predicted, test.num_classes, defects, batch, ordinal

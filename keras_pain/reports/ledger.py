@@ -1,4 +1,4 @@
-"""What each evaluation defect is worth: the ledger of leaks.
+"""What each evaluation defect is worth: ledgers of leaks and of disputes.
 
 A score with a defect on, minus the score without any, on the same people and
 seeds. Predictions are reduced to one confusion matrix a seed, person and
@@ -15,10 +15,15 @@ from matplotlib.figure import Figure
 
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.baselines import TRIVIAL
-from keras_pain.experiments.defects import LEAKS
+from keras_pain.experiments.defects import (
+    AGAINST,
+    ANOTHER_SEED,
+    DISPUTES,
+    LEAKS,
+)
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.io import marked_title, rounded
-from keras_pain.reports import figures, statistics
+from keras_pain.reports import calibration, figures, statistics
 from keras_pain.reports.figures import BLUE, ORANGE, paper_name
 from keras_pain.reports.statistics import METRIC_NAMES
 from keras_pain.reports.table import BY_DEFECT, DAGGER, Grid, Sheet
@@ -28,10 +33,36 @@ DRAWS = 2000
 
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)
 _NONE = "none"
+_NULL = ANOTHER_SEED.name
 _NAMES = tuple(defect.name for defect in LEAKS)
 _SCORING = tuple(defect.name for defect in LEAKS if defect.distorts)
 # The released code prints one or the other, never both in one number.
 _ALL = {f"all, with {name}": (name,) for name in _SCORING}
+
+_OF_LEAKS = (
+    "threshold_on_test (Fm best) and precision_as_f1 (Fm) change the mean "
+    "F1 only, which the released code prints one way or the other: all "
+    "defects together are therefore given with either.",
+    "threshold_on_test tunes the thresholds in every draw, too: its "
+    "macro-F1 cannot fall, its interval cannot reach below zero, and "
+    "with few people it is shifted upwards, since draws have fewer "
+    "different people to fit. Tuned are 99 thresholds, 0.01 to 0.99.",
+    "no_mask_padding is of BANet, and zero by construction where windows "
+    "are whole, as those of EmoPain are here.",
+    "With one epoch there is no epoch to choose: epoch_on_test is zero "
+    "then by construction.",
+    "epoch_on_test keeps the training people of leak_free: only who "
+    "chooses the epoch changes.",
+    BY_DEFECT,
+    f"The leaks of scoring, {' and '.join(_SCORING)}, are applied to the "
+    "leak-free predictions.",
+    *(f"{defect.name}: {defect.says}." for defect in LEAKS),
+)
+_OF_DISPUTES = (
+    "A dispute and what it is set against are scored on the windows that both "
+    "tested, so that a change is not of other windows.",
+    *(f"{defect.name}: {defect.says}." for defect in DISPUTES),
+)
 
 
 class Condition(NamedTuple):
@@ -49,13 +80,15 @@ class Condition(NamedTuple):
 class Change(NamedTuple):
     """The pooled score `with_defect`, mean over seeds, and its change.
 
-    That is to the score without it, with its paired 95 % interval.
+    That is to the score without it, with its paired 95 % interval, and the
+    smallest change that so many people would likely show.
     """
 
     with_defect: float
     change: float
     low: float
     high: float
+    smallest: float | None = None
 
 
 def condition(
@@ -65,7 +98,7 @@ def condition(
 ) -> Condition:
     """Reduces all folds of every seed; of the defects those of scoring matter.
 
-    Raises ConfigurationError where there are not two classes.
+    Raises ConfigurationError where such need two classes, and there are more.
     """
     tuned = "threshold_on_test" in defects
     thresholds = np.append(0.5, _THRESHOLDS if tuned else [])
@@ -75,11 +108,15 @@ def condition(
             np.concatenate([fold[name] for fold in folds])
             for name in ("y_true", "probabilities", "subject")
         )
-        if probabilities.shape[1] != 2:
-            raise ConfigurationError("the ledger is for two classes")
-        above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
+        classes = probabilities.shape[1]
+        if classes == 2:
+            above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
+        elif {*_SCORING} & {*defects}:
+            raise ConfigurationError("leaks of scoring are of two classes")
+        else:
+            above = [probabilities.argmax(axis=1)]
         count = statistics.confusions_by_subject
-        of_seed = [count(y_true, y, subject, subjects, 2) for y in above]
+        of_seed = [count(y_true, y, subject, subjects, classes) for y in above]
         confusions.append(np.stack(of_seed, axis=1))
     return Condition(np.stack(confusions), "precision_as_f1" in defects)
 
@@ -131,23 +168,41 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
     for name in METRICS:
         value = float(after[name].mean())
         samples = (drawn[name] - others[name]) * of_seeds
-        ends = statistics.percentile_interval(samples.sum(axis=1) / num_seeds)
-        changes[name] = Change(value, value - float(before[name].mean()), *ends)
+        samples = samples.sum(axis=1) / num_seeds
+        ends = statistics.percentile_interval(samples)
+        least = statistics.smallest_effect(samples, people)
+        moved = value - float(before[name].mean())
+        changes[name] = Change(value, moved, *ends, least)
     return changes
 
 
 def ledger_protocols() -> tuple[Protocol, ...]:
-    """Leak-free, each leak that is not of scoring alone, and all together."""
+    """Leak-free, each leak that is not of scoring alone, and all together.
+
+    Another seed, which is the null row, comes last.
+    """
     own_runs = [name for name in _NAMES if name not in _SCORING]
-    single = [Protocol(f"leak_free+{n}", defects=(n,)) for n in own_runs]
-    return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES))
+    *single, null = _singles([*own_runs, _NULL])
+    together = Protocol("leak_free+all", defects=_NAMES)
+    return (LEAK_FREE, *single, together, null)
 
 
-def ledger_report(run) -> list[pathlib.Path]:
+def dispute_protocols(*without: str) -> tuple[Protocol, ...]:
+    """Leak-free, another seed, and each of the disputes but for some."""
+    names = [d.name for d in DISPUTES if d.name not in without]
+    return (LEAK_FREE, *_singles([_NULL, *names]))
+
+
+def _singles(names):
+    return [Protocol(f"leak_free+{name}", defects=(name,)) for name in names]
+
+
+def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     """Writes `ledger.md`, `.tex`, `.csv`, `.json` and the figure.
 
-    `run` is the `FinishedRun` of an experiment under `ledger_protocols`; raises
-    KerasPainError where folds are missing.
+    `run` is the `FinishedRun` of an experiment under `ledger_protocols`, or,
+    with `disputes`, `dispute_protocols`: then `calibration`, with results by
+    group, stands beside it. Raises KerasPainError where folds are missing.
     """
     missing = [key for key in run.expected if not run.store.contains(key)]
     if missing:
@@ -157,7 +212,9 @@ def ledger_report(run) -> list[pathlib.Path]:
             "without --folds has run them"
         )
     measured = [r for r in run.table.rows if r.method not in TRIVIAL]
-    ledger = {row.label: _changes(run, row.method) for row in measured}
+    ledger = {
+        row.label: _changes(run, row.method, disputes) for row in measured
+    }
     corpus, simulated = run.prepared.corpus, run.prepared.simulated
     header = [line for line in run.header if "Protocol leak_free+" not in line]
     seeds = len({key.seed for key in run.expected})
@@ -170,27 +227,15 @@ def ledger_report(run) -> list[pathlib.Path]:
         "Intervals take the trained networks as given: where a defect needs "
         "networks of its own, part of a change is what any training anew "
         "would move, and one or two seeds hardly tell them apart.",
-        "threshold_on_test (Fm best) and precision_as_f1 (Fm) change the mean "
-        "F1 only, which the released code prints one way or the other: all "
-        "defects together are therefore given with either.",
-        "threshold_on_test tunes the thresholds in every draw, too: its "
-        "macro-F1 cannot fall, its interval cannot reach below zero, and "
-        "with few people it is shifted upwards, since draws have fewer "
-        "different people to fit. Tuned are 99 thresholds, 0.01 to 0.99.",
-        "no_mask_padding is of BANet, and zero by construction where windows "
-        "are whole, as those of EmoPain are here.",
-        "With one epoch there is no epoch to choose: epoch_on_test is zero "
-        "then by construction.",
-        "epoch_on_test keeps the training people of leak_free: only who "
-        "chooses the epoch changes.",
-        BY_DEFECT,
-        f"The leaks of scoring, {' and '.join(_SCORING)}, are applied to the "
-        "leak-free predictions.",
-        *(f"{defect.name}: {defect.says}." for defect in LEAKS),
+        "Smallest: the change that so many people would likely show at 5 %, in "
+        "four of five repetitions.",
+        f"{_NULL}: {ANOTHER_SEED.says}.",
+        *(_OF_DISPUTES if disputes else _OF_LEAKS),
     )
     title = marked_title(run.table.title, simulated)
     grids = [_grid(row, ledger[row.label]) for row in measured]
-    sheet = Sheet("leaks", title, header, grids, remarks=remarks)
+    name = "disputes" if disputes else "leaks"
+    sheet = Sheet(name, title, header, grids, remarks=remarks)
     rows = []
     for method, changes in ledger.items():
         for name, by_metric in changes.items():
@@ -198,19 +243,36 @@ def ledger_report(run) -> list[pathlib.Path]:
                 row = {"method": method, "defect": name, "metric": metric}
                 numbers = found._asdict()
                 if name == _NONE:
-                    numbers |= dict.fromkeys(["change", "low", "high"])
+                    numbers |= dict.fromkeys([*numbers][1:])
                 row |= {k: rounded(v) for k, v in numbers.items()}
                 row["by_defect_of_scoring"] = _by_defect(name, metric)
                 rows.append(row | {"corpus": corpus, "simulated": simulated})
     head = {"title": title, "header": header}
     what = "ledger", list(rows[0]), rows, simulated, head
     paths = sheet.write(run.results_dir, *what)
-    place = run.table.title, run.results_dir / "figures" / "leaks.png"
-    return [*paths, plot_ledger(ledger, *place, simulated=simulated)]
+    place = run.table.title, run.results_dir / "figures" / f"{name}.png"
+    paths.append(plot_ledger(ledger, *place, simulated=simulated))
+    if disputes:
+        found = {row.label: row.method for row in run.table.rows}
+        found = {
+            label: [
+                run.store.read(key)
+                for key in run.expected
+                if (key.protocol, key.method) == (LEAK_FREE.name, method)
+            ]
+            for label, method in found.items()
+            if label in ledger
+        }
+        groups = {f["subject_id"]: f["group"] for f in run.prepared.report}
+        paths += calibration.write_calibration(
+            *(found, {"group": groups}, run.table.title, run.results_dir),
+            simulated=simulated,
+        )
+    return paths
 
 
-def _changes(run, method):
-    """What each leak changes for one method; the first is none."""
+def _changes(run, method, disputes):
+    """What each switch changes for one method; the first is none."""
     subjects = sorted({*run.samples[LEAK_FREE.name].subject.tolist()})
     predictions = collections.defaultdict(lambda: collections.defaultdict(list))
     for key in run.expected:
@@ -218,16 +280,46 @@ def _changes(run, method):
             of_seed = predictions[key.protocol][key.seed]
             of_seed.append(run.store.read(key).predictions)
 
-    def side(protocol, names):
+    def folds(protocol):
         seeds = predictions[protocol]
-        return condition([seeds[s] for s in sorted(seeds)], names, subjects)
+        return [seeds[s] for s in sorted(seeds)]
+
+    def side(protocol, names):
+        return condition(folds(protocol), names, subjects)
+
+    def disputed(name):
+        other = AGAINST.get(name)
+        other = f"leak_free+{other}" if other else "leak_free"
+        pair = _tested_by_both(folds(other), folds(f"leak_free+{name}"))
+        return change(*(condition(one, (), subjects) for one in pair))
 
     base = side("leak_free", ())
-    sides = {_NONE: base}
+    found = {_NONE: change(base, base)}
+    found[_NULL] = change(base, side(f"leak_free+{_NULL}", ()))
+    if disputes:
+        names = [d.name for d in DISPUTES]
+        names = [n for n in names if f"leak_free+{n}" in predictions]
+        return found | {name: disputed(name) for name in names}
+    sides = {}
     for name in _NAMES:
         sides[name] = side(_protocol_of(name), (name,))
     sides |= {k: side("leak_free+all", names) for k, names in _ALL.items()}
-    return {name: change(base, one) for name, one in sides.items()}
+    return found | {name: change(base, one) for name, one in sides.items()}
+
+
+def _tested_by_both(*sides):
+    """Predictions of windows that both sides have, by seed and fold."""
+    ids = [
+        np.concatenate([fold["window_id"] for seed in side for fold in seed])
+        for side in sides
+    ]
+    both = np.intersect1d(*ids)
+
+    def kept(fold):
+        mine = np.isin(fold["window_id"], both)
+        return {name: values[mine] for name, values in fold.items()}
+
+    return [[list(map(kept, seed)) for seed in side] for side in sides]
 
 
 def _protocol_of(name):
@@ -246,15 +338,17 @@ def _by_defect(name, metric):
 def _grid(row_of, changes):
     method, rows = row_of.label, []
     for name, by_metric in changes.items():
-        row, text = [name], "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}])"
+        against = f" against {AGAINST[name]}" if name in AGAINST else ""
+        row, text = [name + against], "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}]{})"
         if name == _NONE:
             text = "{:.3f}"
         for metric, found in by_metric.items():
             mark = f" {DAGGER}" if _by_defect(name, metric) else ""
-            row.append(text.format(*found) + mark)
+            least = "" if found.smallest is None else f"; {found.smallest:.3f}"
+            row.append(text.format(*found[:4], least) + mark)
         rows.append(row)
-    title = f"{method}: pooled score (change against leak_free, 95 % interval)"
-    columns = ["Defect that is on", *(METRIC_NAMES[name] for name in METRICS)]
+    title = f"{method}: pooled score (change, 95 % interval; smallest)"
+    columns = ["What is on", *(METRIC_NAMES[name] for name in METRICS)]
     sources = [
         [(row_of.evaluation, protocol, row_of.method)]
         for protocol in map(_protocol_of, changes)
@@ -275,7 +369,7 @@ def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
         colours = [ORANGE if name.startswith("all") else BLUE for name in names]
         for axes, metric in zip(row, METRICS, strict=True):
             of_names = [changes[name][metric] for name in names]
-            _, values, low, high = np.transpose(of_names)
+            _, values, low, high = np.transpose([one[:4] for one in of_names])
             # A percentile interval need not hold the value itself.
             ends = np.maximum([values - low, high - values], 0)
             style = {"ecolor": "#222222", "capsize": 2.5, "color": colours}

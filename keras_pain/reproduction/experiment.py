@@ -90,10 +90,11 @@ class Experiment:
 
     def check_method(self, name: str) -> None:
         """Raises ConfigurationError at methods that cannot see the samples."""
-        from keras_pain.experiments.baselines import CLASSICAL
+        from keras_pain.experiments import baselines
         from keras_pain.experiments.method_registry import check_samples
 
-        check_samples(name, ["windows"], CLASSICAL, self.noun)
+        known = baselines.CLASSICAL | baselines.WINDOW_CLASSIFIERS
+        check_samples(name, ["windows"], known, self.noun)
 
     def check_files(self, options: Options) -> None:
         """Looks, before the long work, whether flags can be followed here."""

@@ -25,6 +25,7 @@ from keras_pain.corpora.folder import layout
 from keras_pain.corpora.folder.layout import Label, Tables
 from keras_pain.data import clips as clip_data
 from keras_pain.data.prepare import identify, prepare_dataset, read_examples
+from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, KerasPainError, check_choice
 from keras_pain.experiments import baselines, method_registry
 from keras_pain.experiments.network import fitted_windows
@@ -78,6 +79,7 @@ _LABELS = {
     "svm": "SVM",
     "rf_frames": "Random forest of 30",
     "random_forest": "Random forest",
+    "logistic_regression": "Logistic regression",
     "lr_displacements": "Logistic regression on displacements",
     "pca_svm": "PCA + SVM",
 }
@@ -571,6 +573,40 @@ class ClipsExperiment(_Own, FaceExperiment):
             weights = backbone_weights(options, self.usual_weights)
             lines.append(f"ConvNeXt: starts from {weights_named(weights)}.")
         return lines
+
+
+class LandmarkWindows(ClipsExperiment):
+    """Clips of landmarks as windows, for what only windows have.
+
+    A sample's channels are the 136 coordinates; classical methods see
+    `keras_pain.experiments.baselines.displacements`.
+    """
+
+    def cut(self, loaded, settings, smoke):
+        clips = super().cut(loaded, settings, smoke)
+        x, count = baselines.normalised_points(clips), len(clips)
+        return WindowSet(
+            x=x.reshape(*x.shape[:2], -1).astype(np.float32),
+            y=clips.y,
+            length=np.full(count, x.shape[1], np.int32),
+            subject=clips.person,
+            recording=clips.recording,
+            start=clips.start,
+            activity=np.zeros(count, np.int32),
+            class_names=clips.class_names,
+            channel_names=tuple(map(str, range(x.shape[2] * 2))),
+            channels=(("POS", ""),) * (x.shape[2] * 2),
+            statistics=baselines.displacements(clips).astype(np.float32),
+        )
+
+    def sample(self):
+        return _CLASSICAL, {}, ()
+
+    def method_arguments(self, options, loaded):
+        return {}
+
+    def gigabytes(self, samples):
+        return 1.0
 
 
 def _of_clip(values, classes):
