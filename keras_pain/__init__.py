@@ -9,6 +9,9 @@ import os
 # The networks are TensorFlow's, whatever a user's keras.json says. A variable
 # that says otherwise is refused by `experiments.provenance.check_backend`.
 os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
+# TensorFlow's own choice is to use oneDNN only on processors with AVX-512: with
+# AVX2, too, it makes convolutions several times as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 __version__ = "0.1.0"
 

@@ -11,6 +11,7 @@ from keras_pain import layers
 from keras_pain.errors import ConfigurationError
 from keras_pain.layers import (
     AttentionPooling,
+    BatchNormalization,
     ChannelAttention,
     ClassTokenAndPositions,
     CrossAttention,
@@ -30,6 +31,7 @@ from keras_pain.layers import (
     SpatialAttention,
     SplitBodyParts,
     TemporalAttention,
+    TimeMaxPooling,
     TransformerEncoder,
     TrilinearUpsampling,
     UnfoldBodyParts,
@@ -87,6 +89,11 @@ SHAPES = {
         (TIME, 4, 3, 2),
     ),
     OrientedPooling: ({"axis": "sensors", "bins": 9}, (TIME, 4, 3)),
+    BatchNormalization: (
+        {"momentum": 0.7, "epsilon": 0.01},
+        (TIME, 4, 3),
+    ),
+    TimeMaxPooling: ({}, (TIME, 4, 3)),
     SelectChannels: ({"start": 1, "stop": -1}, (TIME, 5)),
     ChannelAttention: ({"reduction": 2}, (4, 3, 6)),
     SpatialAttention: ({"kernel_size": 3}, (4, 3, 6)),
@@ -191,6 +198,51 @@ def test_frame_masking():
     y = FrameMasking()(x)
     np.testing.assert_array_equal(y._keras_mask, MASK)
     np.testing.assert_array_equal(y, x)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_sensor_batch_normalization_is_keras_own(trainable, tmp_path):
+    """Output, gradients and statistics; files of the one fit the other."""
+    import tensorflow as tf
+
+    x = 3 + _random(5, TIME, 4, 3)
+    direction = _random(*x.shape, seed=3)
+    found = []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        options = {"momentum": 0.9, "epsilon": 1e-5, "trainable": trainable}
+        layer = kind(**options, name="norm")
+        layer.build(x.shape)
+        for weight in _fill(layer).weights:
+            weight.assign(abs(weight))
+        inputs = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            y = layer(inputs, training=True)
+            loss = tf.reduce_sum(y * direction)
+        weights = [weight.value for weight in layer.trainable_weights]
+        gradients = tape.gradient(loss, [inputs, *weights])
+        calm = layer(x, training=False)
+        found.append([y, calm, *gradients, *layer.weights])
+        assert len(gradients) == 1 + 2 * trainable
+        model = keras.Sequential([keras.Input(x.shape[1:]), layer])
+        path = tmp_path / f"{len(found)}"
+        model.save_weights(f"{path}.weights.h5")
+        model.save(f"{path}.keras")
+        loaded = keras.models.load_model(f"{path}.keras")
+        assert type(loaded.layers[0]) is kind
+        np.testing.assert_allclose(loaded(x), calm, atol=1e-6)
+    theirs, ours = map(_numpy, found)
+    for a, b in zip(theirs, ours, strict=True):
+        np.testing.assert_allclose(b, a, atol=2e-5)
+    assert np.ptp(ours[2]) > 1e-3
+    model.load_weights(tmp_path / "1.weights.h5")
+    np.testing.assert_allclose(model(x), theirs[1], atol=1e-6)
+
+
+def test_time_max_pooling_is_keras_own():
+    x = _random(BATCH, TIME, 4, 3)
+    expected = keras.layers.MaxPooling2D((2, 1))(x)
+    np.testing.assert_array_equal(TimeMaxPooling()(x), expected)
 
 
 # --- Attention ---

@@ -14,6 +14,7 @@ from keras_pain.layers.face_graph import (
 )
 from keras_pain.layers.movement import (
     AttentionPooling,
+    BatchNormalization,
     FoldBodyParts,
     FrameMasking,
     GroupedDense,
@@ -25,6 +26,7 @@ from keras_pain.layers.movement import (
     SelectChannels,
     SplitBodyParts,
     TemporalAttention,
+    TimeMaxPooling,
     UnfoldBodyParts,
 )
 from keras_pain.layers.transformer import (

@@ -270,6 +270,93 @@ class OrientedPooling(BaseLayer):
         return (batch, self.bins or left, channels)
 
 
+@keras.saving.register_keras_serializable(package="keras_pain")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation of feature maps over time and sensors, sooner.
+
+    The numbers and weights of `keras.layers.BatchNormalization` over the last
+    axis, and its name, by which Keras finds weights in a file. On a CPU an axis
+    of 2 to 16 channels is too short for its vector units: here statistics and
+    scaling run over sensors and channels as one axis, and the gradient is
+    written out (Ioffe and Szegedy, ICML 2015,
+    section 3). The momentum and epsilon are those of PyTorch.
+
+    `(batch, time, sensors, channels)` to the same.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None):
+        sensors, channels = inputs.shape[-2:]
+        x = ops.reshape(inputs, (-1, sensors * channels))
+        x = ops.cast(x, "float32")  # half precision would overflow
+        gamma, beta = (ops.tile(w, sensors) for w in (self.gamma, self.beta))
+        if training and self.trainable:
+            y = self._trained(x, gamma, beta)
+        else:
+            inverse = ops.rsqrt(self.moving_variance + self.epsilon)
+            scale = gamma * ops.tile(inverse, sensors)
+            shift = beta - ops.tile(self.moving_mean, sensors) * scale
+            y = x * scale + shift
+        y = ops.reshape(y, (-1, *inputs.shape[1:]))
+        return ops.cast(y, self.compute_dtype)
+
+    def _trained(self, x, gamma, beta):
+        channels = self.gamma.shape[0]
+        sensors = x.shape[1] // channels
+        rows = ops.cast(ops.shape(x)[0], "float32")
+
+        def mean_of(sums):
+            sums = ops.sum(ops.reshape(sums, (sensors, channels)), axis=0)
+            return ops.tile(sums / (rows * sensors), sensors)
+
+        fixed = ops.stop_gradient(x)
+        mean = mean_of(ops.sum(fixed, axis=0))
+        centred = fixed - mean
+        variance = mean_of(ops.sum(centred * centred, axis=0))
+        inverse = ops.rsqrt(variance + self.epsilon)
+        for moving, new in (
+            (self.moving_mean, mean[:channels]),
+            (self.moving_variance, variance[:channels]),
+        ):
+            moving.assign(moving * self.momentum + new * (1 - self.momentum))
+
+        @ops.custom_gradient
+        def normalise(x, gamma, beta):
+            def grad(*args, upstream=None):
+                dy = args[0] if upstream is None else upstream
+                of_beta = ops.sum(dy, axis=0)
+                of_gamma = ops.sum(dy * centred, axis=0) * inverse
+                scale = gamma * inverse
+                slope = -scale * inverse * mean_of(of_gamma)
+                dx = dy * scale + (centred * slope - scale * mean_of(of_beta))
+                return dx, of_gamma, of_beta
+
+            return centred * (gamma * inverse) + beta, grad
+
+        return normalise(x, gamma, beta)
+
+
+class TimeMaxPooling(BaseLayer):
+    """The larger of every two frames; an odd last one is left out.
+
+    As `MaxPooling2D((2, 1))`, whose gradient is slow on a CPU.
+    `(batch, time, sensors, channels)` to `(batch, time // 2, ...)`.
+    """
+
+    def call(self, inputs):
+        pairs, *rest = self.compute_output_shape(inputs.shape)[1:]
+        wide = (-1, pairs, 2, rest[0] * rest[1])
+        x = ops.reshape(inputs[:, : 2 * pairs], wide)
+        x = ops.maximum(*ops.unstack(x, 2, axis=2))
+        return ops.reshape(x, (-1, pairs, *rest))
+
+    def compute_output_shape(self, input_shape):
+        batch, time, *rest = input_shape
+        return (batch, time // 2, *rest)
+
+
 # --- Grouped layers ---
 
 

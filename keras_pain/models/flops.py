@@ -53,6 +53,10 @@ _BY_ELEMENT = {
     "regularization": None,
     "reshaping": None,
 }
+_OWN = {
+    own.BatchNormalization: "normalization",
+    own.TimeMaxPooling: "pooling",
+}
 
 RULES: dict[type, Rule] = {}
 
@@ -177,6 +181,8 @@ def _operations(layer, shapes):
 
 def _module(layer):
     """Keras' name of a group of layers, e.g. `"pooling"`, or None."""
+    if type(layer) in _OWN:
+        return _OWN[type(layer)]
     found = re.match(r"keras\.src\.layers\.(\w+)", type(layer).__module__)
     # What a wrapper costs is up to the layer inside.
     return found and not isinstance(layer, layers.Wrapper) and found[1]

@@ -10,7 +10,12 @@ import math
 
 from keras import Model, layers
 
-from keras_pain.layers import OrientedPooling, TransformerEncoder
+from keras_pain.layers import (
+    BatchNormalization,
+    OrientedPooling,
+    TimeMaxPooling,
+    TransformerEncoder,
+)
 from keras_pain.layers.base import check_choice, require, torch_start
 from keras_pain.models import blocks
 from keras_pain.models.blocks import LAST
@@ -166,11 +171,11 @@ def _tokens(name, input_shape, num_classes, filters, pooling="time"):
         options = torch_start(_KERNEL**2 * x.shape[-1])
         options |= {"data_format": LAST, "name": f"conv_{i}"}
         x = layers.Conv2D(count, _KERNEL, **options)(x)
-        x = blocks.batch_norm(x, f"batch_norm_{i}")
-        x = layers.ReLU(name=f"relu_{i}")(x)
-        if i % 2 == 0:
-            pool = "feature_maps" if i == _LAYERS else "max_pool"
-            x = layers.MaxPooling2D((2, 1), data_format=LAST, name=pool)(x)
+        x = BatchNormalization(name=f"batch_norm_{i}")(x)
+        if i % 2 == 0:  # released code: after the ReLU, which is the same
+            x = TimeMaxPooling(name=f"max_pool_{i}")(x)
+        last = "feature_maps" if i == _LAYERS else f"relu_{i}"
+        x = layers.ReLU(name=last)(x)
     # As coded, time is pooled and the sensors are spread over its places.
     how = ("time", x.shape[1]) if pooling == "as_coded" else (pooling, None)
     x = OrientedPooling(*how, name="oriented_pooling")(x)
