@@ -73,11 +73,7 @@ class Report:
     checks: list[Grid] = dataclasses.field(default_factory=list)
     pictures: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     left_out: list[str] = dataclasses.field(default_factory=list)
-
-    @property
-    def smoke(self) -> bool:
-        """Whether it is of a run that only shows that the suite works."""
-        return any(line.startswith("SMOKE RUN") for line in self.sheet.lines)
+    smoke: bool = False  # of a run that only shows that the suite works
 
 
 def write(results: Sequence, file) -> pathlib.Path:
@@ -147,6 +143,11 @@ def _reports(results, start) -> Iterator[Report]:
             sheet = Sheet(**of)
         where = os.path.relpath(path.parent, start)
         found.append(Report("", path, stem, document, sheet, simulated, where))
+    tried = {
+        r.path.parent for r in found if "SMOKE RUN" in " ".join(r.sheet.lines)
+    }
+    for report in found:
+        report.smoke = report.path.parent in tried
     found.sort(
         key=lambda r: (
             *(r.kind in _FURTHER, r.simulated, r.smoke),
