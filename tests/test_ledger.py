@@ -10,7 +10,7 @@ from test_tables import check_latex
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.defects import score
 from keras_pain.experiments.store import FoldKey, ResultStore
-from keras_pain.reports import ledger
+from keras_pain.reports import calibration, ledger
 from keras_pain.reports.ledger import change, condition, pooled_scores
 from keras_pain.reports.table import RowSpec
 
@@ -83,7 +83,8 @@ def test_other_seeds_or_classes_are_refused():
     for fold in folds:
         fold["probabilities"] = np.full((20, 3), 1 / 3)
     with pytest.raises(ConfigurationError, match="two classes"):
-        condition([folds], (), SUBJECTS)
+        condition([folds], (THRESHOLD,), SUBJECTS)
+    assert condition([folds], (), SUBJECTS).confusions.shape[-1] == 3
 
 
 def test_the_report_marks_what_scoring_makes(tmp_path, drawn):
@@ -116,5 +117,31 @@ def test_the_report_marks_what_scoring_makes(tmp_path, drawn):
     assert len(marked) == 4 and {r["metric"] for r in marked} == {"macro_f1"}
     lines = paths[0].read_text().splitlines()
     [line] = [x for x in lines if x.startswith(f"| {THRESHOLD}")]
-    assert line.count("†") == 1 and line.index("†") < line.index("0.", 60)
+    assert line.count("†") == 1 and "†" in line.split("|")[2]
     assert drawn[-1].get_suptitle() == "SIMULATED: T"
+
+
+def test_disputes_are_compared_on_the_windows_that_both_tested():
+    sides = []
+    for ids in (["a:0", "a:45", "a:90"], ["a:0", "a:90"]):
+        sides.append(
+            [[{"window_id": np.array(ids), "y_true": np.arange(len(ids))}]]
+        )
+    one, other = ledger._tested_by_both(*sides)
+    assert one[0][0]["y_true"].tolist() == [0, 2]
+    assert other[0][0]["y_true"].tolist() == [0, 1]
+
+
+def test_brier_and_calibration_error():
+    fold = SimpleNamespace(
+        predictions={
+            "y_true": np.array([0, 0, 1, 1]),
+            "probabilities": np.array([[0.85, 0.15]] * 4),
+            "subject": np.array(["A", "A", "B", "B"]),
+        }
+    )
+    sums = calibration.sums_by_person([fold], np.array(["A", "B"]))
+    found = calibration.scores(*sums, np.array([[1, 1], [2, 0]]))
+    assert found["Accuracy"] == pytest.approx([0.5, 1.0])
+    assert found["Brier"] == pytest.approx([0.745, 0.045])
+    assert found["ECE"] == pytest.approx([0.35, 0.15])

@@ -234,8 +234,8 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     )
     title = marked_title(run.table.title, simulated)
     grids = [_grid(row, ledger[row.label]) for row in measured]
-    name = "disputes" if disputes else "leaks"
-    sheet = Sheet(name, title, header, grids, remarks=remarks)
+    kind = "disputes" if disputes else "leaks"
+    sheet = Sheet(kind, title, header, grids, remarks=remarks)
     rows = []
     for method, changes in ledger.items():
         for name, by_metric in changes.items():
@@ -250,7 +250,7 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     head = {"title": title, "header": header}
     what = "ledger", list(rows[0]), rows, simulated, head
     paths = sheet.write(run.results_dir, *what)
-    place = run.table.title, run.results_dir / "figures" / f"{name}.png"
+    place = run.table.title, run.results_dir / "figures" / f"{kind}.png"
     paths.append(plot_ledger(ledger, *place, simulated=simulated))
     if disputes:
         found = {row.label: row.method for row in run.table.rows}
@@ -381,5 +381,5 @@ def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
         row[0].set_yticks(range(len(names)), words)
     grid[0, 0].invert_yaxis()  # of all: the axis is shared
     for axes in grid[-1]:
-        axes.set_xlabel("change against leak-free")
+        axes.set_xlabel("change, against what the table says")
     return figure

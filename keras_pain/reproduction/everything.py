@@ -23,7 +23,7 @@ import keras_pain
 from keras_pain.corpora.base import CORPORA
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.io import write_file
-from keras_pain.reports import page
+from keras_pain.reports import leakage, page
 from keras_pain.simulate import simulator_of
 
 DATA = "KERAS_PAIN_DATA"  # variable with the folder of all corpora
@@ -202,6 +202,9 @@ def run_all(
         )
         return 130
     try:
+        for run in sorted(pathlib.Path(out).rglob("run.json")):
+            if any(run.parent.glob("folds/*")):
+                leakage.write_sheet(run.parent)
         print(page.write([out], pathlib.Path(out, "report", "index.html")))
     except KerasPainError as error:
         failed["page"] = str(error)

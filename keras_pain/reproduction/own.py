@@ -274,7 +274,7 @@ class _Own(abc.ABC):
 
     def announce(self, tasks, samples, options, console):
         """How many trainings, how long about, in how much memory."""
-        [found] = samples.values()
+        found = next(iter(samples.values()))
         counts = [
             len({getattr(task.key, part) for task in tasks})
             for part in ("method", "fold", "seed")
