@@ -90,9 +90,9 @@ def _of_script(path, data, out, smoke, flags):
     nodes = [*ast.walk(tree)]
     texts = [n.value for n in nodes if isinstance(n, ast.Constant)]
     corpora = dict.fromkeys(t for t in texts if t in (*CORPORA,))
-    chooses = "choose_corpus" in {
-        n.arg for n in nodes if isinstance(n, ast.keyword)
-    }
+    names = {n.arg for n in nodes if isinstance(n, ast.keyword)}
+    names |= {n.id for n in nodes if isinstance(n, ast.Name)}
+    chooses = not names.isdisjoint({"choose_corpus", "define_corpus"})
     for corpus in corpora or (None,):
         name = f"{path.stem}_{corpus}" if chooses else path.stem
         command = [sys.executable, str(path), *["--smoke"] * smoke]
