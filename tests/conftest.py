@@ -90,7 +90,8 @@ def smoked(tmp_path_factory):
 
     In one folder, whose `data` the tables share. The first table is run with
     all methods, as a user would; others that draw attention with one such
-    network and all that are none, the rest with the first method or two.
+    network, if the first has it not, and all that are none; the rest with the
+    first method or two.
     """
     from scripts import check_done, experiments_of, run_script
 
@@ -128,6 +129,9 @@ def smoked(tmp_path_factory):
         rows = dict.fromkeys(row.method for row in experiments[0].table.rows)
         names = list(rows)[:few]
         if shown := experiments[0].attention[-1:]:
+            first = experiments_of("table1_protective")[0].table.rows
+            known = {row.method for row in first}
+            shown = [method for method in shown if method not in known]
             names = [*(name for name in rows if not fed(name)), *shown]
         methods = [f"--methods={','.join(names)}"]
         if name == "table1_protective":

@@ -110,7 +110,7 @@ def test_ledger(smoke, smoked, monkeypatch):
     folder = smoked.place / "results" / "leaks_emopain_smoke"
     assert "windows_at_random" in done.stdout and "SIMULATED" in done.stdout
     rows = rows_of(folder / "ledger_SIMULATED.csv")
-    assert len(rows) == 3 * (1 + 8 + 2)
+    assert len(rows) == 3 * (2 + 8 + 2)  # none, another seed, each, all
     still = [row for row in rows if row["defect"] == "no_mask_padding"]
     assert {float(row["change"]) for row in still} == {0}  # of L-SFAN
     for row in rows:

@@ -368,7 +368,7 @@ def test_a_method_alone_equals_it_after_another_fold(name, folds, monkeypatch):
     monkeypatch.setattr("keras_pain.experiments.optim._kept", {})
 
     def predict(data):
-        method = resolve_method(name, epochs=2, reuse=True)
+        method = resolve_method(name, epochs=1, reuse=True)
         assert method.name == name
         report = method.fit(data.augmented, data.validation, 7)
         assert sum(report.stages.values()) > 0

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from keras_pain.data.augment import apply_scaler, fit_scaler
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, check_choice
@@ -205,6 +204,9 @@ def _exercise(recording):
 
 def _by_own(samples, seen=True):
     """Each person's windows, scaled by those of their own that are `seen`."""
+    # It imports scikit-learn, which takes a second.
+    from keras_pain.data.augment import apply_scaler, fit_scaler
+
     x, statistics = samples.x.copy(), samples.statistics
     people = np.strings.partition(samples.subject.astype(str), _MARK)[0]
     for person in np.unique(people):

@@ -41,7 +41,7 @@ from keras_pain.errors import (
 )
 from keras_pain.experiments import method_registry, preprocessing
 from keras_pain.experiments.baselines import TRIVIAL
-from keras_pain.experiments.defects import Samples
+from keras_pain.experiments.defects import DISPUTES, Samples
 from keras_pain.experiments.features import FeatureExtractor
 from keras_pain.experiments.methods import Method
 from keras_pain.experiments.metrics import compute_metrics
@@ -790,6 +790,11 @@ def _member(folder, files, backbone_weights):
                     problem = "was changed after it was written (its SHA-256)"
                     raise BadFileError(folder / name, problem, _AGAIN)
     about = preprocessing.read(folder)
+    if on := {of.name for of in DISPUTES}.intersection(about["defects"]):
+        raise ConfigurationError(
+            f"{folder}: was trained under {min(on)}, whose people were scaled "
+            f"or split as none is here; give a fold of {LEAK_FREE.name}"
+        )
     if len(about["seen"]) == 1 and about["class_names"]:
         return Member(None, about, folder)
     name = about["method"]["called"]
