@@ -56,10 +56,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_configure(config):
-    # Paths that notes hide are kept where no user has theirs.
-    places = tempfile.TemporaryDirectory()
-    config.add_cleanup(places.cleanup)
-    os.environ["KERAS_PAIN_PLACES"] = places.name
+    # Paths that notes hide are kept where no user has theirs, in one folder
+    # for all processes of a run.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        places = tempfile.TemporaryDirectory()
+        config.add_cleanup(places.cleanup)
+        os.environ["KERAS_PAIN_PLACES"] = places.name
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
     for message in QUIET:
