@@ -142,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     text = "Recompute what the papers claim, row by row; builds networks."
     add = command("audit", _audit, text).add_argument
-    text = "folder for audit.md and audit.json [print the table only]"
+    text = "folder for audit.md, .tex, .csv and .json [print the table only]"
     add("--out", help=text)
 
     text = "Look whether a confusion matrix fits the metrics a paper prints."
@@ -161,7 +161,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "Answer the questions of a leakage taxonomy from a results folder."
     add = command("leakage", _leakage, text).add_argument
     add("results_dir", help="results folder of a reproduce script")
-    text = "folder for leakage.md and leakage.json [RESULTS_DIR]"
+    text = "folder for leakage.md, .tex, .csv, .json [RESULTS_DIR]"
     add("--out", help=text)
 
     text = "Copy a results folder for publishing, without ids and samples."
@@ -372,17 +372,14 @@ def _numbers(text):
 
 def _audit(args) -> int:
     start_tensorflow()
-    from keras_pain.io import write_file
     from keras_pain.reports import audit
 
     rows = audit.run()
-    text = audit.markdown(rows)
-    print(text)
+    sheet = audit.sheet(rows)
+    print(sheet.markdown())
     if args.out:
-        path = pathlib.Path(args.out)
-        print(write_file(path / "audit.md", text.encode()))
-        text = json.dumps(rows, indent=1) + "\n"
-        print(write_file(path / "audit.json", text.encode()))
+        paths = sheet.write(args.out, "audit", [*rows[0]], rows, False)
+        print(*paths, sep="\n")
     return 0
 
 

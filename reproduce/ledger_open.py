@@ -19,63 +19,45 @@ import functools
 from absl import flags
 
 from keras_pain.experiments.provenance import quiet_start
-from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
+from keras_pain.reports.table import RowSpec
 from keras_pain.reproduction import Experiment, Options, OwnOptions, main
 from keras_pain.reproduction.flags import define_corpus
 
 METHODS = ("rf_frames", "logistic_regression")
-EXERCISES = ("own_exercise", "other_exercise", "other_exercise_known")
 
 
-def ui_prmd(protocols, report) -> Experiment:
-    """Windows of 1.5 s, half of it overlapping, of two exercises."""
+def ui_prmd(leaks: Experiment) -> Experiment:
+    """That of the leaks, of two exercises and windows that overlap by half."""
     labels = ("Majority class", "Random forest", "Logistic regression")
     rows = zip(labels, ("majority", *METHODS), strict=True)
-    classes = ("correct", "incorrect")
-    return Experiment(
-        table=TableSpec(
-            name="ledger_ui_prmd",
-            title="Disputed choices, UI-PRMD m05 and m10",
-            paper="None: a measurement of this suite",
-            rows=tuple(RowSpec(*row, "loso") for row in rows),
-            columns=(ColumnSpec("Macro-F1", "macro_f1"),),
-            class_names=classes,
-        ),
-        corpus="ui_prmd",
-        layouts=("vicon",),
-        settings={
-            "cut": "sliding_windows",
-            "segments": "whole",
-            "label": "label",
-            "class_names": list(classes),
-            "length": 90,
-            "step": 45,
-        },
+    settings = {**leaks.settings, "step": 45}
+    del settings["padding"]
+    table = dataclasses.replace(
+        leaks.table,
+        name="ledger_ui_prmd",
+        title="Disputed choices, UI-PRMD m05 and m10",
+        rows=tuple(RowSpec(*row, "loso") for row in rows),
+        notes=(),
+    )
+    return dataclasses.replace(
+        leaks,
+        table=table,
+        settings=settings,
         where={"exercise": ("m05", "m10")},
-        augmentation="none",
-        epochs=8,
-        protocols=protocols(),
         seeds=(0, 1, 2),
-        report=report,
     )
 
 
-def chosen(options: Options) -> list[Experiment]:
-    """The one that `--corpus` names."""
-    with quiet_start():  # it imports TensorFlow
-        from keras_pain.reports.ledger import dispute_protocols, ledger_report
-        from keras_pain.reproduction import own
+def of_own(corpus: str, manual_dir: str | None) -> tuple[Experiment, list[str]]:
+    """That of a folder's recordings, and the disputes that it cannot have."""
+    from keras_pain.reproduction import own
 
-    report = functools.partial(ledger_report, disputes=True)
-    corpus = flags.FLAGS.corpus
-    if corpus == "ui_prmd":
-        return [ui_prmd(dispute_protocols, report)]
     settings = {"label": "class"}
     if corpus == "emg_lower_limb":
         settings = {"label": "activity", "window_seconds": 2.0, "rate": 30.0}
         settings["step_seconds"] = 1.0
     found = own.own_experiment(
-        options.manual_dir,
+        manual_dir,
         OwnOptions(**settings),
         corpus=corpus,
         methods=METHODS,
@@ -84,14 +66,28 @@ def chosen(options: Options) -> list[Experiment]:
         seeds=(0, 1, 2),
         epochs=10,
     )
-    without = EXERCISES
+    without = ["own_exercise", "other_exercise", "other_exercise_known"]
     if corpus == "buhmap":
         found = own.LandmarkWindows(**vars(found))
-        without += ("no_overlap",)  # a window is a whole recording
+        without.append("no_overlap")  # a window is a whole recording
     rows = [row for row in found.table.rows if row.method != "stratified"]
     table = dataclasses.replace(found.table, rows=tuple(rows))
-    more = {"protocols": dispute_protocols(*without), "report": report}
-    return [dataclasses.replace(found, table=table, **more)]
+    return dataclasses.replace(found, table=table), without
+
+
+def chosen(options: Options) -> list[Experiment]:
+    """The one that `--corpus` names."""
+    with quiet_start():  # it imports TensorFlow
+        import leaks
+
+        from keras_pain.reports.ledger import dispute_protocols, ledger_report
+
+    found, without = ui_prmd(leaks.UI_PRMD), []
+    if flags.FLAGS.corpus != "ui_prmd":
+        found, without = of_own(flags.FLAGS.corpus, options.manual_dir)
+    report = functools.partial(ledger_report, disputes=True)
+    protocols = dispute_protocols(*without)
+    return [dataclasses.replace(found, protocols=protocols, report=report)]
 
 
 if __name__ == "__main__":

@@ -172,8 +172,8 @@ def test_claims_are_recomputed(monkeypatch):
     for place, verdict in VERDICTS.items():
         found = {row["verdict"] for row in rows if row["place"] == place}
         assert found == {verdict}, place
-    text = audit.markdown(rows)
-    assert text.count("\n| ") == len(rows) + 1
+    text = audit.sheet(rows).markdown()
+    assert text.count("\n| ") == 2 + len(rows)  # names, rule
     assert "28 confusion matrices of 2,833 samples" in text
 
 

@@ -15,8 +15,15 @@ from test_leaderboard import write as write_leaderboard
 from keras_pain.cli import main
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments.store import ResultStore
-from keras_pain.reports import page
-from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec, write_table
+from keras_pain.reports import audit, page
+from keras_pain.reports.table import (
+    ColumnSpec,
+    Grid,
+    RowSpec,
+    Sheet,
+    TableSpec,
+    write_table,
+)
 from keras_pain.reproduction import everything
 
 TEMPLATES = ROOT / "keras_pain" / "reports" / "templates"
@@ -77,12 +84,15 @@ def put_results(root):
         wanted = {k: c for k, c in expected.items() if k.method != "fair"}
         options = {"corpus": "made", "simulated": False}
         write_table(spec, store, wanted, folder, **options)
-    row = {"paper": "P", "claim": "1 > 2", "verdict": "holds"}
-    (root / "audit").mkdir()
-    (root / "audit" / "audit.json").write_text(json.dumps([row]))
-    row = {"question": "L1.1", "answer": "no", "file": "x.json"}
-    sheet = {"title": "Leakage sheet of x", "rows": [row]}
-    (root / "audit" / "leakage.json").write_text(json.dumps(sheet))
+    rows = [
+        dict(paper="P", claim="1 > 2", verdict=verdict, evidence="x")
+        for verdict in (audit.HOLDS, audit.CANNOT)
+    ]
+    grid = Grid("loso, leak_free", ["Question", "Answer"], [[["L1.1", "no"]]])
+    sheets = {"audit": audit.sheet(rows)}
+    sheets["leakage"] = Sheet("leakage", "Leakage sheet of x", (), [grid])
+    for stem, sheet in sheets.items():
+        sheet.write(root / "audit", stem, [*rows[0]], rows, False)
 
 
 @pytest.fixture(scope="module")

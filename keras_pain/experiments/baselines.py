@@ -242,37 +242,41 @@ CLASSICAL = {
 }
 """Classifiers of windows by name: each returns a new method."""
 
+_BY_TYPE = "statistics by the channels' type"
+
+
+def _linear(name, features, of, **options):
+    """Logistic regression; ridge regression of intensities."""
+    return Baseline(
+        name,
+        lambda seed: make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=5000)
+        ),
+        {"features": features, "C": 1.0},
+        of,
+        lambda seed: make_pipeline(StandardScaler(), Ridge()),
+        **options,
+    )
+
+
 # Ours: what a network has to beat on recordings of one's own.
 WINDOW_CLASSIFIERS = {
     "random_forest": functools.partial(
         Baseline,
         "random_forest",
         lambda seed: RandomForestClassifier(300, random_state=seed),
-        {"features": "statistics by the channels' type", "trees": 300},
+        {"features": _BY_TYPE, "trees": 300},
         window_statistics,
         lambda seed: RandomForestRegressor(300, random_state=seed),
     ),
     "logistic_regression": functools.partial(
-        Baseline,
-        "logistic_regression",
-        lambda seed: make_pipeline(
-            StandardScaler(), LogisticRegression(max_iter=5000)
-        ),
-        {"features": "statistics by the channels' type", "C": 1.0},
-        window_statistics,
-        lambda seed: make_pipeline(StandardScaler(), Ridge()),
+        *(_linear, "logistic_regression", _BY_TYPE, window_statistics)
     ),
 }
 LANDMARK_CLASSIFIERS = {
     "lr_displacements": functools.partial(
-        Baseline,
-        "lr_displacements",
-        lambda seed: make_pipeline(
-            StandardScaler(), LogisticRegression(max_iter=5000)
-        ),
-        {"features": "statistics of displacements", "C": 1.0},
+        *(_linear, "lr_displacements", "statistics of displacements"),
         displacements,
-        lambda seed: make_pipeline(StandardScaler(), Ridge()),
     )
 }
 _SEARCHED = {"C": [0.01, 0.1, 1.0, 10.0, 100.0], "kernel": ["linear", "rbf"]}

@@ -15,6 +15,9 @@ from rich import progress
 from rich.console import Console
 
 from keras_pain.reports import feasible
+from keras_pain.reports.table import Grid, Sheet
+
+TITLE = "What the papers claim, recomputed"
 
 HOLDS = "holds"
 CANNOT = "cannot hold"
@@ -331,13 +334,13 @@ def run() -> list[dict]:
     return found
 
 
-def markdown(rows: list[dict]) -> str:
-    """The ledger as a Markdown table, with the number of each verdict."""
-    names = ("paper", "place", "claim", "verdict", "evidence")
-    lines = ["# What the papers claim, recomputed", ""]
-    for verdict in (HOLDS, CANNOT, UNKNOWN):
-        number = sum(row["verdict"] == verdict for row in rows)
-        lines.append(f"- {verdict}: {number} of {len(rows)}")
-    lines += ["", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    lines += [f"| {' | '.join(row[k] for k in names)} |" for row in rows]
-    return "\n".join(lines) + "\n"
+def sheet(rows: list[dict]) -> Sheet:
+    """The ledger as a table, with the number of each verdict."""
+    verdicts, names = [row["verdict"] for row in rows], [*rows[0]]
+    lines = [
+        f"{verdict}: {verdicts.count(verdict)} of {len(rows)}"
+        for verdict in (HOLDS, CANNOT, UNKNOWN)
+    ]
+    cells = [[*row.values()] for row in rows]
+    grid = Grid("Claims", [*map(str.title, names)], [cells], left=len(names))
+    return Sheet("audit", TITLE, lines, [grid])

@@ -23,7 +23,7 @@ from keras_pain.experiments.store import (
     FoldResult,
     ResultStore,
 )
-from keras_pain.io import marked_title, write_marked
+from keras_pain.io import marked_title
 from keras_pain.reports.table import Grid, Sheet
 
 YES, NO, OPEN = "yes", "no", "only a person can tell"
@@ -128,7 +128,9 @@ def leakage_sheet(folder) -> pd.DataFrame:
 
 
 def write_sheet(folder, out=None) -> list[Path]:
-    """Writes `leakage.md` and `leakage.json` into `out`, else the folder.
+    """Writes `leakage.md`, `.tex`, `.csv` and `.json` into `out`.
+
+    Without one they are written into the folder itself.
 
     For `folder` and what is raised see `leakage_sheet`. Returns the paths.
     """
@@ -139,18 +141,14 @@ def write_sheet(folder, out=None) -> list[Path]:
         "Questions: Kapoor and Narayanan, Patterns 4(9), 2023. A yes is a "
         "leak; what only a person can tell is left open.",
     ]
+    heads = [name.title() for name in COLUMNS[1:]]
     grids = [
-        Grid(table, COLUMNS[1:], [of[[*COLUMNS[1:]]].values.tolist()], left=4)
+        Grid(table, heads, [of[[*COLUMNS[1:]]].values.tolist()], left=4)
         for table, of in frame.groupby("table", sort=False)
     ]
-    title = marked_title(title, simulated)
-    text = Sheet("leakage", title, lines, grids).markdown()
-    rows = {"title": title, "rows": frame.to_dict("records")}
-    texts = {"md": text, "json": json.dumps(rows, indent=1) + "\n"}
-    return [
-        write_marked(out / f"leakage.{kind}", text.encode(), simulated)
-        for kind, text in texts.items()
-    ]
+    sheet = Sheet("leakage", marked_title(title, simulated), lines, grids)
+    rows = frame.to_dict("records")
+    return sheet.write(out, "leakage", COLUMNS, rows, simulated)
 
 
 # --- Answers: yes, no or open; the evidence; its file ---
@@ -185,11 +183,8 @@ def _no_test_set(folds):
         if not tested or both and epoch:
             text = f"{fold.key.method}, fold {fold.key.fold}: its epoch was "
             text += f"chosen on {_list(both)}, tested as well"
-            return (
-                YES,
-                text if tested else "nobody is tested",
-                _any(RESULT_FILE),
-            )
+            text = text if tested else "nobody is tested"
+            return YES, text, _any(RESULT_FILE)
     count = len({fold.key.fold for fold in folds.results})
     text = f"in all of {count} folds those who are tested chose no epoch"
     return NO, text, _any(RESULT_FILE)
@@ -295,13 +290,13 @@ def _population(folds):
     return OPEN, f"tested are {text or 'people of unknown groups'}", file
 
 
-_ANSWERS = dict(
-    zip(
-        QUESTIONS,
-        (
-            *(_no_test_set, _preprocessing, _selection, _duplicates),
-            *(_illegitimate, _temporal, _dependent, _population),
-        ),
-        strict=True,
-    )
-)
+_ANSWERS = {
+    "L1.1": _no_test_set,
+    "L1.2": _preprocessing,
+    "L1.3": _selection,
+    "L1.4": _duplicates,
+    "L2": _illegitimate,
+    "L3.1": _temporal,
+    "L3.2": _dependent,
+    "L3.3": _population,
+}

@@ -30,6 +30,7 @@ from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import COMMAND, RUN_FILE, ResultStore
+from keras_pain.reports import audit
 from keras_pain.reports.table import (
     MAJORITY,
     NOTHING,
@@ -46,7 +47,7 @@ _NOT_STORED = "not stored"
 _OLD = "was written by an older version: run its script again with --collect"
 # Names of files that `keras-pain audit` and a leakage sheet leave.
 _FURTHER = {
-    "audit": "What the papers claim, recomputed",
+    "audit": audit.TITLE,
     "leakage": "Leakage sheet: what each table answers",
 }
 
@@ -130,8 +131,6 @@ def _reports(results, start) -> Iterator[Report]:
             document = json.loads(path.read_text(encoding="utf-8"))
             stem, _, mark = path.stem.partition(f"_{files.SIMULATED}")
             simulated = mark == "" and path.stem != stem
-            if stem in _FURTHER:
-                document = _as_sheet(stem, document)
             if not isinstance(document, dict) or "rows" not in document:
                 continue  # of another kind
             if "sheet" not in document:
@@ -176,25 +175,6 @@ def _json(folder):
 def _natural(name):
     """So that table 10 comes behind table 9."""
     return [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)]
-
-
-def _as_sheet(kind, found):
-    """Rows that are dicts of texts, or a title and these, as a document."""
-    found = found if isinstance(found, dict) else {"rows": found}
-    rows, title = found["rows"], found.get("title", _FURTHER[kind])
-    columns = list(rows[0]) if rows else []
-    lines = [[str(row[name]) for name in columns] for row in rows]
-    heads = [name.replace("_", " ").capitalize() for name in columns]
-    grid = Grid(
-        "Questions" if kind == "leakage" else "Claims",
-        heads,
-        [lines],
-        left=len(columns),
-    )
-    counts = collections.Counter(r["verdict"] for r in rows if "verdict" in r)
-    said = [f"{verdict}: {n} of {len(rows)}" for verdict, n in counts.items()]
-    sheet = vars(Sheet(kind, title, said, [grid._asdict()]))
-    return {"rows": rows, "sheet": sheet}
 
 
 # --- How the numbers came about ---

@@ -156,9 +156,8 @@ def read_input(
     check_choice("kind of a fold's recordings", kind, _SEEN)
     if options.clip_seconds and kind in ("movement", "signals"):
         raise ConfigurationError("--clip_seconds is for videos and landmarks")
-    cannot = reading(path, "cannot be read for this network", _OTHER)
     try:
-        with cannot:
+        with reading(path, "cannot be read for this network", _OTHER):
             if kind == "movement":
                 return _read_movement(path, about, options)
             if kind == "signals":
