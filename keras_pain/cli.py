@@ -433,6 +433,7 @@ def _rerun(args) -> int:
 
 
 def _leakage(args) -> int:
+    start_tensorflow()
     from keras_pain.reports import leakage
 
     path, *paths = leakage.write_sheet(args.results_dir, args.out)
@@ -442,6 +443,7 @@ def _leakage(args) -> int:
 
 
 def _share(args) -> int:
+    start_tensorflow()
     from keras_pain.reproduction.share import share
 
     path = share(args.results_dir, args.out, labels=args.labels)

@@ -214,8 +214,9 @@ def test_openface_says_its_rate(tmp_path):
     times = {f"row{n + 1}": {"timestamp": f"{n / 25:.3f}"} for n in range(20)}
     path = _written(tmp_path / "a.csv", _openface(**times))
     assert landmarks.csv_rate(path) == pytest.approx(25)
-    gap = times | {"row20": {"timestamp": "9.0"}}
-    for text in (_openface(**gap), _openface(), landmarks.csv_text(_clip())):
+    odd = [times | {"row20": {"timestamp": t}} for t in ("9.0", "nan", "x")]
+    texts = [_openface(**rows) for rows in ({}, *odd)]
+    for text in (*texts, landmarks.csv_text(_clip())):
         assert landmarks.csv_rate(_written(path, text)) is None
 
 

@@ -204,8 +204,8 @@ def _preprocessing(folds):
         text = "folds of different training people have the same scaler"
         return YES, text, file
     if scalers:
-        text = f"{len(scalers)} different scalers, none the same for two sets "
-        return NO, text + "of training people", file
+        text = "no scaler is the same for two sets of training people"
+        return NO, text, file
     if folds.of("method"):
         return NO, "nothing is scaled by statistics of samples", file
     return OPEN, "folds of before scalers were stored", file
@@ -228,10 +228,13 @@ def _duplicates(folds):
         if twice := len(names) - len(np.unique(names)):
             text = f"fold {fold.key.fold}: {twice} tested samples have the name"
             return YES, f"{text} of another", _any(PREDICTIONS_FILE)
-    for told in folds.told:
+    for (_, *learnt, tested), told in zip(
+        folds.people(), folds.told, strict=True
+    ):
         files = told.get("training_files", ())
         both = {*files} & {*told.get("tested_files", ())}
-        if both:
+        # Of the same people it is the same file: L1.1 and L3.2 say so.
+        if both and tested.isdisjoint(set().union(*learnt)):
             text = f"fold {told['key']['fold']}: {len(both)} files of the same "
             return YES, f"{text}content are trained on and tested", file
         if twins := told.get("identical_windows"):
@@ -252,7 +255,9 @@ def _illegitimate(folds):
     if both := labels & names:
         return YES, f"the label {_list(both)} is among the channels", file
     seen = _list(names) or "pictures or landmarks"
-    return OPEN, f"predicted is {_list(labels)} from {seen}", file
+    classes = [" or ".join(of) for of in folds.of("class_names") if of]
+    what = _list(labels - {""}) or _list({*classes}) or "an intensity"
+    return OPEN, f"predicted is {what} from {seen}", file
 
 
 def _temporal(folds):

@@ -196,7 +196,7 @@ def _fill(report):
     run, places = {}, _places(folder)
     if (path := folder / RUN_FILE).exists():
         with reading(path, cure="run the script again with --collect"):
-            run = json.loads(path.read_text(encoding="utf-8"))
+            run = dict(json.loads(path.read_text(encoding="utf-8")))
     run.setdefault(COMMAND, document.get(COMMAND, []))
     whole = f"{report.key}-all"
     report.drawers[whole] = {

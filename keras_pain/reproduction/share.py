@@ -273,7 +273,8 @@ def _listed(count, names, labels, gone):
     ]
     for why, what in gone.items():
         kinds = ", ".join(dict.fromkeys(names.text(one) for one in what))
-        lines.append(f"- {why}: {len(what)} files ({kinds})")
+        files = f"{len(what)} file{'s' * (len(what) > 1)}"
+        lines.append(f"- {why}: {files} ({kinds})")
     lines += [
         "",
         "Still there, by people's new names: predictions, scores and groups"

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from keras_pain.errors import (
     BadFileError,
@@ -216,11 +217,12 @@ def csv_rate(path: str | os.PathLike) -> float | None:
         names = {name.strip(): name for name in lines.fieldnames or ()}
         if "timestamp" not in names or "x_0" not in names:
             return None
-        times = [float(row[names["timestamp"]]) for row in lines]
-    steps = np.diff(times)
-    if not len(steps) or steps.min() <= 0 or steps.max() > 2 * steps.mean():
-        return None  # frames are missing, so that there is no one rate
-    return float(1 / steps.mean())
+        times = [row[names["timestamp"]] for row in lines]
+    steps = np.diff(pd.to_numeric(times, errors="coerce"))
+    # Where frames or times are missing there is no one rate.
+    if len(steps) and 0 < steps.min() <= steps.max() < 2 * steps.mean():
+        return float(1 / steps.mean())
+    return None
 
 
 def csv_text(points: np.ndarray) -> str:
