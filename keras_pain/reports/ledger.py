@@ -60,8 +60,7 @@ _OF_LEAKS = (
 )
 _OF_DISPUTES = (
     "A dispute and what it is set against are scored on the windows that both "
-    "tested, so that a change is not of other windows.",
-    *(f"{defect.name}: {defect.says}." for defect in DISPUTES),
+    "tested, so that a change is not of other windows."
 )
 
 
@@ -219,6 +218,8 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     header = [line for line in run.header if "Protocol leak_free+" not in line]
     seeds = len({key.seed for key in run.expected})
     drawn = f" and seeds ({seeds})" if seeds > 1 else " (one seed)"
+    shown = set().union(*ledger.values())
+    said = [f"{d.name}: {d.says}." for d in DISPUTES if d.name in shown]
     remarks = (
         *run.table.notes,
         f"Intervals: people{drawn} drawn with replacement 2,000 times, the "
@@ -230,7 +231,7 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
         "Smallest: the change that so many people would likely show at 5 %, in "
         "four of five repetitions.",
         f"{_NULL}: {ANOTHER_SEED.says}.",
-        *(_OF_DISPUTES if disputes else _OF_LEAKS),
+        *([_OF_DISPUTES, *said] if disputes else _OF_LEAKS),
     )
     title = marked_title(run.table.title, simulated)
     grids = [_grid(row, ledger[row.label]) for row in measured]

@@ -184,6 +184,7 @@ def contact_sheet(
     found: Sequence[bool] | None = None,
     simulated: bool = False,
     most: int = 24,
+    note: str = "",
 ) -> pathlib.Path:
     """Faces with a text below each; of more than `most` those evenly spread.
 
@@ -205,6 +206,9 @@ def contact_sheet(
             text += "\nnot found"
             axis.spines[:].set(color=ORANGE, ls=(0, (3, 2)), lw=2.5)
         axis.set_xlabel(text, fontsize=8)
+    if note:
+        width = int(14 * figure.get_figwidth())  # letters
+        figure.supxlabel(textwrap.fill(note, width), fontsize=8)
     return drawing.save_figure(figure, title, path, simulated)
 
 
@@ -218,11 +222,12 @@ def annotated_frames(
     class_names: Sequence[str] = (),
     unit: str = "s",
     simulated: bool = False,
+    note: str = "",
 ) -> Iterator[np.ndarray]:
     """Frames with face and score drawn in, for `write_mp4`; holds one of them.
 
-    Below each is the curve of `shown_score`, in which its time is marked. All
-    have the first one's size, made even.
+    Below each is the curve of `shown_score`, in which its time is marked, and
+    the note. All have the first one's size, made even.
 
     Frames are `(H, W, 3)` uint8 RGB, times `(n,)` in the table's `unit`, "s" or
     "frame". Boxes are `(n, 4)` x0, y0, x1, y1 and landmarks `(n, P, 2)` x, y in
@@ -240,6 +245,10 @@ def annotated_frames(
             below = max(48, height // 4 // 2 * 2)
             ends = min(*times, *table.start), max(*times, *table.end)
             strip, place = _draw_strip(table, column, ends, (width, below))
+            if note:
+                size = min(below // 4, int(1.6 * width / len(note)))
+                line = np.full((size + 8 + size % 2, width, 3), 255, np.uint8)
+                strip = np.concatenate([strip, _write(line, size, note)])
         picture = cv2.resize(picture, (width, height))
         if simulated:
             rim = {"fill": "white", "stroke_width": 2, "stroke_fill": "black"}

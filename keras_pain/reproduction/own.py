@@ -583,7 +583,9 @@ class LandmarkWindows(ClipsExperiment):
     """
 
     def cut(self, loaded, settings, smoke):
-        clips = super().cut(loaded, settings, smoke)
+        clips = super().cut(loaded, settings, smoke=False)
+        if smoke:  # few people, but all of theirs: some are a slice apart
+            clips = clips.of_subjects(np.unique(clips.person)[:5])
         x, count = baselines.normalised_points(clips), len(clips)
         return WindowSet(
             x=x.reshape(*x.shape[:2], -1).astype(np.float32),

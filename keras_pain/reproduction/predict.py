@@ -616,6 +616,7 @@ class Predictor:
                 boxes=found.boxes,
                 landmarks=found.landmarks,
                 unit=unit,
+                note=NOT_MEDICAL.partition(";")[0],
                 **shown,
             )
             place = marked(out / "annotated.mp4", simulated)
@@ -643,6 +644,7 @@ class Predictor:
             f"{title}, {column.replace('p_', 'p ')}",
             found=~found.lost[numbers],
             simulated=self.simulated,
+            note=NOT_MEDICAL,
         )
 
 
