@@ -28,7 +28,7 @@ METHODS = ("rf_frames", "logistic_regression")
 
 def ui_prmd(leaks: Experiment) -> Experiment:
     """That of the leaks, of two exercises and windows that overlap by half."""
-    labels = ("Majority class", "Random forest", "Logistic regression")
+    labels = ("Majority class", "Random forest of 30", "Logistic regression")
     rows = zip(labels, ("majority", *METHODS), strict=True)
     settings = {**leaks.settings, "step": 45}
     del settings["padding"]
@@ -50,7 +50,8 @@ def ui_prmd(leaks: Experiment) -> Experiment:
 
 def of_own(corpus: str, manual_dir: str | None) -> tuple[Experiment, list[str]]:
     """That of a folder's recordings, and the disputes that it cannot have."""
-    from keras_pain.reproduction import own
+    with quiet_start():
+        from keras_pain.reproduction import own
 
     settings = {"label": "class"}
     if corpus == "emg_lower_limb":

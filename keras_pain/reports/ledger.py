@@ -382,5 +382,5 @@ def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
         row[0].set_yticks(range(len(names)), words)
     grid[0, 0].invert_yaxis()  # of all: the axis is shared
     for axes in grid[-1]:
-        axes.set_xlabel("change, against what the table says")
+        axes.set_xlabel("change (against what: see the table)")
     return figure
