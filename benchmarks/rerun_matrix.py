@@ -63,11 +63,6 @@ CONDITIONS = {
         [({}, {"TF_ENABLE_ONEDNN_OPTS": "0"}, None)],
         "serial",
     ),
-    # On by default on some processors only.
-    "`TF_ENABLE_ONEDNN_OPTS=1`": (
-        [({}, {"TF_ENABLE_ONEDNN_OPTS": "1"}, None)],
-        "serial",
-    ),
     "`--deterministic`": ([(_SETS, {}, None)], "serial"),
     "`--deterministic`, again": ([(_SETS, {}, None)], "`--deterministic`"),
     "`--deterministic`, one core": ([(_SETS, {}, 1)], "`--deterministic`"),
