@@ -295,7 +295,7 @@ def main(docs: pathlib.Path) -> None:
 
     start_tensorflow()
     from keras_pain.reports import audit
-    from keras_pain.reproduction import flags
+    from keras_pain.reproduction import flags, suites
 
     for name in ("_parts", "tables", "models", "notebooks"):
         shutil.rmtree(docs / name, ignore_errors=True)
@@ -312,6 +312,14 @@ def main(docs: pathlib.Path) -> None:
         ]
         text = table(("flag", "meaning"), rows)
         write(parts / f"{kind.__name__}.md", text)
+    rows = []
+    for name in suites.suite_names():
+        suite = suites.read_suite(name)
+        stored = suite["path"].with_suffix(".json").is_file()
+        what = (f"`{name}`", suite["title"], f"`{suite['script']}`")
+        rows.append((*what, "yes" if stored else "no"))
+    head = ("suite", "what", "script", "reference")
+    write(parts / "suites.md", table(head, rows))
     # Those of a later release, too.
     kinds = ("measured_*", "benchmarks/*", "rerun_matrix*", "disputes*")
     files = [p for kind in kinds for p in sorted(docs.glob(f"{kind}.md"))]

@@ -177,6 +177,16 @@ def build_parser() -> argparse.ArgumentParser:
     text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
     add("fold", help=text)
 
+    text = "Say whether this machine agrees with a suite's stored results."
+    add = command("verify", _verify, text).add_argument
+    text = "a suite with a reference, e.g. ui_prmd_loso_v1"
+    add("suite", help=text)
+    text = "folder of its corpus, to run or resume it [compare only]"
+    add("--manual_dir", help=text)
+    add("--results_dir", help="of that run [results/verify_SUITE]")
+    text = "further flags of its script, behind --, e.g. -- --jobs=2"
+    add("flags", nargs="*", help=text)
+
     text = "List the models: paper, task, input, parameters, FLOPs."
     command("models", _models, text)
 
@@ -448,6 +458,17 @@ def _share(args) -> int:
 
     path = share(args.results_dir, args.out, labels=args.labels)
     print(path.read_text(encoding="utf-8"))
+    return 0
+
+
+def _verify(args) -> int:
+    start_tensorflow()
+    from keras_pain.reproduction import suites
+
+    given = vars(args)
+    names = ("manual_dir", "results_dir", "flags")
+    lines = suites.verify(args.suite, **{name: given[name] for name in names})
+    print(*lines, sep="\n")
     return 0
 
 

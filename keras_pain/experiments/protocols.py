@@ -18,18 +18,22 @@ A `Protocol` is one of these and the known defects that are switched on, see
 `keras_pain.experiments.defects`.
 """
 
+import csv
 import dataclasses
 import itertools
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.errors import ConfigurationError, check_choice, reading
+from keras_pain.io import read_text
 
 EVALUATIONS = ("holdout", "loso", "cv5")
 NUM_FOLDS = {"cv5": 5}
 GROUP_KFOLD = "group_kfold"
 PROTOCOLS = ("as_published", "leak_free")
+_PARTS = ("train", "validation", "test")
 
 # Share of the training subjects that chooses the epoch in `leak_free`; a
 # quarter keeps the challenge's 16 : 7 proportion inside its training split.
@@ -106,8 +110,7 @@ class Fold:
 
         Only `"leak_free"` forbids it for validation and test.
         """
-        parts = ("train", "validation", "test")
-        for one, other in itertools.combinations(parts, 2):
+        for one, other in itertools.combinations(_PARTS, 2):
             both = set(getattr(self, one)) & set(getattr(self, other))
             if both and (one == "train" or protocol == "leak_free"):
                 raise ConfigurationError(
@@ -122,6 +125,7 @@ def make_folds(
     protocol: str,
     seed: int = 0,
     num_folds: int | None = None,
+    split: Mapping[str, Mapping] | None = None,
 ) -> list[Fold]:
     """Folds of one evaluation under one protocol.
 
@@ -134,6 +138,8 @@ def make_folds(
         seed: Draws the parts of a cross-validation, the inner validation
             subjects, and the hold-out subjects where the release has no split.
         num_folds: Of a cross-validation, where not as many as its name says.
+        split: The folds instead, from `read_folds`; people who choose the
+            epoch are drawn where it names none.
 
     Returns:
         Checked folds; for `"loso"` one a subject, named by the subject; of a
@@ -150,7 +156,9 @@ def make_folds(
             "split by subject needs at least two; simulate or provide more"
         )
     # By name of the fold: people to train on, people to test.
-    if evaluation == "holdout":
+    if split:
+        outer = {n: _people_of(n, of, subjects) for n, of in split.items()}
+    elif evaluation == "holdout":
         outer = {"holdout": _holdout(subjects, seed)}
     elif evaluation != "loso":
         wanted = num_folds or NUM_FOLDS.get(evaluation) or int(own)
@@ -176,9 +184,11 @@ def make_folds(
         ordered.sort(key=lambda s: s.stratum.startswith("healthy"))
         outer = {s.id: ([o for o in ordered if o != s], [s]) for s in ordered}
     folds = []
-    for number, (name, (train, test)) in enumerate(outer.items()):
+    for number, (name, (train, test, *named)) in enumerate(outer.items()):
         validation = test
-        if protocol == "leak_free":
+        if named:
+            validation = named[0]
+        elif protocol == "leak_free":
             train, validation = _drawn(train, INNER_SHARE, (seed, number))
         parts = (train, validation, test)
         fold = Fold(name, *(tuple(s.id for s in part) for part in parts))
@@ -199,6 +209,53 @@ def _holdout(subjects, seed):
             f"split; found {len(train)} and {len(test)}"
         )
     return _drawn(subjects, HOLDOUT_SHARE, (seed, 23))
+
+
+def read_folds(path) -> dict[str, dict[str, list[str]]]:
+    """Somebody's folds by name: ids of people in `train`, `validation`, `test`.
+
+    From a `subjects_*.json` of the suite, or a table of text, whose commas or
+    tabs divide the columns fold, participant_id and part. Raises BadFileError
+    where it is neither.
+    """
+    cure = "see --subjects_file in --help"
+    with reading(path, "holds no folds of people", cure):
+        text = read_text(path)
+        if text.lstrip().startswith("{"):
+            told = json.loads(text)
+        else:
+            dialect = "excel-tab" if "\t" in text else "excel"
+            told = {}
+            for row in csv.DictReader(text.splitlines(), dialect=dialect):
+                parts = told.setdefault(row["fold"].strip(), {})
+                people = parts.setdefault(row["part"].strip().lower(), [])
+                people.append(row["participant_id"].strip())
+        found = {}
+        for name, parts in told.items():
+            if odd := parts.keys() - {*_PARTS, "name", "simulated"}:
+                raise ValueError(f"fold {name!r} has a part {min(odd)!r}")
+            parts = {part: list(parts.get(part, ())) for part in _PARTS}
+            if not name or not (parts["train"] and parts["test"]):
+                raise ValueError(f"fold {name!r} trains on or tests nobody")
+            if parts["validation"] == parts["test"]:  # as published
+                parts["validation"] = []
+            found[name] = parts
+        if not found:
+            raise ValueError("it names no fold")
+    return found
+
+
+def _people_of(name, parts, subjects):
+    """Subjects to train on and to test, and those who choose, if named."""
+    known = {subject.id: subject for subject in subjects}
+    for part in _PARTS:
+        if unknown := sorted({*parts[part]} - known.keys()):
+            raise ConfigurationError(
+                f"--subjects_file: fold {name}: {unknown[0]!r} has no samples "
+                f"here; there are {', '.join(sorted(known))}"
+            )
+    chosen = ("train", "test", *["validation"] * bool(parts["validation"]))
+    return [[known[i] for i in sorted({*parts[part]})] for part in chosen]
 
 
 def _strata(subjects):

@@ -79,6 +79,7 @@ def plan(
     epochs: int | None = None,
     extra: Mapping | Callable[[str], Mapping] | None = None,
     num_folds: int | None = None,
+    split: Mapping[str, Mapping] | None = None,
     deterministic: bool = False,
 ) -> list[Task]:
     """All folds that a table needs, in the order in which they run.
@@ -98,6 +99,7 @@ def plan(
         extra: Further arguments of every method of the suite, or what returns
             them by its name.
         num_folds: See `make_folds`.
+        split: Folds by name instead of these, see `read_folds`.
         deterministic: See `start_tensorflow`; part of the configuration, as
             it may move results.
 
@@ -116,7 +118,8 @@ def plan(
         resolved = resolve_defects(defects)
         if isinstance(subjects, Mapping):
             people = subjects[protocol.name]
-        folds = make_folds(people, evaluation, protocol.base, 0, num_folds)
+        given = (people, evaluation, protocol.base, 0, num_folds)
+        folds = make_folds(*given, split=split)
         folds = apply_defects(defects, "folds", folds)
         settings = settings_with(defects, dataset.get("windows", {}))
         common = {

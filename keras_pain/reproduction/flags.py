@@ -77,6 +77,16 @@ class Options:
         "training times incomparable.",
         default=1,
     )
+    suite: str | None = _flag(
+        "A frozen protocol of suites/, e.g. ui_prmd_loso_v1: its seeds and "
+        "protocol are the defaults, and the table says whether it may be cited "
+        "as that, or what deviates."
+    )
+    subjects_file: str | None = _flag(
+        "Somebody else's folds, instead of ours: a subjects_*.json of the "
+        "suite, or a table (CSV, TSV) with the columns fold, participant_id "
+        "and part (train, validation, test)."
+    )
     share: str | None = _flag(
         "One of several shares of the folds, e.g. 3/8: the third of eight "
         "processes or machines that have one --results_dir. Writes no table; "

@@ -996,7 +996,7 @@ def evaluate(
     label: str,
     methods: Sequence | Mapping | None = None,
     evaluation: str = "loso",
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = None,
     corpus: str = "folder",
     development: Sequence[str] = (),
     title: str = "",
@@ -1014,7 +1014,8 @@ def evaluate(
             instances, which are copied for every fold; or a dict of names to
             these, where texts keep their own. None takes a few that fit.
         evaluation: `"loso"`, `"group_kfold:10"` or `"holdout"`.
-        seeds: Of training; folds are the same for all.
+        seeds: Of training; folds are the same for all. None is 0, or those
+            of the `suite`.
         corpus: `"folder"`, or an open corpus of the suite.
         development: People on whom the settings were fixed.
         title: Of the table.
@@ -1036,7 +1037,7 @@ def evaluate(
             f"{', '.join(sorted(known))}"
         )
     given = {"label": label, "evaluation": evaluation, **options}
-    given["manual_dir"] = os.fspath(folder)
+    given |= {"manual_dir": os.fspath(folder), "seeds": seeds and tuple(seeds)}
     own, run_options = (
         kind(**{k: v for k, v in given.items() if k in names})
         for kind, names in fields.items()
@@ -1061,6 +1062,5 @@ def evaluate(
         corpus=corpus,
         title=title,
         development=development,
-        seeds=seeds,
     )
     return Results(*runs.finish(experiment, run_options))

@@ -22,6 +22,7 @@ from keras_pain.experiments.protocols import (
     Fold,
     Protocol,
     has_owners_split,
+    read_folds,
 )
 from keras_pain.experiments.store import (
     COMMAND,
@@ -35,6 +36,7 @@ from keras_pain.explain.figures import plot_attention
 from keras_pain.io import (
     hidden_argument,
     hidden_place,
+    sha256_of,
     shown_argument,
     shown_place,
     write_file,
@@ -43,6 +45,7 @@ from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import Options, parse_folds, parse_share
+from keras_pain.reproduction.suites import cited, read_suite
 
 OWN = "own"  # its entry about own recordings
 _BASES = {
@@ -115,7 +118,13 @@ def finish(
             "--share trains a part of the folds, --collect trains nothing; "
             "give one of them"
         )
+    suite = options.suite and read_suite(options.suite)
+    split = None
+    if options.subjects_file:
+        split = read_folds(options.subjects_file)
     table = _table(experiment, options)
+    if split:
+        table = _of_one_evaluation(table, len(split))
     if results_dir.exists() and not results_dir.is_dir():
         raise ConfigurationError(
             f"{results_dir}: is a file; choose another --results_dir"
@@ -148,7 +157,8 @@ def finish(
     evaluations = {evaluation: [] for evaluation in table.evaluations}
     for row in table.methods:
         evaluations[row.evaluation].append(row.method)
-    seeds = options.seeds or experiment.seeds[: 1 if options.smoke else None]
+    seeds = options.seeds or (suite and tuple(suite["seeds"]))
+    seeds = seeds or experiment.seeds[: 1 if options.smoke else None]
     epochs = experiment.epochs
     if options.manual_dir is None:
         epochs = experiment.simulated_epochs
@@ -172,6 +182,7 @@ def finish(
         epochs=epochs,
         extra=experiment.method_arguments(options, loaded),
         num_folds=_SMOKE_FOLDS if options.smoke else None,
+        split=split,
         deterministic=options.deterministic,
     )
     results_dir.mkdir(parents=True, exist_ok=True)  # fails before long work
@@ -205,7 +216,8 @@ def finish(
         )
         return None, []
     hide = None if options.keep_paths else results_dir
-    note = {COMMAND: list(command), **experiment.note()}
+    suite_lines, of_suite = cited(options.suite, table, tasks, store)
+    note = {COMMAND: list(command), **experiment.note(), **of_suite}
     lists = _write_notes(tasks, prepared, results_dir, note, hide)
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
@@ -219,9 +231,14 @@ def finish(
         f"Seeds: {', '.join(map(str, seeds))}, of training: folds are the same "
         "for every seed.",
         *map(_protocol_line, protocols),
+        *suite_lines,
     ]
+    if split:
+        name = Path(options.subjects_file).name
+        mark = sha256_of(options.subjects_file)[:12]
+        header.append(f"Folds of people are those of {name} (sha256 {mark}).")
     split_by_owners = all(map(has_owners_split, subjects.values()))
-    if "holdout" in table.evaluations and not split_by_owners:
+    if "holdout" in table.evaluations and not (split_by_owners or split):
         header.append(
             "This release has no train / validation split: the test subjects "
             "of the hold-out are drawn by us (seed 0), not the challenge's."
@@ -443,6 +460,14 @@ def _table(experiment, options) -> TableSpec:
     return table
 
 
+def _of_one_evaluation(table, folds):
+    """The rows that somebody's split is for: one fold is a hold-out."""
+    wanted = [e for e in table.evaluations if (e == "holdout") == (folds == 1)]
+    wanted = (wanted or table.evaluations)[0]
+    rows = tuple(row for row in table.rows if row.evaluation == wanted)
+    return dataclasses.replace(table, rows=rows)
+
+
 def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
     """The table with a row of generated pictures behind each network's."""
     known, rows = method_registry.registered_methods(), []
@@ -467,6 +492,8 @@ def _named_rows(table):
 
 def _protocols(experiment, options) -> list[Protocol]:
     wanted, known = options.protocol, experiment.protocols
+    if options.suite and wanted == "both":
+        wanted = read_suite(options.suite)["protocol"]
     chosen = [p for p in known if wanted in (p.name, "both")]
     if not chosen:
         raise ConfigurationError(
