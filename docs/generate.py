@@ -9,6 +9,7 @@ the pages, see `docs/conf.py`; nothing here needs data or a network.
 import ast
 import csv
 import functools
+import math
 import pathlib
 import re
 import runpy
@@ -18,6 +19,7 @@ import textwrap
 from unittest import mock
 
 from draw import drawn
+from keras import tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOT_TABLES = ("figure_simulated_bend", "own_data")
@@ -289,6 +291,81 @@ def models(docs: pathlib.Path, found) -> None:
     write(docs / "_parts" / "scores.md", text)
 
 
+# Samples that a fold is trained on at full size, and whose count that is.
+FULL = {
+    "table1_protective": (18_410, "ALANet, Table III, with copies"),
+    "table2_body_parts": (18_410, "ALANet, Table III, with copies"),
+    "table3_pain_level": (1_882, "ALANet, Table II, with copies"),
+    "table4_l3d_ablation": (160, "200 sequences"),
+    "table5_unbc": (160, "200 sequences"),
+    "table6_biovid": (6_960, "8,700 clips"),
+    "table8_lsfan": (27_662, "L-SFAN's code, with copies"),
+    "table9_pemf": (218, "272 clips"),
+    "table10_aacsfnet": (46_462, "48,398 frames"),
+}
+PEOPLE = {"emopain": 30, "unbc_mcmaster": 25}
+GPU = 10e12  # FLOPs a second, assumed: a third of a 30-TFLOPS card
+
+
+def short(value: float) -> str:
+    """One digit, or whole from ten on."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1g}"
+
+
+def expected(found) -> str:
+    """Time and memory of every table at full size, computed."""
+    from keras_pain.models.flops import weightless
+    from keras_pain.models.registry import MODELS
+
+    with (ROOT / "models" / "summary.csv").open(encoding="utf-8") as stream:
+        flops = {r["model"]: int(r["flops"]) for r in csv.DictReader(stream)}
+    path = ROOT / "keras_pain" / "models" / "compile.csv"
+    with path.open(encoding="utf-8") as stream:
+        steps = {row["network"]: row for row in csv.DictReader(stream)}
+    rows = []
+    for script, (samples, source) in FULL.items():
+        experiment = found[script][1][0]
+        for row in experiment.table.methods:
+            if row.method not in flops:
+                continue
+            entry = MODELS[row.method]
+            recipe, folds = entry.recipe, {"holdout": 1, "cv5": 5}
+            epochs = experiment.epochs or recipe.epochs
+            folds = folds.get(row.evaluation) or PEOPLE[experiment.corpus]
+            trainings = folds * len(experiment.protocols)
+            total = 3 * flops[row.method] * samples * epochs * trainings
+            with weightless():
+                model = entry.build()
+            values = sum(
+                math.prod(filter(None, output.shape))
+                for layer in model.layers
+                for output in tree.flatten(layer.output)
+            )
+            memory = 8 * values * recipe.batch_size + 16 * model.count_params()
+            hours = None
+            if step := steps.get(row.method):
+                seconds = float(step["step_ms"]) / 1000
+                seconds /= max(float(step["gain"]), 1)
+                # Measured with a batch of 40 at most.
+                each = seconds / min(recipe.batch_size, 40)
+                hours = short(each * samples * epochs * trainings / 3600)
+            rows.append(
+                (
+                    f"`{script}`, {row.evaluation}",
+                    f"`{row.method}`",
+                    f"{samples:,} ({source})",
+                    f"{epochs} x {trainings}",
+                    short(total / 1e15),
+                    short(memory / 2**30),
+                    hours,
+                    short(total / GPU / 3600),
+                )
+            )
+    head = ("table", "network", "samples of a fold", "epochs x trainings")
+    head += ("PFLOP", "GB of a step", "hours, 2 cores", "hours, 10 TFLOP/s")
+    return table(head, rows)
+
+
 def main(docs: pathlib.Path) -> None:
     """Writes all pages into the folder of the site."""
     from keras_pain.experiments.provenance import start_tensorflow
@@ -305,6 +382,7 @@ def main(docs: pathlib.Path) -> None:
         text = table_page(name, *declaration, audited)
         write(docs / "tables" / f"{name}.md", text)
     models(docs, found)
+    write(parts / "expected.md", expected(found))
     for kind in (flags.Options, flags.OwnOptions):
         fields = kind.__dataclass_fields__.items()
         rows = [

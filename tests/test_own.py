@@ -1,5 +1,6 @@
 """A user's own folder: tables, readers, rules, tasks, and `evaluate`."""
 
+import csv
 import gzip
 import json
 import sys
@@ -621,6 +622,9 @@ def test_evaluate_takes_names_classes_and_instances(root, tmp_path, capsys):
         "Loudest too": Loudest(),
         "knn": "knn",
     }
+    people = [(f"P{n}", "ab"[n % 2], "fm"[n // 2], 38 + n) for n in range(4)]
+    names = ("participant_id", "group", "sex", "age")
+    write_tsv(root / "participants.tsv", names, people)
     results = evaluate(root, tmp_path, methods=methods)
     page = results.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "keras_pain.evaluate(...)" in page and "popover" in page
@@ -634,6 +638,13 @@ def test_evaluate_takes_names_classes_and_instances(root, tmp_path, capsys):
     assert len(pairs) == 15
     assert set(pairs.people) == {4}
     assert results.paths[0].name == "table.md"
+    by_group = (tmp_path / "results" / "calibration.csv").read_text()
+    found = {
+        (row["Method"], row["Of"])
+        for row in csv.DictReader(by_group.splitlines())
+    }
+    assert {("KNN", of) for of in ("all people", "group a", "sex f")} <= found
+    assert ("KNN", "age 20 to 39") in found and "few people" in by_group
     assert not results.simulated
     evaluate(root, tmp_path, methods=methods, jobs=2)
     assert "24 of 24 folds are finished and kept" in capsys.readouterr().err

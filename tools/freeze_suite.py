@@ -23,8 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAK_FREE = "--protocol=leak_free"
-# Script, its flags, and the corpus that is simulated with which layout; None
-# is an open one.
+# Script, its flags, the corpus that is simulated with which layout, and for an
+# open one the methods whose results are kept: quick ones, and one network.
 SUITES = {
     "emopain_holdout_v1": ("table1_protective", [], "emopain/challenge2020"),
     "emopain_loso_v1": (
@@ -39,18 +39,25 @@ SUITES = {
     "pemf_cv5_v1": ("table9_pemf", [], "pemf"),
     "ui_prmd_loso_v1": (
         "open_ui_prmd",
-        ["--exercises=m05", "--methods=knn,svm,rf_frames,lsfan"],
+        [
+            "--exercises=m05",
+            "--methods=knn,svm,rf_frames,stacked_lstm,banet,alanet,"
+            "alanet_parts,lsfan",
+        ],
         None,
+        "knn,svm,rf_frames,lsfan",
     ),
     "buhmap_loso_v1": (
         "open_buhmap",
-        ["--methods=lr_displacements,stgcn_lstm", "--seeds=0"],
+        ["--seeds=0"],
         None,
+        "lr_displacements",
     ),
     "emg_lower_limb_loso_v1": (
         "open_emg",
-        ["--methods=knn,rf_frames,random_forest,lsfan", "--seeds=0"],
+        ["--seeds=0"],
         None,
+        "knn,rf_frames,random_forest",
     ),
 }
 # What rounding depends on, beside the processor.
@@ -124,7 +131,14 @@ def reference_of(name, script, flags, manual_dir, out, few):
             found.setdefault(key.method, []).append(store.read(key))
         return found
 
-    whole, methods = folds_of(out), {}
+    def ran(place, *more, **options):
+        words = [sys.executable, str(script), *flags, *more]
+        words += [f"--manual_dir={manual_dir}", f"--results_dir={place}"]
+        options |= {"check": True, "stdout": subprocess.DEVNULL}
+        subprocess.run(words, **options)
+        return folds_of(place)
+
+    whole, methods = ran(out), {}
     for method, folds in whole.items():
         methods[method] = suites.summary(folds)
         # One sample of the person with fewest is always allowed.
@@ -136,23 +150,15 @@ def reference_of(name, script, flags, manual_dir, out, few):
         methods[method]["measured"] = {}
     for setting, (variables, cores) in SETTINGS.items():
         place = f"{out}_{setting.replace(' ', '_').strip('-')}"
-        words = [sys.executable, str(script), *flags, f"--folds=0:{few}"]
-        words += [f"--manual_dir={manual_dir}", f"--results_dir={place}"]
-        words += ["--jobs=2"] * (setting == "--jobs 2")
+        more = [f"--folds=0:{few}"] + ["--jobs=2"] * ("jobs" in setting)
+        print(f"{name}: {setting}", file=sys.stderr)
 
         def limit(cores=cores):
             if cores:
                 os.sched_setaffinity(0, cores)
 
-        print(f"{name}: {setting}", file=sys.stderr)
-        subprocess.run(
-            words,
-            check=True,
-            env={**os.environ, **variables},
-            preexec_fn=limit,
-            stdout=subprocess.DEVNULL,
-        )
-        for method, folds in folds_of(place).items():
+        options = {"env": {**os.environ, **variables}, "preexec_fn": limit}
+        for method, folds in ran(place, *more, **options).items():
             keys = {fold.key for fold in folds}
             same = [fold for fold in whole[method] if fold.key in keys]
             off = suites.differences(
@@ -190,18 +196,20 @@ def main():
         path = ROOT / "suites" / f"{name}.toml"
         if path.exists():
             sys.exit(f"{path}: is there; a change is a new version")
-        script, flags, corpus = SUITES[name]
+        script, flags, corpus, *kept_methods = SUITES[name]
         script = ROOT / "reproduce" / f"{script}.py"
         sys.path.insert(0, str(script.parent))
         with tempfile.TemporaryDirectory() as folder:
             out = args.out or f"{folder}/run"
-            given = [LEAK_FREE, *flags]
+            given = [LEAK_FREE, *flags, "--collect"]
+            given += [f"--results_dir={folder}/planned"]
             if corpus:
                 manual_dir = raw_files(corpus, f"{folder}/raw")
-                given += ["--collect", f"--data_dir={folder}/tfds"]
+                given += [f"--data_dir={folder}/tfds"]
             else:
                 manual_dir = Path(args.manual_dir).resolve()
-            given += [f"--manual_dir={manual_dir}", f"--results_dir={out}"]
+                flags = [*flags, f"--methods={kept_methods[0]}"]
+            given += [f"--manual_dir={manual_dir}"]
             from keras_pain.reproduction import suites
 
             table, tasks, store = planned(script, given)

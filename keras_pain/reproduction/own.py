@@ -41,7 +41,7 @@ from keras_pain.models.registry import (
     LANDMARKS,
     WINDOWS,
 )
-from keras_pain.reports import page, statistics
+from keras_pain.reports import calibration, page, statistics
 from keras_pain.reports import table as reports
 from keras_pain.reports.figures import paper_name
 from keras_pain.reports.table import ColumnSpec, RowSpec, TableSpec
@@ -180,6 +180,16 @@ class _Own(abc.ABC):
     def kind(self) -> str:
         """Of the recordings: signals, landmarks or faces."""
         return self.tables[0].kind
+
+    def attributes(self) -> dict[str, dict[str, str]]:
+        """Group, sex and band of age of people, as far as they are said."""
+        found = {"group": {}, "sex": {}, "age": {}}
+        for number, tables in enumerate(self.tables):
+            columns = {"group": tables.groups, **tables.others}
+            for name, of in columns.items():
+                people = {_TESTED * number + p: v for p, v in of.items()}
+                found[name] |= people
+        return found
 
     def prepare(self, options, console):
         parts = []
@@ -850,8 +860,18 @@ def own_report(run: runs.FinishedRun) -> list[Path]:
         line = "Classes that nobody else has are not predicted: "
         line += "; ".join(dict.fromkeys(texts)) + "."
         run = dataclasses.replace(run, header=(*run.header, line))
-    paths = runs.table_report(run)
-    return paths + (_write_people(run) if run.experiment.development else [])
+    paths, finished = runs.table_report(run), dict(_finished(run))
+    if run.experiment.development:
+        paths += _write_people(run)
+    if names and finished:
+        paths += calibration.write_calibration(
+            finished,
+            run.experiment.attributes(),
+            run.table.title,
+            run.results_dir,
+            simulated=run.prepared.simulated,
+        )
+    return paths
 
 
 def _finished(run):

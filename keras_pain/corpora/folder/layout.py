@@ -38,6 +38,7 @@ LABELS = "_labels.tsv"
 MISSING = ("", "n/a", "nan", "na", "n.a.", "null", "#n/a")
 _CORE = ("file", "participant_id", "start", "end")
 _LONGEST = 60  # characters of a participant's id, which names a fold
+_AGES = 20  # years of a band
 # BIDS' types of channels, and those that BIDS has no name for.
 TYPES = (
     *("EMG", "ENVELOPE", "JNTANG", "POS", "VEL", "ACCEL", "GYRO", "ANGACCEL"),
@@ -83,6 +84,10 @@ class Tables:
     kind: str  # one of `KINDS`
     rows: tuple[Row, ...]  # in the order of their names
     groups: Mapping[str, str]  # of each participant, "" where none is said
+    # Sex and band of age likewise, by column, for results by groups.
+    others: Mapping[str, Mapping[str, str]] = dataclasses.field(
+        default_factory=dict
+    )
     channels: tuple[Channel, ...] = ()  # of signals
     rate: float | None = None  # frames a second of landmarks and pictures
     listing: str = RECORDINGS  # what lists them, as messages call it
@@ -206,9 +211,11 @@ def read_tables(root: StrPath) -> Tables:
     path = root / RECORDINGS
     listed = read_rows(path, ["file", "participant_id"])
     kind = _kind(root, about, listed)
-    groups = {}
+    groups, others = {}, {"sex": {}, "age": {}}
     for line, row in enumerate(people, start=2):
         person = row["participant_id"]
+        others["sex"][person] = _known(row.get("sex", "")).lower()
+        others["age"][person] = _age_band(row.get("age", ""))
         group = _known(row.get("group", ""))
         if (other := groups.setdefault(person, group)) != group:
             problem = f"line {line}: {person} is in the group {group!r} and in "
@@ -228,7 +235,17 @@ def read_tables(root: StrPath) -> Tables:
         problem = f"SamplingFrequency is {rate!r}"
         cure = "give a number of frames a second"
         raise BadFileError(root / DESCRIPTION, problem, cure)
-    return make_tables(root, kind, rows, groups, channels=channels, rate=rate)
+    more = {"channels": channels, "rate": rate, "others": others}
+    return make_tables(root, kind, rows, groups, **more)
+
+
+def _age_band(text: str) -> str:
+    """`"47"` as `"40 to 59"`; what is no age as unknown."""
+    number = text.partition(".")[0].strip()
+    if not number.isdecimal():
+        return ""
+    first = int(number) // _AGES * _AGES
+    return f"{first} to {first + _AGES - 1}"
 
 
 def make_tables(
