@@ -29,7 +29,7 @@ from keras_pain.experiments.protocols import (
     Subject,
     subjects_of,
 )
-from keras_pain.io import write_folder
+from keras_pain.io import remove_leftovers, write_folder
 from keras_pain.reports.table import TableSpec
 from keras_pain.reproduction.flags import Options
 
@@ -234,6 +234,7 @@ def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
     text = "".join(c for c in text if c.isalnum() or c == "_")
     # Another version of the simulator may write other files.
     folder = Path("data/simulated", f"{name}_{text}_seed0_v{__version__}")
+    remove_leftovers(folder.parent)
     if not folder.is_dir():
         console.print(
             f"no --manual_dir: simulating a small {name} corpus in {folder}; "
