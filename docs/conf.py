@@ -22,6 +22,7 @@ html_copy_source = False
 html_show_copyright = False
 html_static_path = ["assets"]
 html_css_files = ["site.css"]
+smartquotes = False  # of flags it would make one dash
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_cache", "_parts", "**/.ipynb_checkpoints"]
 

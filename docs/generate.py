@@ -22,6 +22,10 @@ from draw import drawn
 from keras import tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+NOTHING = (
+    "Nothing is linked here: see [all measurements](../measured_2026-11.md) "
+    "and [disputed choices](../disputes_2026-11.md).\n"
+)
 NOT_TABLES = ("figure_simulated_bend", "own_data")
 
 
@@ -194,13 +198,13 @@ def table_page(name, doc, experiments, given, audited) -> str:
     if name.startswith("table"):
         papers = [e.table.paper for e in shown] or ["L3D"]
         papers += [r.label for e in shown for r in e.table.rows]
-        text += "## What cannot be right in the paper\n\n"
+        text += "## What does not fit in the paper\n\n"
         text += claims(audited, " ".join(papers))
         text += "\nRecomputed by `keras-pain audit` when this page was made.\n"
     number = re.findall(r"^table(\d+)", name)
     found = measured(rf"{name}\.py", *(f"table {n}" for n in number))
     text += "\n## What we measured, and how long it takes\n\n"
-    return text + ("\n\n---\n\n".join(found) or "Nothing yet.\n")
+    return text + ("\n\n---\n\n".join(found) or NOTHING)
 
 
 def facts_of(experiment) -> dict:

@@ -177,11 +177,14 @@ def build_parser() -> argparse.ArgumentParser:
     text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
     add("fold", help=text)
 
-    text = "Say whether this machine agrees with a suite's stored results."
+    text = "Say for each method whether this machine agrees with the stored "
+    text += "results of a suite: to the last byte, in every class, or within a "
+    text += "tolerance. Exit code 1 where it does not."
     add = command("verify", _verify, text).add_argument
     text = "a suite with a reference, e.g. ui_prmd_loso_v1"
     add("suite", help=text)
-    text = "folder of its corpus, to run or resume it [compare only]"
+    text = "folder of its corpus: it is run, or resumed, first; left out, what "
+    text += "lies in --results_dir is compared"
     add("--manual_dir", help=text)
     add("--results_dir", help="of that run [results/verify_SUITE]")
     text = "further flags of its script, behind --, e.g. -- --jobs=2"
@@ -519,8 +522,8 @@ def _predict(args) -> int:
     latency = table.attrs["latency"]
     print(
         f"{latency['ms_a_sample']:.2f} ms a sample, "
-        f"{latency['ms_a_frame']:.3f} ms a frame, of one of "
-        f"{len(predictor.members)} networks on this machine, without reading"
+        f"{latency['ms_a_frame']:.3f} ms a frame: one network of "
+        f"{len(predictor.members)}, reading the file not counted"
     )
     print(*paths, sep="\n")
     return 0

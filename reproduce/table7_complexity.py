@@ -6,7 +6,7 @@ Computer Systems & Applications 2024, 33(2):291-298, table 4: ten numbers.
     python reproduce/table7_complexity.py    # ends in under a minute
     python reproduce/table7_complexity.py --smoke    # two further networks only
 
-Nine of the ten are met within 0.8 %, in units that differ between rows; 12.96 G
+Nine of the ten are met within 1.2 %, in units that differ between rows; 12.96 G
 of the full model is not. Writes table.md, .csv and .tex, prints the first.
 """
 

@@ -581,7 +581,7 @@ def test_methods_that_do_not_fit_say_why(root):
     rows = [(name, "JNTANG", "deg", RATE) for name in NAMES]
     write_tsv(root / "channels.tsv", names, rows)
     why = own.fitting_methods("folder", root)["pain"]["dual_stream_lstm"]
-    assert "needs sEMG" in why
+    assert "needs sEMG beside movement" in why
     short = OwnOptions(label="pain", window_seconds=0.1)
     with pytest.raises(ConfigurationError, match="'lsfan' cannot be used"):
         own.own_experiment(root, short, methods=["lsfan"]).check_method("lsfan")

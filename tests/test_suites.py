@@ -259,29 +259,36 @@ def test_somebody_elses_folds(run, tmp_path, kind):
     assert found == {k: v for k, v in expected.items() if k.fold in two}
 
 
-def test_people_who_choose_are_drawn_where_none_is_named(run, tmp_path):
+@pytest.mark.parametrize("tested_alone", [False, True])
+def test_people_who_choose_are_drawn(run, tmp_path, tested_alone):
     given, _, base, _ = run
     _, folds = split_of(base)
     for of in folds.values():
         of["train"] += of.pop("validation")
     path = tmp_path / "split.json"
     path.write_text(json.dumps(folds))
+    if tested_alone:
+        rows = [f"{name},{of['test'][0]}\n" for name, of in folds.items()]
+        path.write_text("fold,participant_id\n" + "".join(rows))
     made = keras_pain.evaluate(
         **given, results_dir=str(tmp_path / "out"), subjects_file=str(path)
     )
     for task in made.run.tasks:
         fold = task.outer_fold
         assert fold.validation and not {*fold.validation} & {*fold.test}
+        parts = {*fold.train, *fold.validation, *fold.test}
+        assert parts == {f"P{number}" for number in range(4)}
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "it names no fold"),
+        ("", "needs the columns fold, participant_id, and part"),
+        ("{}", "it names no fold"),
         ("{", "holds no folds of people"),
-        ('{"a": {"train": ["P1"]}}', "trains on or tests nobody"),
+        ('{"a": {"train": ["P1"]}}', "fold 'a' tests nobody"),
         ('{"a": {"tests": ["P1"]}}', "has a part 'tests'"),
-        ("fold,person\na,P1", "KeyError"),
+        ("fold,person\na,P1", "needs the columns"),
         (
             '{"a": {"train": ["P1", "P2"], "test": ["P77"]}}',
             "fold a: 'P77' has no samples here; there are P0",

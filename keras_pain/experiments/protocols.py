@@ -215,8 +215,8 @@ def read_folds(path) -> dict[str, dict[str, list[str]]]:
     """Somebody's folds by name: ids of people in `train`, `validation`, `test`.
 
     From a `subjects_*.json` of the suite, or a table of text, whose commas or
-    tabs divide the columns fold, participant_id and part. Raises BadFileError
-    where it is neither.
+    tabs divide the columns fold, participant_id and part (none: test). No
+    training people means all others. Raises BadFileError where it is neither.
     """
     cure = "see --subjects_file in --help"
     with reading(path, "holds no folds of people", cure):
@@ -225,18 +225,24 @@ def read_folds(path) -> dict[str, dict[str, list[str]]]:
             told = json.loads(text)
         else:
             dialect = "excel-tab" if "\t" in text else "excel"
+            table = csv.DictReader(text.splitlines(), dialect=dialect)
+            if not {"fold", "participant_id"} <= {*(table.fieldnames or ())}:
+                raise ValueError(
+                    "it needs the columns fold, participant_id, and part"
+                )
             told = {}
-            for row in csv.DictReader(text.splitlines(), dialect=dialect):
+            for row in table:
                 parts = told.setdefault(row["fold"].strip(), {})
-                people = parts.setdefault(row["part"].strip().lower(), [])
+                part = (row.get("part") or "test").strip().lower()
+                people = parts.setdefault(part, [])
                 people.append(row["participant_id"].strip())
         found = {}
         for name, parts in told.items():
             if odd := parts.keys() - {*_PARTS, "name", "simulated"}:
                 raise ValueError(f"fold {name!r} has a part {min(odd)!r}")
             parts = {part: list(parts.get(part, ())) for part in _PARTS}
-            if not name or not (parts["train"] and parts["test"]):
-                raise ValueError(f"fold {name!r} trains on or tests nobody")
+            if not name or not parts["test"]:
+                raise ValueError(f"fold {name!r} tests nobody")
             if parts["validation"] == parts["test"]:  # as published
                 parts["validation"] = []
             found[name] = parts
@@ -254,6 +260,9 @@ def _people_of(name, parts, subjects):
                 f"--subjects_file: fold {name}: {unknown[0]!r} has no samples "
                 f"here; there are {', '.join(sorted(known))}"
             )
+    if not parts["train"]:
+        others = known.keys() - {*parts["test"], *parts["validation"]}
+        parts = {**parts, "train": others}
     chosen = ("train", "test", *["validation"] * bool(parts["validation"]))
     return [[known[i] for i in sorted({*parts[part]})] for part in chosen]
 

@@ -203,9 +203,10 @@ def DualStreamLSTM(
     require(
         semg >= 1 and input_shape[1] >= mocap + semg,
         name,
-        f"needs sEMG: input_shape must have {mocap} channels of movement and "
-        f"semg={semg} (at least 1) after them, not {input_shape[1]} in all; "
-        "without sEMG take stacked_lstm",
+        f"needs sEMG beside movement: input_shape must have {mocap} channels "
+        f"of movement and semg={semg} (at least 1) after them, not "
+        f"{input_shape[1]} in all; "
+        "without one of them take stacked_lstm",
     )
     ends = []
     options = (dropout, recurrent_activation)

@@ -335,8 +335,8 @@ def report(
     if not found.number:
         alone = blamed(counts, claims)
         if alone and len(claims) > 1:
-            names = "; ".join(map(str, alone))
-            lines.append(f"the others fit together without: {names}")
+            names = " or ".join(map(str, alone))
+            lines.append(f"the rest fits if one is left out: {names}")
         return "\n".join([*lines, "cannot hold: no confusion matrix fits"])
     for hits in found.examples.tolist():
         cells = (

@@ -85,7 +85,8 @@ class Options:
     subjects_file: str | None = _flag(
         "Somebody else's folds, instead of ours: a subjects_*.json of the "
         "suite, or a table (CSV, TSV) with the columns fold, participant_id "
-        "and part (train, validation, test)."
+        "and part (train, validation, test; without trained people, all "
+        "others are)."
     )
     share: str | None = _flag(
         "One of several shares of the folds, e.g. 3/8: the third of eight "
