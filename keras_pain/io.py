@@ -27,11 +27,7 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from keras_pain.errors import (
-    BadFileError,
-    ConfigurationError,
-    KerasPainError,
-)
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
 
 SIMULATED = "SIMULATED"
 

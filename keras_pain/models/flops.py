@@ -53,10 +53,7 @@ _BY_ELEMENT = {
     "regularization": None,
     "reshaping": None,
 }
-_OWN = {
-    own.BatchNormalization: "normalization",
-    own.TimeMaxPooling: "pooling",
-}
+_OWN = {own.BatchNormalization: "normalization", own.TimeMaxPooling: "pooling"}
 
 RULES: dict[type, Rule] = {}
 

@@ -139,7 +139,7 @@ def write_sheet(folder, out=None) -> list[Path]:
     title = f"Leakage sheet of {Path(folder).resolve().name}"
     lines = [
         "Questions: Kapoor and Narayanan, Patterns 4(9), 2023. A yes is a "
-        "leak; what only a person can tell is left open.",
+        "leak; what only a person can tell is left open."
     ]
     heads = [name.title() for name in COLUMNS[1:]]
     grids = [

@@ -31,13 +31,7 @@ from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import COMMAND, RUN_FILE, ResultStore
 from keras_pain.reports import audit
-from keras_pain.reports.table import (
-    MAJORITY,
-    NOTHING,
-    TRAIN_MEAN,
-    Grid,
-    Sheet,
-)
+from keras_pain.reports.table import MAJORITY, NOTHING, TRAIN_MEAN, Grid, Sheet
 
 MOST_BYTES = 8_000_000
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"

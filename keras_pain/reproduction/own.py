@@ -566,7 +566,7 @@ class ClipsExperiment(_Own, FaceExperiment):
                 f"Landmarks: 68 points in {frames} evenly spaced frames of "
                 "each recording; no augmentation. STGCN-LSTM sees how they "
                 "move away from the first frame, and learns at "
-                f"{_LANDMARK_RATE:g} instead of the paper's rate.",
+                f"{_LANDMARK_RATE:g} instead of the paper's rate."
             ]
         lines = super().describe(options)
         if self.level == "clip":
