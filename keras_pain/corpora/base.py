@@ -377,10 +377,9 @@ def note_doubled(files: Sequence[RawFile]) -> None:
 
     What lies above the layout's folder is the user's and is not said.
     """
-    places = {file.path.parent.relative_to(file.root) for file in files}
     twice = [
         place.as_posix()
-        for place in places
+        for place in {file.path.parent.relative_to(file.root) for file in files}
         if any(a.lower() == b.lower() for a, b in pairwise(place.parts))
     ]
     found = Findings()

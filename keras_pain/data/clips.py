@@ -70,8 +70,7 @@ class FrameStore:
 
     def __reduce__(self):  # another process maps the file itself
         if not isinstance(self._data, np.memmap):
-            parts = self.path, self.clips, self._spans, self._data
-            return FrameStore, parts
+            return FrameStore, (self.path, self.clips, self._spans, self._data)
         return open_frames, (self.path,)
 
     @property
@@ -87,8 +86,7 @@ class FrameStore:
 
     def coded(self, frames: np.ndarray) -> np.ndarray:
         """JPEG bytes of frames by number, `(n,)` objects."""
-        flat = np.asarray(frames, np.int64).ravel()
-        spans = self._spans[flat].tolist()
+        spans = self._spans[np.asarray(frames, np.int64).ravel()].tolist()
         codes = [self._data[begin:end].tobytes() for begin, end in spans]
         return np.array(codes, dtype=object)
 
@@ -352,8 +350,7 @@ def cut_clips(
     arrays = joined(
         parts, f"{frames.path}: no {level} is left that has a label {label!r}"
     )
-    kind = np.int64 if class_names else np.float32
-    arrays["y"] = arrays["y"].astype(kind)
+    arrays["y"] = arrays["y"].astype(np.int64 if class_names else np.float32)
     return ClipSet(
         frames=frames,
         subject=arrays["person" if unit == "subject" else "recording"],

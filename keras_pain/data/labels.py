@@ -49,8 +49,7 @@ def merged_majority(recording, starts, stops) -> np.ndarray:
     protective = np.asarray(recording["protective"])
     known = window_sums(protective >= 0, starts, stops) == stops - starts
     votes = window_sums(protective == 1, starts, stops)
-    label = (2 * votes > stops - starts).astype(np.int64)
-    return np.where(known, label, -1)
+    return np.where(known, (2 * votes > stops - starts).astype(np.int64), -1)
 
 
 def papers(recording, starts, stops) -> np.ndarray:
@@ -121,8 +120,7 @@ def _shifted(recording):
     ratings = _ratings(recording)
     next_column = np.asarray(recording["activity_instance"]) == 1
     columns = ratings.reshape(len(ratings), -1)
-    shifted = np.column_stack([columns[:, 1:], next_column])
-    return shifted.reshape(ratings.shape)
+    return np.column_stack([columns[:, 1:], next_column]).reshape(ratings.shape)
 
 
 def _by_two(ratings):
@@ -137,8 +135,7 @@ def _same_behaviour(ratings):
     first behaviour when the value is 2.
     """
     agreed = (ratings > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
-    alone = (ratings[:, :, 0] >= 2).any(axis=1)
-    return agreed.any(axis=1) | alone
+    return agreed.any(axis=1) | (ratings[:, :, 0] >= 2).any(axis=1)
 
 
 LABEL_RULES = {

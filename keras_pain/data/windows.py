@@ -311,8 +311,7 @@ def signal_windows(
             number = label_rules.window_sums(known, starts, stops)
             y = np.where(enough, total / np.maximum(number, 1), np.nan)
         x = _padded(frames, starts, stops, length)
-        sums = recording["sums"]
-        statistics = _statistics(x, starts, stops, of_type, sums)
+        statistics = _statistics(x, starts, stops, of_type, recording["sums"])
         return x, y, starts, stops, np.zeros(len(y), int), statistics
 
     wanted = f"windows of {length} frames, at least half full, with a label"
@@ -341,8 +340,7 @@ def _statistics(x, starts, stops, types, sums):
     angles = types[types != "EMG"] == "JNTANG"
     if others.shape[2]:
         high = np.where(real, others, -np.inf).max(axis=1)
-        low = np.where(real, others, np.inf).min(axis=1)
-        found.append(high - low)
+        found.append(high - np.where(real, others, np.inf).min(axis=1))
         others = others[:, :, ~angles]
         mean = others.sum(axis=1) / length[:, None]
         spread = np.where(real, others - mean[:, None], 0.0)
@@ -497,10 +495,9 @@ def by_parts(windows: WindowSet) -> tuple[WindowSet, tuple[int, int]]:
     parts = list(places) * most
     names = np.array([*windows.channel_names, "no channel"])[index].tolist()
     kinds = np.array([*(kind for kind, _ in windows.channels), "MISC"])[index]
-    changed = dataclasses.replace(
+    return dataclasses.replace(
         windows,
         x=np.pad(windows.x, ((0, 0), (0, 0), (0, 1)))[:, :, index],
         channel_names=tuple(names),
         channels=tuple(zip(kinds.tolist(), parts, strict=True)),
-    )
-    return changed, (len(filled), most)
+    ), (len(filled), most)

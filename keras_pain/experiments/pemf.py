@@ -307,8 +307,7 @@ class STGCNMethod(SequenceMethod):
         if not self.options.normalise:
             return points
         points = np.stack([normalise_clip(clip) for clip in points])
-        moved = self.options.displacements
-        return points - points[:, :1] if moved else points
+        return points - points[:, :1] if self.options.displacements else points
 
     def scaled_by(self, clips, x):
         if self.options.scaler == "train":
@@ -415,8 +414,7 @@ def pemf_method(
             **options.head,
             **arguments,
         )
-    points = MODELS[name].data == LANDMARKS
-    method = STGCNMethod if points else ConvNeXtMethod
+    method = STGCNMethod if MODELS[name].data == LANDMARKS else ConvNeXtMethod
     return method(name, options=options, **arguments)
 
 

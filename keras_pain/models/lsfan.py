@@ -166,8 +166,7 @@ def _tokens(name, input_shape, num_classes, filters, pooling="time"):
     x = layers.Reshape((*input_shape, 1), name="image")(inputs)
     for i, count in enumerate(filters, start=1):
         # Sensors are padded, frames are not.
-        padding = (0, _KERNEL // 2)
-        x = layers.ZeroPadding2D(padding, LAST, name=f"pad_{i}")(x)
+        x = layers.ZeroPadding2D((0, _KERNEL // 2), LAST, name=f"pad_{i}")(x)
         options = torch_start(_KERNEL**2 * x.shape[-1])
         options |= {"data_format": LAST, "name": f"conv_{i}"}
         x = layers.Conv2D(count, _KERNEL, **options)(x)

@@ -258,6 +258,5 @@ def _known():
     for stem in dict.fromkeys([*_ORDER, *stems]):
         text = (_FOLDER / f"{stem}.py").read_text(encoding="utf-8")
         for name, data in _DECORATOR.findall(text):
-            kind = globals()[data or "WINDOWS"]
-            known[name] = f"{__package__}.{stem}", kind
+            known[name] = f"{__package__}.{stem}", globals()[data or "WINDOWS"]
     return known

@@ -184,8 +184,7 @@ def _root(mse, rmse):
     text = f"the root of an MSE that prints {mse} is {low:.4f} to {high:.4f}"
     if float(rmse) < low - 0.005:
         text += "; a mean over folds of RMSE lies lower, and is another number"
-    holds = low - 0.005 <= float(rmse) <= high + 0.005
-    return _verdict(holds, text)
+    return _verdict(low - 0.005 <= float(rmse) <= high + 0.005, text)
 
 
 for _place, *_pair in _ERRORS:
@@ -200,8 +199,7 @@ def _twice():
 
 @_row(_L3D, "Tables 1 and 3", "BioVid: MAE 1.18 to 1.25 tells levels apart")
 def _constant():
-    levels = np.arange(5)
-    errors = np.abs(levels - 2)
+    errors = np.abs(np.arange(5) - 2)
     numbers = f"MAE {errors.mean():.2f}, MSE {(errors**2).mean():.2f}"
     text = f"who always says 2 has {numbers}, RMSE "
     text += f"{np.sqrt((errors**2).mean()):.3f}"
@@ -263,8 +261,7 @@ def _across_batch():
     x = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3))
     x = x.astype(np.float32)
     together = model.predict(x, verbose=0)[0]
-    alone = model.predict(x[:1], verbose=0)[0]
-    off = float(np.abs(together - alone).max())
+    off = float(np.abs(together - model.predict(x[:1], verbose=0)[0]).max())
     text = "with attention across the batch as coded, a network's score of one "
     return _verdict(off < 1e-6, f"{text}face moves by {off:.1e} with others")
 

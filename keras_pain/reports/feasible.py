@@ -186,8 +186,7 @@ def feasible(counts: Sequence[int], claims: Sequence[Claim]) -> Feasible:
 def _fits(claims, counts, hits, predicted):
     fits = np.ones(len(hits[0]), bool)
     for claim in claims:
-        given = claim.name, claim.label, counts, hits, predicted
-        values = metric(*given)
+        values = metric(claim.name, claim.label, counts, hits, predicted)
         fits &= (values >= claim.low) & (values <= claim.high)
     return fits
 

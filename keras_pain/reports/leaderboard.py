@@ -134,8 +134,7 @@ def read_standings(
     finished, intervals = [found.method for found in everyone], {}
     for found in everyone:
         for name, draws in found.pooled_draws.items():
-            interval = stats.percentile_interval(draws)
-            intervals[found.method, name] = interval
+            intervals[found.method, name] = stats.percentile_interval(draws)
     return Standings(
         *(metric, places[0], scores, {found.method: found for found in kept}),
         unfinished=[method for method in keys if method not in finished],
@@ -203,8 +202,7 @@ def write_leaderboard(
     ]
     ranking, friedman = standings.ranking, None
     if ranking and ranking.p is not None:
-        statistic = io.rounded(ranking.friedman)
-        friedman = {"statistic": statistic, "p": ranking.p}
+        friedman = {"statistic": io.rounded(ranking.friedman), "p": ranking.p}
     distance = ranking and io.rounded(ranking.critical_difference)
     head = {"name": sheet.name, "title": sheet.title, **of_corpus}
     head |= {"complete": not standings.unfinished, "metric": metric}
@@ -428,8 +426,7 @@ def _pairs(standings, labels):
 def _range(value, interval=None, sign=""):
     if pd.isna(value):
         return NOTHING
-    values = (value, *(interval or ()))
-    first, *ends = (f"{v:{sign}z.3f}" for v in values)
+    first, *ends = (f"{v:{sign}z.3f}" for v in (value, *(interval or ())))
     return f"{first} [{', '.join(ends)}]" if ends else first
 
 

@@ -182,8 +182,7 @@ def ledger_protocols() -> tuple[Protocol, ...]:
     """
     own_runs = [name for name in _NAMES if name not in _SCORING]
     *single, null = _singles([*own_runs, _NULL])
-    together = Protocol("leak_free+all", defects=_NAMES)
-    return (LEAK_FREE, *single, together, null)
+    return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES), null)
 
 
 def dispute_protocols(*without: str) -> tuple[Protocol, ...]:
@@ -327,8 +326,7 @@ def _protocol_of(name):
     """Whose folds a row of the ledger is scored on."""
     if name in _ALL:
         return "leak_free+all"
-    alike = (_NONE, *_SCORING)
-    return "leak_free" if name in alike else f"leak_free+{name}"
+    return "leak_free" if name in (_NONE, *_SCORING) else f"leak_free+{name}"
 
 
 def _by_defect(name, metric):
@@ -360,8 +358,7 @@ def _grid(row_of, changes):
 @figures.saved
 def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
     """One bar a leak: what `change` returned, by method and defect."""
-    most = max(map(len, ledger.values()))
-    height = 0.6 + len(ledger) * (0.8 + 0.3 * most)
+    height = 0.6 + len(ledger) * (0.8 + 0.3 * max(map(len, ledger.values())))
     figure = figures.new_figure(4.2 + 3.1 * len(METRICS), height)
     shared = {"squeeze": False, "sharey": True, "sharex": "col"}
     grid = figure.subplots(len(ledger), len(METRICS), **shared)

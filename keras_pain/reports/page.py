@@ -306,8 +306,7 @@ def _drawer(report, run, source, folds):
 
 def _wanted(report, source, seeds):
     """How many folds there are to be; 0 where it is not said."""
-    name = f"subjects_{source[0]}_{source[1]}.json"
-    path = report.path.parent / name
+    path = report.path.parent / f"subjects_{source[0]}_{source[1]}.json"
     if not path.exists():
         return 0
     with reading(path, cure="run the script again with --collect"):

@@ -112,8 +112,7 @@ def _ratio(above, below):
 
 def _present_mean(values):
     """Mean over the last axis of what is not NaN; NaN where all is."""
-    present = np.isfinite(values).sum(axis=-1)
-    return _ratio(np.nansum(values, axis=-1), present)
+    return _ratio(np.nansum(values, axis=-1), np.isfinite(values).sum(axis=-1))
 
 
 # --- Bootstrap over people, without a loop ---
@@ -151,8 +150,7 @@ def pooled_draws(
     confusions = np.asarray(confusions, dtype=np.float64)
     people, classes = confusions.shape[-3:-1]
     flat = confusions.reshape(-1, people, classes * classes)
-    summed = (counts @ flat).reshape(len(flat), -1, classes, classes)
-    scores = scores_of(summed)
+    scores = scores_of((counts @ flat).reshape(len(flat), -1, classes, classes))
     return {name: scores[name].mean(axis=0) for name in POOLED_METRICS}
 
 
@@ -254,13 +252,12 @@ class SubjectScores:
         """Those of some people, `(S,)` bool; pooled ones are taken anew."""
         confusions = self.confusions[:, kept]
         subjects = np.array(self.subjects)[kept].tolist()
-        pooled = scores_of(confusions.sum(axis=1))[self.metric]
         return dataclasses.replace(
             self,
             subjects=tuple(subjects),
             values=self.values[:, kept],
             confusions=confusions,
-            pooled=pooled,
+            pooled=scores_of(confusions.sum(axis=1))[self.metric],
         )
 
     @property

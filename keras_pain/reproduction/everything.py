@@ -64,8 +64,7 @@ def jobs(
         ConfigurationError: There are no scripts.
     """
     command = (sys.executable, "-m", "keras_pain.cli", "audit")
-    audit = f"--out={pathlib.Path(out, AUDIT)}"
-    found = [Job(AUDIT, AUDIT, (*command, audit))]
+    found = [Job(AUDIT, AUDIT, (*command, f"--out={pathlib.Path(out, AUDIT)}"))]
     for path in sorted(scripts.glob("*.py"), key=_order):
         if not path.stem.startswith(_NOT_RUN):
             found += _of_script(path, data, out, smoke, tuple(flags))
@@ -86,8 +85,7 @@ def _order(path):
 
 def _of_script(path, data, out, smoke, flags):
     """A job for each corpus that a script names; one where it needs none."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = [*ast.walk(tree)]
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     texts = [n.value for n in nodes if isinstance(n, ast.Constant)]
     corpora = dict.fromkeys(t for t in texts if t in (*CORPORA,))
     names = {n.arg for n in nodes if isinstance(n, ast.keyword)}

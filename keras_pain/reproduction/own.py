@@ -244,8 +244,7 @@ class _Own(abc.ABC):
             data = [WINDOWS] if self.kind == "signals" else []
             method_registry.check_samples(name, data, (), self.noun)
             return
-        found = self.fits([name])
-        if reason := found.get(name, "is no method of the suite"):
+        if reason := self.fits([name]).get(name, "is no method of the suite"):
             fits = sorted(name for name, why in self.fits().items() if not why)
             raise ConfigurationError(
                 f"--methods: {name!r} cannot be used on these {self.noun}: "
@@ -259,8 +258,7 @@ class _Own(abc.ABC):
         """
         known, shapes, channels = self.sample()
         known = {*_trivial(self.targets[0]), *known}
-        classes = len(self.targets[0].classes)
-        given = known, shapes, classes, channels
+        given = known, shapes, len(self.targets[0].classes), channels
         return method_registry.fitting(*given, names)
 
     @abc.abstractmethod
@@ -620,8 +618,7 @@ def _of_clip(values, classes):
 
 
 def _digest(value):
-    text = json.dumps(value, default=str).encode()
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
 
 def _seconds(tasks, samples) -> float:
@@ -722,14 +719,13 @@ def own_experiment(
     evaluation = _evaluation(own)
 
     def table(methods):
-        rows = dict.fromkeys([*_trivial(target), *methods])
         return TableSpec(
             name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
             title=title or f"{tables[0].root.name}: {own.label}",
             paper=paper,
             rows=tuple(
                 RowSpec(_LABELS.get(row) or paper_name(row), row, evaluation)
-                for row in rows
+                for row in dict.fromkeys([*_trivial(target), *methods])
             ),
             columns=_columns(target),
             class_names=target.classes,

@@ -147,8 +147,7 @@ def scores_by_group(predictor) -> list[dict]:
     groups: dict[str, str] = {}
     for member in predictor.members:
         groups |= member.about["tested_groups"]
-        key = FoldKey(**member.about["key"])
-        results.append(predictor.store.read(key))
+        results.append(predictor.store.read(FoldKey(**member.about["key"])))
     classes, rows = len(predictor.class_names), []
     names = sorted(set(groups.values()))
     for group in [None, *names] if len(names) > 1 else [None]:

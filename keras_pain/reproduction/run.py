@@ -450,8 +450,7 @@ def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
         rows.append(row)
         more = row.method + GENERATED_TOO
         if more in known:
-            of_both = f"{row.label} + {label}"
-            rows.append(RowSpec(of_both, more, row.evaluation))
+            rows.append(RowSpec(f"{row.label} + {label}", more, row.evaluation))
     return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
 
 

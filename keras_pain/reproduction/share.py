@@ -155,8 +155,7 @@ def _names(root, folds) -> Names:
     path = root / RUN_FILE
     if path.exists():
         with reading(path):
-            note = json.loads(path.read_text(encoding="utf-8"))
-            own = note.get(OWN, {})
+            own = json.loads(path.read_text(encoding="utf-8")).get(OWN, {})
             places = own.get("folder", ""), own.get("own", {}).get("test_dir")
             # Titles have the folder's name.
             words |= {Path(place).name for place in places if place}
@@ -239,8 +238,7 @@ def _copy_reports(root, copy, names, labels, left):
         left(RUN_FILE, "paths and the command of the run")
     for path in sorted(root.glob("*")):
         stem = path.stem.removesuffix(f"_{SIMULATED}")
-        lists = path.name.startswith("subjects_") and path.suffix == ".json"
-        if lists:
+        if path.name.startswith("subjects_") and path.suffix == ".json":
             value = json.loads(path.read_text(encoding="utf-8"))
             text = json.dumps(names.value(value, True), indent=1) + "\n"
         elif stem in _REPORTS and path.suffix in _TEXTS:

@@ -490,5 +490,4 @@ def _known(text):
 
 
 def _folded(text):
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(folded.split())
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
