@@ -1,8 +1,4 @@
-"""What every reader returns: one person in one trial, not cut into windows.
-
-Windows, scaling and augmentation are choices of a protocol and belong to
-`keras_pain.data`.
-"""
+"""What every reader returns: one person in one trial, not cut into windows."""
 
 import dataclasses
 from collections.abc import Callable
@@ -43,7 +39,8 @@ class _Recording:
         """What a `FileReport` says about the recording."""
         count, rate = len(self), self.frame_rate
         seconds = round(count / rate, 3) if rate else 0.0
-        labels = known_labels(getattr(self, "labels", {}))
+        labels = getattr(self, "labels", {}).items()
+        labels = {k: float(v) for k, v in labels if np.isfinite(v)}
         said = {"frames": count, "seconds": seconds, "labels": labels}
         return said | {"simulated": self.simulated}
 
@@ -117,11 +114,6 @@ class SignalRecording(_Recording):
 
     def __len__(self) -> int:
         return len(self.signals)
-
-
-def known_labels(labels: dict[str, float]) -> dict[str, float]:
-    """Those that are not NaN."""
-    return {k: float(v) for k, v in labels.items() if np.isfinite(v)}
 
 
 @dataclasses.dataclass(kw_only=True)
