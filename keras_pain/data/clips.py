@@ -51,12 +51,9 @@ class ClipInfo:
 class FrameStore:
     """All frames of a dataset, clip after clip.
 
-    Args:
-        path: Folder of the dataset's version.
-        clips: `ClipInfo` of each clip, in order.
-        spans: `(F, 2)` int64, where each frame's bytes begin and end.
-        data: `(bytes,)` uint8, a memory map or in memory; None of clips
-            without pictures.
+    `path` is the folder of its version, `clips` are a `ClipInfo` each, `spans`
+    `(F, 2)` int64 say where each frame's bytes begin and end in the data,
+    `(bytes,)` uint8, a memory map or in memory; None of clips without pictures.
     """
 
     def __init__(self, path, clips, spans, data):
@@ -223,31 +220,18 @@ GENERATED = "generated/"
 
 @dataclasses.dataclass
 class ClipSet(SampleSet):
-    """n labelled samples of T frames each, by the numbers of their frames.
+    """n labelled samples of T frames each, by the numbers of their frames."""
 
-    Args:
-        frames: The pictures of the whole dataset.
-        first: `(n,)` int64, number of each sample's first frame.
-        count: `(n,)` int64, frames that it may be drawn from.
-        y: `(n,)` float32 intensity, or int64 class index.
-        subject: `(n,)` what folds keep together: participants, or clips.
-        person: `(n,)` participant.
-        recording: `(n,)` clip.
-        num_frames: T, frames that a network sees; 0 for single pictures.
-        size: Pixels a side.
-        class_names: One name a class; empty where intensities are predicted.
-    """
-
-    frames: FrameStore
-    first: np.ndarray
-    count: np.ndarray
-    y: np.ndarray
-    subject: np.ndarray
-    person: np.ndarray
-    recording: np.ndarray
-    num_frames: int
-    size: int
-    class_names: tuple[str, ...] = ()
+    frames: FrameStore  # the pictures of the whole dataset
+    first: np.ndarray  # (n,) int64, number of each sample's first frame
+    count: np.ndarray  # (n,) int64, frames that it may be drawn from
+    y: np.ndarray  # (n,) float32 intensity, or int64 class index
+    subject: np.ndarray  # (n,) what folds keep together: people, or clips
+    person: np.ndarray  # (n,) participant
+    recording: np.ndarray  # (n,) clip
+    num_frames: int  # T, frames that a network sees; 0 for single pictures
+    size: int  # pixels a side
+    class_names: tuple[str, ...] = ()  # empty where intensities are predicted
 
     @property
     def generated(self) -> np.ndarray:

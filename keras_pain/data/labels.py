@@ -25,17 +25,11 @@ def window_labels(
 ) -> np.ndarray:
     """Protective-behaviour label of each window of one recording.
 
-    Raises ConfigurationError where the rule is unknown, or needs single raters
-    and the release has only merged labels.
-
-    Args:
-        rule: A key of `LABEL_RULES`.
-        recording: Arrays of one recording, as the builders yield them.
-        starts: `(n,)` first frame of each window.
-        stops: `(n,)` frame after its last real (not padded) frame.
-
-    Returns:
-        `(n,)` int64, 0 / 1, or -1 where the release does not say.
+    By a key of `LABEL_RULES`, from the arrays that the builders yield; `starts`
+    and `stops`, `(n,)`, are the first frame of each window and the one after
+    its last real (not padded) frame. Returns `(n,)` int64, 0 / 1, or -1 where
+    the release does not say. Raises ConfigurationError where the rule is
+    unknown, or needs single raters and the release has only merged labels.
     """
     check_choice("label rule", rule, LABEL_RULES)
     return LABEL_RULES[rule](recording, starts, stops)

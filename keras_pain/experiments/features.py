@@ -1,8 +1,7 @@
 """Features of frames from a frozen network, computed once and kept on disk.
 
-A frozen backbone gives a frame the same features in every epoch, fold and run.
-Here all frames of all clips go through it in large batches, and what comes out
-is kept under a key that says what went in.
+A frozen backbone gives a frame the same features in every epoch, fold and run;
+they are kept under a key that says what went in.
 """
 
 import dataclasses

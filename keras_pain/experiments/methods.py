@@ -1,8 +1,7 @@
 """What a table compares: one interface for networks and classical pipelines.
 
-A method is a model and the recipe that trains it. Users bring their own as
-`--methods=my_package.my_module:my_method`, an object with this interface or a
-function that returns one.
+Users bring their own as `--methods=my_package.my_module:my_method`, an object
+with this interface or a function that returns one.
 """
 
 import abc
@@ -20,13 +19,10 @@ from keras_pain.experiments.defects import Samples
 class FitReport:
     """What happened in one `fit`.
 
-    Args:
-        stages: Wall seconds of each training stage, in order.
-        history: One row an epoch: `stage`, `epoch` and the logged values.
-        chosen_epoch: Epoch (from 1) whose weights were kept; 0 where a method
-            has no epochs.
-        trace_seconds: Wall seconds of tracing networks, which is paid once a
-            process and therefore not part of any stage.
+    `stages` are wall seconds of each training stage, in order; those of tracing
+    networks, paid once a process, are in none of them. `history` has a row an
+    epoch: `stage`, `epoch` and the logged values. `chosen_epoch` (from 1) is
+    the one whose weights were kept; 0 where a method has no epochs.
     """
 
     stages: dict[str, float] = dataclasses.field(default_factory=dict)

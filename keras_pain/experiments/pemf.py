@@ -44,14 +44,7 @@ class PemfOptions:
     """What a run or a protocol may set beside the recipes.
 
     Args:
-        backbone: One of `keras_pain.models.convnext_lstm.BACKBONES`.
-        backbone_weights: None for random ones, `"imagenet"` or a file.
         features: Folder where features are kept; by default with the dataset.
-        batch_size: Replaces the recipes' number of clips an update.
-        learning_rate: Replaces the recipes' learning rates.
-        head: Arguments of `ConvNeXtHead`, over the entries'.
-        graph: Arguments of `STGCNLSTM`, likewise.
-        landmarks: Digest of the landmarks, part of their configurations.
         last_epoch: Keep the last epoch instead of the best; validation clips
             are not looked at.
         relative: Feed the head what differs from the clip's first frame, in
@@ -75,14 +68,15 @@ class PemfOptions:
             made up, as the released code does.
     """
 
-    backbone: str = "ConvNeXtXLarge"
-    backbone_weights: str | None = None
+    backbone: str = "ConvNeXtXLarge"  # of `convnext_lstm.BACKBONES`
+    backbone_weights: str | None = None  # random ones, "imagenet" or a file
     features: str | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
+    batch_size: int | None = None  # clips an update, not the recipes'
+    learning_rate: float | None = None  # likewise
+    # Arguments of `ConvNeXtHead` and `STGCNLSTM`, over the entries'.
     head: Mapping = dataclasses.field(default_factory=dict)
     graph: Mapping = dataclasses.field(default_factory=dict)
-    landmarks: str = ""
+    landmarks: str = ""  # their digest, part of their configurations
     last_epoch: bool = False
     relative: bool = False
     standardise: bool = True

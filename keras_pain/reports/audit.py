@@ -1,8 +1,6 @@
 """What the papers claim, recomputed: a ledger of executable rows.
 
-Each row recomputes one claim from what the papers print, from arithmetic, or
-from a network that is built for it. What needs a corpus is marked so; the
-tables of `reproduce/` are the check then.
+What needs a corpus is marked so; the tables of `reproduce/` are the check then.
 """
 
 import dataclasses

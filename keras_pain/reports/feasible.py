@@ -1,9 +1,7 @@
 """Which confusion matrices fit the metrics that a paper prints.
 
-A paper says how many samples of each class it tested, and prints accuracy, F1
-and others to a few digits. Every confusion matrix whose metrics round to those
-digits fits; where none does, the numbers cannot be of one test of so many
-samples. The search is exact.
+A matrix fits if its metrics round to the printed digits; where none does, the
+numbers cannot be of one test of so many samples. The search is exact.
 """
 
 import dataclasses

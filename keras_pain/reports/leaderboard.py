@@ -57,22 +57,17 @@ class Cost(NamedTuple):
 class Standings(NamedTuple):
     """All methods under one evaluation and protocol.
 
-    Args:
-        place: The evaluation and protocol.
-        people: Scores by person of the methods with all folds, best pooled
-            metric first, on the people who define the metric.
-        unfinished: The other methods, in the order wanted.
-        reference: The method to compare with; None where none is finished.
-        comparisons: All pairs of the finished ones, in their order.
-        pooled_intervals: By method and metric, over people.
+    `people` are scores by person of the methods with all folds, best pooled
+    metric first, on the people who define the metric; `comparisons` all pairs
+    of these. Intervals are by method and metric, over people.
     """
 
     metric: str
-    place: tuple[str, str]
+    place: tuple[str, str]  # evaluation and protocol
     scores: tables.Scores
     people: dict[str, stats.SubjectScores]
-    unfinished: list[str]
-    reference: str | None
+    unfinished: list[str]  # the other methods, in the order wanted
+    reference: str | None  # to compare with; None where none is finished
     comparisons: list[stats.Comparison]
     ranking: stats.Ranking | None
     pooled_intervals: dict[tuple[str, str], stats.Interval | None]

@@ -1,9 +1,8 @@
 """The leakage sheet of a table: questions answered from what folds stored.
 
 Questions of Kapoor and Narayanan, "Leakage and the reproducibility crisis in
-machine-learning-based science" (Patterns 4(9), 2023), Table 1. An answer is
-computed from what folds stored where that is possible, from the defects that
-they declare beside it, and left open where only a person can tell.
+machine-learning-based science" (Patterns 4(9), 2023), Table 1. What neither
+the folds nor the defects that they declare answer is left open.
 """
 
 import dataclasses

@@ -253,15 +253,13 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     place = run.table.title, run.results_dir / "figures" / f"{kind}.png"
     paths.append(plot_ledger(ledger, *place, simulated=simulated))
     if disputes:
-        found = {row.label: row.method for row in run.table.rows}
         found = {
-            label: [
+            row.label: [
                 run.store.read(key)
                 for key in run.expected
-                if (key.protocol, key.method) == (LEAK_FREE.name, method)
+                if (key.protocol, key.method) == (LEAK_FREE.name, row.method)
             ]
-            for label, method in found.items()
-            if label in ledger
+            for row in measured
         }
         groups = {f["subject_id"]: f["group"] for f in run.prepared.report}
         paths += calibration.write_calibration(
@@ -300,9 +298,7 @@ def _changes(run, method, disputes):
         names = [d.name for d in DISPUTES]
         names = [n for n in names if f"leak_free+{n}" in predictions]
         return found | {name: disputed(name) for name in names}
-    sides = {}
-    for name in _NAMES:
-        sides[name] = side(_protocol_of(name), (name,))
+    sides = {n: side(_protocol_of(n), (n,)) for n in _NAMES}
     sides |= {k: side("leak_free+all", names) for k, names in _ALL.items()}
     return found | {name: change(base, one) for name, one in sides.items()}
 

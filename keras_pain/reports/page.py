@@ -1,9 +1,7 @@
 """One page of results: a single HTML file that opens from disk.
 
-Read are the sheets that `keras_pain.reports.table.Sheet` has written as JSON,
-the folds of the store behind them, and the figures beside them. Every row has
-a drawer that says how its numbers came about. The same folders give the same
-bytes. What the page looks like is in `templates/`.
+Every row of the sheets has a drawer that says how its numbers came about. The
+same folders give the same bytes. What the page looks like is in `templates/`.
 """
 
 import base64

@@ -395,23 +395,18 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two methods on the same people.
+    """Two methods on the same people; for effect sizes see `effect_sizes`.
 
-    Args:
-        dropped: People who do not define the metric.
-        by_person: Difference of the means over people, see `paired_test`.
-        pooled: Difference of the metric pooled over the windows of all people,
-            see `pooled_test`; without values for metrics that rank windows.
-        rank_biserial: Matched-pairs rank-biserial correlation, from -1 to 1.
-        cohens_dz: Mean difference over its standard deviation; None where all
-            differences are equal and not zero.
+    Differences are of means over people (`paired_test`), and of the metric
+    pooled over the windows of all people (`pooled_test`), without values for
+    metrics that rank windows.
     """
 
     first: str
     second: str
     metric: str
     num_subjects: int
-    dropped: tuple[str, ...]
+    dropped: tuple[str, ...]  # people who do not define the metric
     by_person: Difference
     pooled: Difference
     rank_biserial: float

@@ -67,13 +67,9 @@ _DEFAULTS = {
 # Of windows; trivial ones are told by the task.
 _CLASSICAL = {*baselines.CLASSICAL, *baselines.WINDOW_CLASSIFIERS}
 _CLASSICAL -= {"majority", "stratified"}
-_LABELS = {
-    "majority": "Majority class",
-    "stratified": "Stratified random",
+_LABELS = {  # over those of `paper_name`
     "train_mean": "Training mean",
     "train_median": "Training median",
-    "knn": "KNN",
-    "svm": "SVM",
     "rf_frames": "Random forest of 30",
     "random_forest": "Random forest",
     "logistic_regression": "Logistic regression",
