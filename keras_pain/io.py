@@ -402,6 +402,15 @@ def shown_argument(text: str, base) -> str:
     return before + shown_place(mark + after, base) if mark else text
 
 
+def tracked(items: Iterable, text: str, shown=True, **options) -> Iterable:
+    """The items, with a bar of rich where standard error is a terminal."""
+    from rich.console import Console  # not needed to print --help
+    from rich.progress import track
+
+    options["disable"] = not (shown and sys.stderr.isatty())
+    return track(items, text, console=Console(stderr=True), **options)
+
+
 def source_sha256(path: str) -> str:
     """SHA-256 of the module's file that `package.module:object` names.
 

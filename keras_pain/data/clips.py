@@ -435,9 +435,7 @@ def with_labels(frames: FrameStore, name: str, of: Mapping) -> FrameStore:
         number = {**clip.frame_labels, **number}
         made = dataclasses.replace(clip, labels=labels, frame_labels=number)
         clips.append(made)
-    labelled = copy.copy(frames)
-    labelled.clips = tuple(clips)
-    return labelled
+    return _with_clips(frames, clips)
 
 
 def renamed(frames: FrameStore, prefix: str) -> FrameStore:
@@ -448,6 +446,10 @@ def renamed(frames: FrameStore, prefix: str) -> FrameStore:
         )
         for clip in frames.clips
     ]
+    return _with_clips(frames, clips)
+
+
+def _with_clips(frames, clips):
     changed = copy.copy(frames)
     changed.clips = tuple(clips)
     return changed

@@ -142,9 +142,9 @@ def training_clips(
 
     Of n clips targets are `(n, ...)` and weights `(n,)`, float32. An epoch has
     `steps` batches, from 1 to n, or as few as can be, of at most `batch_size`
-    clips; with `chances`, `(n,)` of sum 1, it is n draws, else each
-    clip once. For `limit` see `FrameStore.decoded`. Returns a dataset of
-    (pictures 0..255 float32, targets[, weights]).
+    clips; with `chances`, `(n,)` of sum 1, it is n draws, else each clip once.
+    For `limit` see `FrameStore.decoded`. Returns a dataset of (pictures 0..255
+    float32, targets[, weights]).
     """
     steps = steps or num_steps(len(clips), batch_size)
 

@@ -90,14 +90,11 @@ class Baseline(Method):
     It trains without augmented windows: noise and zeroed frames change ranges,
     and no source augments for these.
 
-    Args:
-        name: Name of the method.
-        make: Called with the seed, returns an unfitted estimator.
-        settings: What `make` sets, for the record.
-        features: From samples to what the estimator sees of them; None where
-            it looks at nothing, so at windows and face clips alike.
-        regressor: As `make`, where intensities are predicted.
-        epochs: Of networks; ignored, as are `reuse` and `options`.
+    `make`, called with the seed, returns an unfitted estimator; `regressor` is
+    the same where intensities are predicted. `settings` are for the record,
+    `features` go from samples to what is seen of them; None where it looks at
+    nothing, so at windows and face clips alike. The rest is of networks, and
+    ignored.
     """
 
     chooses_epoch = False

@@ -418,13 +418,9 @@ def pemf_method(
 def films(clips: ClipSet, copies: str = "none") -> Iterator[np.ndarray]:
     """The pictures of clips, decoded a few clips at a time.
 
-    Args:
-        clips: The clips.
-        copies: `"none"`: the clips; `"before"`: a varied copy of each;
-            `"after"`: one that is varied after standardisation.
-
-    Yields:
-        `(T, size, size, 3)`, uint8, or float32 of a copy.
+    With copies of `"before"` a varied copy of each, with `"after"` one that is
+    varied after standardisation. Yields `(T, size, size, 3)`, uint8, or float32
+    of a copy.
     """
     twice = None
     if copies == "after":

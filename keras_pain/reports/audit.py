@@ -5,13 +5,11 @@ What needs a corpus is marked so; the tables of `reproduce/` are the check then.
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from rich import progress
-from rich.console import Console
 
+from keras_pain.io import tracked
 from keras_pain.reports import feasible
 from keras_pain.reports.table import Grid, Sheet
 
@@ -320,9 +318,8 @@ def _leak():
 
 def run() -> list[dict]:
     """Checks every claim, in order; a dict a row, JSON values."""
-    found, quiet = [], not sys.stderr.isatty()
-    console = Console(stderr=True)
-    for row in progress.track(ROWS, "claims", console=console, disable=quiet):
+    found = []
+    for row in tracked(ROWS, "claims"):
         verdict, evidence = row.check()
         facts = {"paper": row.paper, "place": row.place, "claim": row.claim}
         found.append({**facts, "verdict": verdict, "evidence": evidence})

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from rich import progress
-from rich.console import Console
 
 from keras_pain.corpora import emopain, manifest, media, ui_prmd
 from keras_pain.corpora.base import RawFile, shorten
@@ -48,7 +45,7 @@ from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
-from keras_pain.io import marked, sha256_of, write_file, write_marked
+from keras_pain.io import marked, sha256_of, tracked, write_file, write_marked
 from keras_pain.models.registry import LANDMARKS
 from keras_pain.reports import prediction_figures as figures
 from keras_pain.reproduction import presets
@@ -457,12 +454,7 @@ class Predictor:
 
     def scores(self, samples: Samples) -> np.ndarray:
         """`(members, n, classes)` probabilities, or `(members, n)`."""
-        members = progress.track(
-            self.members,
-            "predicting",
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
+        members = tracked(self.members, "predicting")
         return np.stack([member_scores(of, samples) for of in members])
 
     def table(self, found: Reading, scores: np.ndarray) -> pd.DataFrame:
