@@ -375,10 +375,8 @@ def read_run(folder: str | os.PathLike) -> dict:
 def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
     """The whole lines of a manifest, none if it is missing, and their bytes.
 
-    A last line that a killed run left unfinished is not among them.
-
-    Raises:
-        BadFileError: Another line is damaged, or the file cannot be read.
+    A last line that a killed run left unfinished is not among them. Raises
+    BadFileError where another is damaged, or the file cannot be read.
     """
     with reading(path, cure="see who may read it"):
         content = path.read_bytes() if path.exists() else b""

@@ -99,14 +99,10 @@ class Recording(_Recording):
 
 @dataclasses.dataclass(kw_only=True)
 class SignalRecording(_Recording):
-    """One recording of T samples of any C channels, as they were given.
+    """One recording of T samples of any C channels, as they were given."""
 
-    Args:
-        signals: `(T, C)` float32, at `frame_rate` and in the channels' units.
-        labels: Labels of the whole recording, NaN where one is missing.
-    """
-
-    signals: np.ndarray
+    signals: np.ndarray  # (T, C) float32, in the channels' units
+    # Of the whole recording, NaN where one is missing.
     labels: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):

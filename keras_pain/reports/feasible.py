@@ -129,19 +129,14 @@ def metric(
 class Feasible:
     """What fits.
 
-    Args:
-        number: How many confusion matrices of two classes do; of three, how
-            many pairs of right and of all predictions, which several matrices
-            may share.
-        examples: A few, `(k, classes, 2)`: right and all predictions.
-        ranges: Least and greatest value of each scalar metric over all of them.
-        searched: Whether all were looked at; False where there are too many.
+    The number is that of confusion matrices of two classes; of three, of pairs
+    of right and of all predictions, which several matrices may share.
     """
 
     number: int
-    examples: np.ndarray
-    ranges: Mapping[str, tuple[float, float]]
-    searched: bool = True
+    examples: np.ndarray  # a few, (k, classes, 2): right and all predictions
+    ranges: Mapping[str, tuple[float, float]]  # of each scalar metric, all over
+    searched: bool = True  # False where there are too many to look at
 
 
 def feasible(counts: Sequence[int], claims: Sequence[Claim]) -> Feasible:

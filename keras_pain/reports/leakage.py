@@ -86,19 +86,13 @@ class _Folds:
 
 
 def leakage_sheet(folder) -> pd.DataFrame:
-    """The questions and answers of a results folder, a row each.
+    """The questions and answers of a script's results folder, a row each.
 
-    Args:
-        folder: Results folder of a reproduce script.
-
-    Returns:
-        Columns `table` (evaluation and protocol), `question`, `answer`
-        (`"yes"`, `"no"` or `"only a person can tell"`), `evidence`, a
-        sentence, and `file`, where it was found, relative to `folder`;
-        `attrs["simulated"]` says whether the data are.
-
-    Raises:
-        KerasPainError: There is no finished fold, or one is damaged.
+    Columns are `table` (evaluation and protocol), `question`, `answer`
+    (`"yes"`, `"no"` or `"only a person can tell"`), `evidence`, a sentence, and
+    `file`, where it was found, relative to `folder`; `attrs["simulated"]` says
+    whether the data are. Raises KerasPainError where there is no finished fold,
+    or one is damaged.
     """
     store, parts = ResultStore(folder), {}
     for key in store.completed():

@@ -70,15 +70,10 @@ class Report:
 
 
 def write(results: Sequence, file) -> pathlib.Path:
-    """Writes a page on all reports in some folders; returns its path.
+    """Writes an HTML page on all reports in or below folders; returns its path.
 
-    Args:
-        results: Results folders, or folders that hold some.
-        file: The HTML file.
-
-    Raises:
-        ConfigurationError: There is no report, or no such folder.
-        BadFileError: A report or a fold is damaged.
+    Raises ConfigurationError where there is no report, or no such folder;
+    BadFileError where a report or a fold is damaged.
     """
     file = pathlib.Path(file)
     reports = [*_reports(results, file.parent)]

@@ -204,22 +204,15 @@ def _check_people(number):
 
 @dataclasses.dataclass(frozen=True)
 class SubjectScores:
-    """Scores of one method by one of `SCALAR_METRICS`; all is sorted.
-
-    Args:
-        values: `(seeds, S)`; NaN where a person does not define the metric.
-        pooled: `(seeds,)`: the metric over the windows of all people; NaN
-            where they do not define it.
-        confusions: `(seeds, S, K, K)` counts of windows, rows true.
-    """
+    """Scores of one method by one of `SCALAR_METRICS`; all is sorted."""
 
     method: str
     metric: str
     subjects: tuple[str, ...]
     seeds: tuple[int, ...]
-    values: np.ndarray
-    pooled: np.ndarray
-    confusions: np.ndarray
+    values: np.ndarray  # (seeds, S); NaN where a person does not define it
+    pooled: np.ndarray  # (seeds,), over the windows of all people, or NaN
+    confusions: np.ndarray  # (seeds, S, K, K) counts of windows, rows true
 
     @property
     def by_subject(self) -> np.ndarray:
