@@ -29,16 +29,12 @@ class NetworkMethod(methods.Method):
     After `build` or `fit`, `model` is the network, and `trained` the part of
     it that is trained by itself; mostly all of it.
 
-    Args:
-        name: Key of `keras_pain.models.registry.MODELS`.
-        epochs: Replaces the recipe's number of epochs.
-        reuse: Share one traced network among all methods of this name and
-            shape in this process: each `fit` then ends the use of earlier
-            ones' `model`.
-        entry: Replaces that of the registry.
-        recipe: Replaces the entry's.
-        last_epoch: Keep the last epoch instead of the best.
-        **arguments: Passed to the model builder, over the entry's.
+    The name is a key of `keras_pain.models.registry.MODELS`, whose entry,
+    recipe and number of epochs may be replaced. `reuse` shares one traced
+    network among all methods of this name and shape in this process: each `fit`
+    then ends the use of earlier ones' `model`. `last_epoch` keeps the last epoch
+    instead of the best; further arguments go to the model builder, over the
+    entry's.
     """
 
     stage = "network"

@@ -98,11 +98,8 @@ class PemfOptions:
 class SequenceMethod(network.NetworkMethod):
     """A network of the registry that sees `(time, ...)` arrays of a clip.
 
-    Args:
-        name: Here and below see `NetworkMethod`; with `reuse`, see
-            `trained_once` as well.
-        options: See `PemfOptions`.
-        **switches: Replace some of the options.
+    For its arguments see `NetworkMethod`, with `reuse` `trained_once` as well;
+    switches replace some of the options.
     """
 
     # What its builder gets: fixed arguments, and the options of this name.
