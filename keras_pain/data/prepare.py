@@ -65,10 +65,9 @@ def prepare_dataset(
             None detects it. Of face video the config, e.g. `"c112"`; None
             takes the first.
         on_bad_file: `"fail"` or `"skip"`. None leaves it to the environment
-            variable `KERAS_PAIN_ON_BAD_FILE`, else to the builder: `"fail"`
-            for emopain, `"skip"` for ui_prmd, whose release has a file that
-            cannot be used, and for face video, of which a clip may show no
-            face.
+            variable `KERAS_PAIN_ON_BAD_FILE`, else to the builder: `"fail"` for
+            emopain, `"skip"` for ui_prmd, whose release has a file that cannot
+            be used, and for face video, of which a clip may show no face.
         fingerprint: SHA-256 over the raw files, where the caller has asked for
             it already; None takes it, and verifies a manifest.
         given: Options of a builder, e.g. `landmarks`; they come before its

@@ -32,9 +32,9 @@ class NetworkMethod(methods.Method):
     The name is a key of `keras_pain.models.registry.MODELS`, whose entry,
     recipe and number of epochs may be replaced. `reuse` shares one traced
     network among all methods of this name and shape in this process: each `fit`
-    then ends the use of earlier ones' `model`. `last_epoch` keeps the last epoch
-    instead of the best; further arguments go to the model builder, over the
-    entry's.
+    then ends the use of earlier ones' `model`. `last_epoch` keeps the last
+    epoch instead of the best; further arguments go to the model builder, over
+    the entry's.
     """
 
     stage = "network"

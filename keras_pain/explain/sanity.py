@@ -59,10 +59,10 @@ def cascading_randomisation(
     Keras' global seeds.
 
     The model is a trained functional one, `x` `(n, T, C)` scaled windows, or
-    clips, `length` `(n,)` real frames of each window, which maps over time keep.
-    The class is as for `grad_cam`; None is the one that the trained network
-    predicts, in every step. The whole cascade is repeated with other weights;
-    of `most` layers, spread evenly, maps are compared, None is all.
+    clips, `length` `(n,)` real frames of each window, which maps over time
+    keep. The class is as for `grad_cam`; None is the one that the trained
+    network predicts, in every step. The whole cascade is repeated with other
+    weights; of `most` layers, spread evenly, maps are compared, None is all.
 
     Returns, in order, for each such layer with weights, `(draws, n)` to the
     maps of the trained network; first, for "", where none are drawn anew yet.

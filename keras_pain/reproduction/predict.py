@@ -438,11 +438,10 @@ class Predictor:
 
         Returns:
             A row a window, clip or frame: `start` and `end` in seconds (in
-            frames where the rate is unknown), `p_<class>` and `sd_<class>`
-            over networks, `predicted`; or `intensity` and `sd`; `valid`, the
-            share of frames that are no padding and show what is looked at.
-            `attrs["notes"]` are remarks, `attrs["unit"]` is `"s"` or
-            `"frame"`.
+            frames where the rate is unknown), `p_<class>` and `sd_<class>` over
+            networks, `predicted`; or `intensity` and `sd`; `valid`, the share
+            of frames that are no padding and show what is looked at.
+            `attrs["notes"]` are remarks, `attrs["unit"]` is `"s"` or `"frame"`.
 
         Raises:
             KerasPainError: Of one line, where the recording does not fit.
