@@ -54,7 +54,8 @@ class Recording(_Recording):
     differences in degrees^2 / frame^2, the first row zero; `semg` are rectified
     upper envelopes: lower back right and left, upper trapezius right and left;
     `activity_instance` says which of the release's activity columns is on
-    (1-based), 0 where it has none; so are R raters and J joints.
+    (1-based), 0 where it has none; R and J are 0 where it has no raters or
+    joints.
     """
 
     angles: np.ndarray  # (T, 13) float32, included joint angles in degrees

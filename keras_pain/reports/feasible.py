@@ -130,12 +130,13 @@ class Feasible:
     """What fits.
 
     The number is that of confusion matrices of two classes; of three, of pairs
-    of right and of all predictions, which several matrices may share.
+    of right and of all predictions, which several matrices may share. Ranges
+    are of each scalar metric over all of them.
     """
 
     number: int
     examples: np.ndarray  # a few, (k, classes, 2): right and all predictions
-    ranges: Mapping[str, tuple[float, float]]  # of each scalar metric, all over
+    ranges: Mapping[str, tuple[float, float]]  # least and greatest value
     searched: bool = True  # False where there are too many to look at
 
 
