@@ -27,11 +27,7 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from keras_pain.errors import (
-    BadFileError,
-    ConfigurationError,
-    KerasPainError,
-)
+from keras_pain.errors import BadFileError, ConfigurationError, KerasPainError
 
 SIMULATED = "SIMULATED"
 
@@ -404,6 +400,15 @@ def shown_argument(text: str, base) -> str:
     """What `hidden_argument` was given."""
     before, mark, after = text.partition(_PLACE)
     return before + shown_place(mark + after, base) if mark else text
+
+
+def tracked(items: Iterable, text: str, shown=True, **options) -> Iterable:
+    """The items, with a bar of rich where standard error is a terminal."""
+    from rich.console import Console  # not needed to print --help
+    from rich.progress import track
+
+    options["disable"] = not (shown and sys.stderr.isatty())
+    return track(items, text, console=Console(stderr=True), **options)
 
 
 def source_sha256(path: str) -> str:

@@ -103,15 +103,12 @@ class Depth:
 class DiffusersGenerator:
     """A StableDiffusionDepth2ImgPipeline, loaded once.
 
-    Args:
-        model: Local folder as diffusers saves it, or `owner/name` on Hugging
-            Face's hub, which is downloaded.
-        strength: Share of the noise that is added, above 0 up to 1; as many
-            of the `steps` of the whole schedule are taken.
-        guidance: Weight of the prompt (classifier-free guidance).
-        negative_prompt: What to lead away from.
-        size: Pixels of the longer side that the network sees; outputs are
-            scaled back to their frames' size.
+    The model is a local folder as diffusers saves it, or `owner/name` on
+    Hugging Face's hub, which is downloaded; `strength` the share of noise that
+    is added, above 0 up to 1 (as many of the `steps` of the whole schedule are
+    taken); `guidance` the weight of the prompt (classifier-free guidance);
+    `size` the pixels of the longer side that the network sees: outputs are
+    scaled back to their frames' size.
 
     Takes a GPU where there is one. What a generator has says
     `keras_pain.augment.run.PictureRun`.

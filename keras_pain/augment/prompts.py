@@ -96,8 +96,7 @@ def measure(points: np.ndarray) -> dict[str, float]:
 
     def opening(first):  # of the eye whose six points begin there
         upper, lower = y[first + 1 : first + 3], y[first + 4 : first + 6]
-        width = abs(x[first + 3] - x[first])
-        return ratio(lower.mean() - upper.mean(), width)
+        return ratio(lower.mean() - upper.mean(), abs(x[first + 3] - x[first]))
 
     return {
         "eye_opening": (opening(36) + opening(42)) / 2,

@@ -24,7 +24,6 @@ import itertools
 import json
 import os
 import pathlib
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +42,7 @@ from keras_pain.augment.sources import (
 from keras_pain.corpora.manifest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.experiments.store import first_difference
-from keras_pain.io import marked, unwritable, write_file
+from keras_pain.io import marked, tracked, unwritable, write_file
 from keras_pain.signals.faces import landmark_boxes
 
 RUN_FILE, MANIFEST_FILE = "run.json", "manifest.jsonl"
@@ -133,9 +132,6 @@ def generate(
     can be used; KerasPainError where the generator cannot run, or the folder
     cannot be written to.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     counts = collections.Counter(source.name for source in sources)
     if not counts:
         raise ConfigurationError("no frames")
@@ -163,9 +159,7 @@ def generate(
 
     def jobs():
         nonlocal kept
-        screen, hidden = Console(stderr=True), not sys.stderr.isatty()
-        bar = track(sources, "pictures", console=screen, disable=hidden)
-        for source in bar:
+        for source in tracked(sources, "pictures"):
             try:
                 new = _jobs_of(source, run, output, done, landmarks, versions)
             except BadFileError as error:
@@ -381,10 +375,8 @@ def read_run(folder: str | os.PathLike) -> dict:
 def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
     """The whole lines of a manifest, none if it is missing, and their bytes.
 
-    A last line that a killed run left unfinished is not among them.
-
-    Raises:
-        BadFileError: Another line is damaged, or the file cannot be read.
+    A last line that a killed run left unfinished is not among them. Raises
+    BadFileError where another is damaged, or the file cannot be read.
     """
     with reading(path, cure="see who may read it"):
         content = path.read_bytes() if path.exists() else b""

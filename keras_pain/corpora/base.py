@@ -216,16 +216,12 @@ def read_corpus(
     """Reads a corpus file by file; only one recording is held at a time.
 
     The call itself reports unfit arguments and folders. The recording of a
-    refused file is None.
+    refused file is None: with `on_bad_file="fail"` the first one raises
+    BadFileError, `"skip"` reports it and raises only where all are.
 
-    Args:
-        corpus: Name of the corpus, or its package.
-        root: Folder of the layout, or the parent that holds `<layout>/`.
-        layout: Which layout to read; None detects it.
-        on_bad_file: `"fail"` raises BadFileError at the first file that is
-            refused, `"skip"` reports it and raises only where all are.
-        files: Read only these of the layout's files; None reads all.
-        **options: Given to the corpus' `read_file`.
+    `root` is the folder of the layout, or the parent that holds `<layout>/`;
+    None detects the layout, and reads all files. Options are given to the
+    corpus' `read_file`.
     """
     check_choice("on_bad_file", on_bad_file, ON_BAD_FILE)
     module = get_corpus(corpus) if isinstance(corpus, str) else corpus
@@ -377,10 +373,9 @@ def note_doubled(files: Sequence[RawFile]) -> None:
 
     What lies above the layout's folder is the user's and is not said.
     """
-    places = {file.path.parent.relative_to(file.root) for file in files}
     twice = [
         place.as_posix()
-        for place in places
+        for place in {file.path.parent.relative_to(file.root) for file in files}
         if any(a.lower() == b.lower() for a, b in pairwise(place.parts))
     ]
     found = Findings()

@@ -9,6 +9,7 @@ from typing import Any
 from keras_pain.corpora import base, manifest
 from keras_pain.corpora.base import FileReport, StrPath
 from keras_pain.errors import BadFileError, KerasPainError
+from keras_pain.io import tracked
 
 
 @dataclasses.dataclass
@@ -88,17 +89,13 @@ def check_layout(
     For `root` and the options see `base.read_corpus`; with `write_manifest` the
     manifest is written anew. Raises KerasPainError where there are no files.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     files = corpus.find_files(root, layout)
     folder = manifest.manifest_path(root, files).parent
     check = LayoutCheck(corpus.__name__.split(".")[-1], layout, str(folder), [])
     how = root, layout, on_bad_file, files
     recordings = base.read_corpus(corpus, *how, **options)
-    shown = {"console": Console(stderr=True), "transient": True}
-    shown |= {"total": len(files), "disable": not sys.stderr.isatty()}
-    recordings = track(recordings, f"reading {layout}", **shown)
+    shown = {"total": len(files), "transient": True}
+    recordings = tracked(recordings, f"reading {layout}", **shown)
     try:
         for (recording, report), file in zip(recordings, files, strict=True):
             if recording is not None and hasattr(corpus, "check_further"):

@@ -1,8 +1,7 @@
 """A list of a corpus' raw files with their hashes, and a fingerprint of it.
 
-Data that users place by hand is verified by nobody. A manifest beside the raw
-files says which bytes a dataset was built from; its fingerprint travels with
-the dataset and with every result.
+It lies beside them and says which bytes a dataset was built from; the
+fingerprint travels with the dataset and with every result.
 """
 
 import csv

@@ -204,8 +204,7 @@ def write_mp4(
         name = _plain_name(temporary, stack)
         for frame in frames:
             if writer is None:
-                size = frame.shape[1::-1]
-                writer = cv2.VideoWriter(name, codec, rate, size)
+                writer = cv2.VideoWriter(name, codec, rate, frame.shape[1::-1])
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         if writer is None:
             raise ValueError("a video needs at least one frame")

@@ -1,8 +1,4 @@
-"""What every reader returns: one person in one trial, not cut into windows.
-
-Windows, scaling and augmentation are choices of a protocol and belong to
-`keras_pain.data`.
-"""
+"""What every reader returns: one person in one trial, not cut into windows."""
 
 import dataclasses
 from collections.abc import Callable
@@ -43,7 +39,8 @@ class _Recording:
         """What a `FileReport` says about the recording."""
         count, rate = len(self), self.frame_rate
         seconds = round(count / rate, 3) if rate else 0.0
-        labels = known_labels(getattr(self, "labels", {}))
+        labels = getattr(self, "labels", {}).items()
+        labels = {k: float(v) for k, v in labels if np.isfinite(v)}
         said = {"frames": count, "seconds": seconds, "labels": labels}
         return said | {"simulated": self.simulated}
 
@@ -53,36 +50,23 @@ class Recording(_Recording):
     """One movement recording of T frames.
 
     Arrays get the type that is said here; None stands for what the release
-    does not have.
-
-    Args:
-        angles: `(T, 13)` float32, included joint angles in degrees.
-        energies: `(T, 13)` float32, squared angle differences in
-            degrees^2 / frame^2; the first row is zero.
-        semg: `(T, 4)` float32, rectified upper envelopes: lower back right and
-            left, upper trapezius right and left.
-        protective: `(T,)` int8, merged protective behaviour, 0 / 1, or -1
-            where it is unknown.
-        pain_level: `(T,)` int8, 0 healthy, 1 low, 2 high, -1 unknown.
-        activity: `(T,)` int32, index into the corpus' activity types; 0 is
-            "other".
-        activity_instance: `(T,)` int32, which of the release's activity
-            columns is on (1-based); 0 where the release has none.
-        raters: `(T, R, 7)` uint8, per-frame behaviour ratings 0 / 1 / 2;
-            R is 0 where the release has none.
-        joints: `(T, J, 3)` float32, joint positions in cm, Y up; J is 0 where
-            the release has none.
+    does not have, -1 for what is unknown. Energies are squared angle
+    differences in degrees^2 / frame^2, the first row zero; `semg` are rectified
+    upper envelopes: lower back right and left, upper trapezius right and left;
+    `activity_instance` says which of the release's activity columns is on
+    (1-based), 0 where it has none; R and J are 0 where it has no raters or
+    joints.
     """
 
-    angles: np.ndarray
-    energies: np.ndarray
-    activity: np.ndarray
-    semg: np.ndarray | None = None
-    protective: np.ndarray | None = None
-    pain_level: np.ndarray | None = None
-    activity_instance: np.ndarray | None = None
-    raters: np.ndarray | None = None
-    joints: np.ndarray | None = None
+    angles: np.ndarray  # (T, 13) float32, included joint angles in degrees
+    energies: np.ndarray  # (T, 13) float32
+    activity: np.ndarray  # (T,) int32, index of the activity type, 0 "other"
+    semg: np.ndarray | None = None  # (T, 4) float32
+    protective: np.ndarray | None = None  # (T,) int8, merged behaviour, 0 or 1
+    pain_level: np.ndarray | None = None  # (T,) int8, 0 healthy, 1 low, 2 high
+    activity_instance: np.ndarray | None = None  # (T,) int32
+    raters: np.ndarray | None = None  # (T, R, 7) uint8, ratings 0, 1 or 2
+    joints: np.ndarray | None = None  # (T, J, 3) float32, cm, Y up
 
     def __post_init__(self):
         for name, (dtype, shape, missing) in _ARRAYS.items():
@@ -102,14 +86,10 @@ class Recording(_Recording):
 
 @dataclasses.dataclass(kw_only=True)
 class SignalRecording(_Recording):
-    """One recording of T samples of any C channels, as they were given.
+    """One recording of T samples of any C channels, as they were given."""
 
-    Args:
-        signals: `(T, C)` float32, at `frame_rate` and in the channels' units.
-        labels: Labels of the whole recording, NaN where one is missing.
-    """
-
-    signals: np.ndarray
+    signals: np.ndarray  # (T, C) float32, in the channels' units
+    # Of the whole recording, NaN where one is missing.
     labels: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
@@ -117,11 +97,6 @@ class SignalRecording(_Recording):
 
     def __len__(self) -> int:
         return len(self.signals)
-
-
-def known_labels(labels: dict[str, float]) -> dict[str, float]:
-    """Those that are not NaN."""
-    return {k: float(v) for k, v in labels.items() if np.isfinite(v)}
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -42,8 +42,7 @@ def fit_scaler(samples: WindowSet) -> StandardScaler:
 def apply_scaler(scaler: StandardScaler, samples: WindowSet) -> WindowSet:
     """Scaled copy of the windows; padded frames stay zero."""
     mean = scaler.mean_.astype(np.float32)
-    scale = scaler.scale_.astype(np.float32)
-    x = (samples.x - mean) / scale
+    x = (samples.x - mean) / scaler.scale_.astype(np.float32)
     x *= samples.mask[:, :, None]
     return dataclasses.replace(samples, x=x)
 

@@ -51,12 +51,9 @@ class ClipInfo:
 class FrameStore:
     """All frames of a dataset, clip after clip.
 
-    Args:
-        path: Folder of the dataset's version.
-        clips: `ClipInfo` of each clip, in order.
-        spans: `(F, 2)` int64, where each frame's bytes begin and end.
-        data: `(bytes,)` uint8, a memory map or in memory; None of clips
-            without pictures.
+    `path` is the folder of its version, `clips` are a `ClipInfo` each, `spans`
+    `(F, 2)` int64 say where each frame's bytes begin and end in the data,
+    `(bytes,)` uint8, a memory map or in memory; None of clips without pictures.
     """
 
     def __init__(self, path, clips, spans, data):
@@ -70,8 +67,7 @@ class FrameStore:
 
     def __reduce__(self):  # another process maps the file itself
         if not isinstance(self._data, np.memmap):
-            parts = self.path, self.clips, self._spans, self._data
-            return FrameStore, parts
+            return FrameStore, (self.path, self.clips, self._spans, self._data)
         return open_frames, (self.path,)
 
     @property
@@ -87,8 +83,7 @@ class FrameStore:
 
     def coded(self, frames: np.ndarray) -> np.ndarray:
         """JPEG bytes of frames by number, `(n,)` objects."""
-        flat = np.asarray(frames, np.int64).ravel()
-        spans = self._spans[flat].tolist()
+        spans = self._spans[np.asarray(frames, np.int64).ravel()].tolist()
         codes = [self._data[begin:end].tobytes() for begin, end in spans]
         return np.array(codes, dtype=object)
 
@@ -225,31 +220,18 @@ GENERATED = "generated/"
 
 @dataclasses.dataclass
 class ClipSet(SampleSet):
-    """n labelled samples of T frames each, by the numbers of their frames.
+    """n labelled samples of T frames each, by the numbers of their frames."""
 
-    Args:
-        frames: The pictures of the whole dataset.
-        first: `(n,)` int64, number of each sample's first frame.
-        count: `(n,)` int64, frames that it may be drawn from.
-        y: `(n,)` float32 intensity, or int64 class index.
-        subject: `(n,)` what folds keep together: participants, or clips.
-        person: `(n,)` participant.
-        recording: `(n,)` clip.
-        num_frames: T, frames that a network sees; 0 for single pictures.
-        size: Pixels a side.
-        class_names: One name a class; empty where intensities are predicted.
-    """
-
-    frames: FrameStore
-    first: np.ndarray
-    count: np.ndarray
-    y: np.ndarray
-    subject: np.ndarray
-    person: np.ndarray
-    recording: np.ndarray
-    num_frames: int
-    size: int
-    class_names: tuple[str, ...] = ()
+    frames: FrameStore  # the pictures of the whole dataset
+    first: np.ndarray  # (n,) int64, number of each sample's first frame
+    count: np.ndarray  # (n,) int64, frames that it may be drawn from
+    y: np.ndarray  # (n,) float32 intensity, or int64 class index
+    subject: np.ndarray  # (n,) what folds keep together: people, or clips
+    person: np.ndarray  # (n,) participant
+    recording: np.ndarray  # (n,) clip
+    num_frames: int  # T, frames that a network sees; 0 for single pictures
+    size: int  # pixels a side
+    class_names: tuple[str, ...] = ()  # empty where intensities are predicted
 
     @property
     def generated(self) -> np.ndarray:
@@ -352,8 +334,7 @@ def cut_clips(
     arrays = joined(
         parts, f"{frames.path}: no {level} is left that has a label {label!r}"
     )
-    kind = np.int64 if class_names else np.float32
-    arrays["y"] = arrays["y"].astype(kind)
+    arrays["y"] = arrays["y"].astype(np.int64 if class_names else np.float32)
     return ClipSet(
         frames=frames,
         subject=arrays["person" if unit == "subject" else "recording"],
@@ -454,9 +435,7 @@ def with_labels(frames: FrameStore, name: str, of: Mapping) -> FrameStore:
         number = {**clip.frame_labels, **number}
         made = dataclasses.replace(clip, labels=labels, frame_labels=number)
         clips.append(made)
-    labelled = copy.copy(frames)
-    labelled.clips = tuple(clips)
-    return labelled
+    return _with_clips(frames, clips)
 
 
 def renamed(frames: FrameStore, prefix: str) -> FrameStore:
@@ -467,6 +446,10 @@ def renamed(frames: FrameStore, prefix: str) -> FrameStore:
         )
         for clip in frames.clips
     ]
+    return _with_clips(frames, clips)
+
+
+def _with_clips(frames, clips):
     changed = copy.copy(frames)
     changed.clips = tuple(clips)
     return changed

@@ -86,18 +86,11 @@ SAMPLING = ("uniform", "centre", "random")
 
 @dataclasses.dataclass(frozen=True)
 class Jitter:
-    """How training clips are varied; all frames of a clip alike.
+    """How training clips are varied; all frames of a clip alike."""
 
-    Args:
-        flip: Probability of a horizontal flip.
-        shift: Largest shift to each side, as a share of the picture's; edges
-            are repeated.
-        sampling: How training frames are drawn, one of `SAMPLING`.
-    """
-
-    flip: float = 0.5
-    shift: float = 0.04
-    sampling: str = "random"
+    flip: float = 0.5  # probability of a horizontal flip
+    shift: float = 0.04  # most to each side, as its share; edges are repeated
+    sampling: str = "random"  # of training frames, one of `SAMPLING`
 
     def __post_init__(self):
         check_choice("sampling", self.sampling, SAMPLING)
@@ -147,20 +140,11 @@ def training_clips(
     Batches of an epoch are as even as can be: a last one of two clips would
     spoil the statistics of batch normalisation just before validation.
 
-    Args:
-        clips: n training clips.
-        targets: `(n, ...)` float32.
-        batch_size: Clips a batch, at most.
-        seed: At least 0.
-        jitter: How they are varied.
-        weights: `(n,)` float32 or None.
-        limit: See `FrameStore.decoded`.
-        steps: Batches an epoch, from 1 to n; None: as few as can be.
-        chances: `(n,)`, with sum 1: an epoch is n draws with these chances;
-            None: each clip once.
-
-    Returns:
-        Dataset of (pictures 0..255 float32, targets[, weights]).
+    Of n clips targets are `(n, ...)` and weights `(n,)`, float32. An epoch has
+    `steps` batches, from 1 to n, or as few as can be, of at most `batch_size`
+    clips; with `chances`, `(n,)` of sum 1, it is n draws, else each clip once.
+    For `limit` see `FrameStore.decoded`. Returns a dataset of (pictures 0..255
+    float32, targets[, weights]).
     """
     steps = steps or num_steps(len(clips), batch_size)
 
@@ -252,34 +236,22 @@ class CopyJitter:
     hue are of colours that do not exist; `standardised` of `varied_copy` does
     that, too. Ours are the random numbers, and the rectangle's shape.
 
-    Args:
-        flip: Probability of a horizontal flip.
-        brightness: Most that is added, of a white of 1.
-        contrast: The factor is from the first to a number that is drawn from
-            the first to the second.
-        saturation: The same.
-        hue: The turn to each side is up to a number that is drawn from 0 to
-            this, of a circle of 1.
-        affine: Probability of a shift and rotation; what comes in is 0.
-        shift: Largest shift to each side, as a share of the picture.
-        rotation: Largest angle to each side, degrees.
-        zoom: Smallest part of a side that is cut out of the middle and
-            enlarged.
-        cutout: Probability that a rectangle is blanked.
-        area: Its smallest and largest share of the picture.
+    The factors of contrast and saturation are from the first to a number that
+    is drawn from the first to the second; the turn of the hue to each side is
+    up to a number that is drawn from 0 to `hue`, of a circle of 1.
     """
 
-    flip: float = 0.5
-    brightness: float = 0.4
+    flip: float = 0.5  # probability of a horizontal flip
+    brightness: float = 0.4  # most that is added, of a white of 1
     contrast: tuple[float, float] = (0.8, 1.2)
     saturation: tuple[float, float] = (0.8, 1.2)
     hue: float = 0.1
-    affine: float = 0.7
-    shift: float = 0.2
-    rotation: float = 15.0
-    zoom: float = 0.8
-    cutout: float = 0.5
-    area: tuple[float, float] = (0.02, 0.4)
+    affine: float = 0.7  # probability of shift and rotation; 0 comes in
+    shift: float = 0.2  # most to each side, as a share of the picture
+    rotation: float = 15.0  # most to each side, degrees
+    zoom: float = 0.8  # smallest part of a side, cut out and enlarged
+    cutout: float = 0.5  # probability that a rectangle is blanked
+    area: tuple[float, float] = (0.02, 0.4)  # its share of the picture
 
 
 def varied_copy(
@@ -288,18 +260,12 @@ def varied_copy(
     jitter: CopyJitter = CopyJitter(),
     standardised: tuple[tuple, tuple] | None = None,
 ) -> np.ndarray:
-    """A varied copy of a clip.
+    """A varied copy of a clip, `(T, size, size, 3)` uint8 RGB, as float32.
 
-    Args:
-        clip: `(T, size, size, 3)` uint8 RGB.
-        rng: Draws what happens; equally often, whatever happens.
-        jitter: How much may happen.
-        standardised: Mean and standard deviation a channel, of pictures from
-            0 to 1: the copy is varied after these are taken out, and they are
-            put back. None varies the pictures themselves.
-
-    Returns:
-        As `clip`, but float32, and with `standardised` also beyond 0 to 255.
+    Of `rng` as much is drawn whatever happens. With `standardised`, mean and
+    standard deviation a channel of pictures from 0 to 1, the copy is varied
+    after these are taken out, and they are put back; what is returned may then
+    be beyond 0 to 255.
     """
     x = clip.astype(np.float32) / 255
     if standardised is not None:

@@ -25,17 +25,11 @@ def window_labels(
 ) -> np.ndarray:
     """Protective-behaviour label of each window of one recording.
 
-    Raises ConfigurationError where the rule is unknown, or needs single raters
-    and the release has only merged labels.
-
-    Args:
-        rule: A key of `LABEL_RULES`.
-        recording: Arrays of one recording, as the builders yield them.
-        starts: `(n,)` first frame of each window.
-        stops: `(n,)` frame after its last real (not padded) frame.
-
-    Returns:
-        `(n,)` int64, 0 / 1, or -1 where the release does not say.
+    By a key of `LABEL_RULES`, from the arrays that the builders yield; `starts`
+    and `stops`, `(n,)`, are the first frame of each window and the one after
+    its last real (not padded) frame. Returns `(n,)` int64, 0 / 1, or -1 where
+    the release does not say. Raises ConfigurationError where the rule is
+    unknown, or needs single raters and the release has only merged labels.
     """
     check_choice("label rule", rule, LABEL_RULES)
     return LABEL_RULES[rule](recording, starts, stops)
@@ -49,8 +43,7 @@ def merged_majority(recording, starts, stops) -> np.ndarray:
     protective = np.asarray(recording["protective"])
     known = window_sums(protective >= 0, starts, stops) == stops - starts
     votes = window_sums(protective == 1, starts, stops)
-    label = (2 * votes > stops - starts).astype(np.int64)
-    return np.where(known, label, -1)
+    return np.where(known, (2 * votes > stops - starts).astype(np.int64), -1)
 
 
 def papers(recording, starts, stops) -> np.ndarray:
@@ -121,8 +114,7 @@ def _shifted(recording):
     ratings = _ratings(recording)
     next_column = np.asarray(recording["activity_instance"]) == 1
     columns = ratings.reshape(len(ratings), -1)
-    shifted = np.column_stack([columns[:, 1:], next_column])
-    return shifted.reshape(ratings.shape)
+    return np.column_stack([columns[:, 1:], next_column]).reshape(ratings.shape)
 
 
 def _by_two(ratings):
@@ -137,8 +129,7 @@ def _same_behaviour(ratings):
     first behaviour when the value is 2.
     """
     agreed = (ratings > 0).sum(axis=1) >= MIN_RATERS  # (T, 7)
-    alone = (ratings[:, :, 0] >= 2).any(axis=1)
-    return agreed.any(axis=1) | alone
+    return agreed.any(axis=1) | (ratings[:, :, 0] >= 2).any(axis=1)
 
 
 LABEL_RULES = {

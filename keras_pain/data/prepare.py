@@ -28,28 +28,18 @@ _STALE = 3600
 class PreparedDataset:
     """A dataset that is on disk.
 
-    Args:
-        path: Folder of its version, for `load_recordings`.
-        corpus: Name of the corpus.
-        config: Its config: the layout of the raw files, or how face clips
-            are cut.
-        fingerprint: SHA-256 over the raw files that it was built from.
-        simulated: Whether a simulator wrote any of them.
-        report: What was found in each raw file (`FileReport.to_dict`).
-        reused: Whether it was there already.
-        options: What was said about reading the files, as texts.
-        hashes: SHA-256 of what each recording was read from.
-        further: The same raw files under other configs, where a run reads
-            several.
+    `options` are what was said about reading the files, as texts; `hashes` are
+    SHA-256 of what each recording was read from; `further` are the same raw
+    files under other configs, where a run reads several.
     """
 
-    path: pathlib.Path
+    path: pathlib.Path  # folder of its version, for `load_recordings`
     corpus: str
-    config: str
-    fingerprint: str
-    simulated: bool
-    report: list[dict[str, Any]]
-    reused: bool
+    config: str  # layout of the raw files, or how face clips are cut
+    fingerprint: str  # SHA-256 over the raw files that it was built from
+    simulated: bool  # whether a simulator wrote any of them
+    report: list[dict[str, Any]]  # of each raw file, `FileReport.to_dict`
+    reused: bool  # whether it was there already
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     further: tuple["PreparedDataset", ...] = ()
@@ -75,10 +65,9 @@ def prepare_dataset(
             None detects it. Of face video the config, e.g. `"c112"`; None
             takes the first.
         on_bad_file: `"fail"` or `"skip"`. None leaves it to the environment
-            variable `KERAS_PAIN_ON_BAD_FILE`, else to the builder: `"fail"`
-            for emopain, `"skip"` for ui_prmd, whose release has a file that
-            cannot be used, and for face video, of which a clip may show no
-            face.
+            variable `KERAS_PAIN_ON_BAD_FILE`, else to the builder: `"fail"` for
+            emopain, `"skip"` for ui_prmd, whose release has a file that cannot
+            be used, and for face video, of which a clip may show no face.
         fingerprint: SHA-256 over the raw files, where the caller has asked for
             it already; None takes it, and verifies a manifest.
         given: Options of a builder, e.g. `landmarks`; they come before its

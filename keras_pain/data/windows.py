@@ -80,34 +80,21 @@ def joined(parts: Sequence[Mapping], problem: str) -> dict[str, np.ndarray]:
 class WindowSet(SampleSet):
     """n labelled windows of T frames and C channels.
 
-    Args:
-        x: `(n, T, C)` float32; frames from `length` on are zero.
-        y: `(n,)` int64 class index.
-        length: `(n,)` int32, real frames of each window.
-        subject: `(n,)` participant of each window.
-        recording: `(n,)` recording of each window.
-        start: `(n,)` int64, its first frame in the recording.
-        activity: `(n,)` int32, activity type.
-        class_names: One name a class; empty where intensities, then `y` is
-            float32, are predicted.
-        channel_names: One name a channel.
-        channels: Type and body part of each, of other channels than the
-            suite's own; `""` is no part.
-        statistics: `(n, F)` float32, what classical methods see of them; None
-            where they look at `x`.
+    Without `class_names` intensities are predicted. Of other channels than the
+    suite's own, `channels` are type and body part of each; `""` is no part.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    length: np.ndarray
-    subject: np.ndarray
-    recording: np.ndarray
-    start: np.ndarray
-    activity: np.ndarray
+    x: np.ndarray  # (n, T, C) float32; frames from `length` on are zero
+    y: np.ndarray  # (n,) int64 class index, or float32 intensity
+    length: np.ndarray  # (n,) int32, real frames of each window
+    subject: np.ndarray  # (n,) participant of each window
+    recording: np.ndarray  # (n,) recording of each window
+    start: np.ndarray  # (n,) int64, its first frame in the recording
+    activity: np.ndarray  # (n,) int32, activity type
     class_names: tuple[str, ...]
     channel_names: tuple[str, ...] = CHANNEL_NAMES
     channels: tuple[tuple[str, str], ...] = ()
-    statistics: np.ndarray | None = None
+    statistics: np.ndarray | None = None  # (n, F) float32, for classical ones
 
     @property
     def mask(self) -> np.ndarray:
@@ -272,18 +259,13 @@ def signal_windows(
     A window's class is that of most of its frames, its intensity their mean;
     it is left out where the labels of more than half of them are missing.
 
-    Args:
-        recordings: Each has `signals` `(T, C)`, `sums` `(T, E, 4)` of its EMG
-            (see `keras_pain.signals.biosignals`), and `label`, `(T,)` class
-            indices or intensities with NaN for what is missing.
-        channels: Name, type and body part of each.
-        length: Frames a window.
-        step: Frames from one window's start to the next.
-        class_names: One name a class; empty where intensities are predicted.
-
-    Raises:
-        ConfigurationError: A setting is out of range.
-        KerasPainError: No window is left.
+    Each recording has `signals` `(T, C)`, `sums` `(T, E, 4)` of its EMG (see
+    `keras_pain.signals.biosignals`), and `label`, `(T,)` class indices or
+    intensities with NaN for what is missing; `channels` are name, type and body
+    part of each, `length` and `step` frames, of a window and from one's start
+    to the next. Without `class_names` intensities are predicted. Raises
+    ConfigurationError where a setting is out of range, KerasPainError where no
+    window is left.
     """
     _check_length(length, step)
     names, types, parts = zip(*channels, strict=True)
@@ -311,8 +293,7 @@ def signal_windows(
             number = label_rules.window_sums(known, starts, stops)
             y = np.where(enough, total / np.maximum(number, 1), np.nan)
         x = _padded(frames, starts, stops, length)
-        sums = recording["sums"]
-        statistics = _statistics(x, starts, stops, of_type, sums)
+        statistics = _statistics(x, starts, stops, of_type, recording["sums"])
         return x, y, starts, stops, np.zeros(len(y), int), statistics
 
     wanted = f"windows of {length} frames, at least half full, with a label"
@@ -341,8 +322,7 @@ def _statistics(x, starts, stops, types, sums):
     angles = types[types != "EMG"] == "JNTANG"
     if others.shape[2]:
         high = np.where(real, others, -np.inf).max(axis=1)
-        low = np.where(real, others, np.inf).min(axis=1)
-        found.append(high - low)
+        found.append(high - np.where(real, others, np.inf).min(axis=1))
         others = others[:, :, ~angles]
         mean = others.sum(axis=1) / length[:, None]
         spread = np.where(real, others - mean[:, None], 0.0)
@@ -497,10 +477,9 @@ def by_parts(windows: WindowSet) -> tuple[WindowSet, tuple[int, int]]:
     parts = list(places) * most
     names = np.array([*windows.channel_names, "no channel"])[index].tolist()
     kinds = np.array([*(kind for kind, _ in windows.channels), "MISC"])[index]
-    changed = dataclasses.replace(
+    return dataclasses.replace(
         windows,
         x=np.pad(windows.x, ((0, 0), (0, 0), (0, 1)))[:, :, index],
         channel_names=tuple(names),
         channels=tuple(zip(kinds.tolist(), parts, strict=True)),
-    )
-    return changed, (len(filled), most)
+    ), (len(filled), most)

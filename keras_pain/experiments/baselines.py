@@ -90,14 +90,11 @@ class Baseline(Method):
     It trains without augmented windows: noise and zeroed frames change ranges,
     and no source augments for these.
 
-    Args:
-        name: Name of the method.
-        make: Called with the seed, returns an unfitted estimator.
-        settings: What `make` sets, for the record.
-        features: From samples to what the estimator sees of them; None where
-            it looks at nothing, so at windows and face clips alike.
-        regressor: As `make`, where intensities are predicted.
-        epochs: Of networks; ignored, as are `reuse` and `options`.
+    `make`, called with the seed, returns an unfitted estimator; `regressor` is
+    the same where intensities are predicted. `settings` are for the record,
+    `features` go from samples to what is seen of them; None where it looks at
+    nothing, so at windows and face clips alike. The rest is of networks, and
+    ignored.
     """
 
     chooses_epoch = False
@@ -190,6 +187,11 @@ def load_estimator(folder: Path):
         return io.load(path, trusted=types)
 
 
+def _scaled(make):
+    """What makes an estimator, of standardised features."""
+    return lambda seed: make_pipeline(StandardScaler(), make(seed))
+
+
 # Their estimators, given a seed; what these see; and settings for the record.
 _CLASSIFIERS = {
     "majority": (
@@ -204,25 +206,18 @@ _CLASSIFIERS = {
     ),
     # k and metric from the challenge's baseline images.
     "knn": (
-        lambda seed: make_pipeline(
-            StandardScaler(), KNeighborsClassifier(1, metric="manhattan")
-        ),
+        _scaled(lambda _: KNeighborsClassifier(1, metric="manhattan")),
         window_statistics,
         {"neighbors": 1, "metric": "manhattan"},
-        lambda seed: make_pipeline(
-            StandardScaler(), KNeighborsRegressor(1, metric="manhattan")
-        ),
+        _scaled(lambda _: KNeighborsRegressor(1, metric="manhattan")),
     ),
-    # Gaussian kernel and box constraint from an older one of these images; the
-    # table says "Sigmoid / Gaussian kernels".
+    # Gaussian kernel (scikit-learn's own choice) and box constraint from an
+    # older one of these images; the table says "Sigmoid / Gaussian kernels".
     "svm": (
-        lambda seed: make_pipeline(
-            StandardScaler(),
-            SVC(kernel="rbf", C=0.1, break_ties=True, random_state=seed),
-        ),
+        _scaled(lambda seed: SVC(C=0.1, break_ties=True, random_state=seed)),
         window_statistics,
         {"kernel": "rbf", "C": 0.1},
-        lambda seed: make_pipeline(StandardScaler(), SVR(kernel="rbf", C=0.1)),
+        _scaled(lambda _: SVR(C=0.1)),
     ),
     # "RF-frames", arXiv 1902.08990v4, Table 2.
     "rf_frames": (
@@ -245,18 +240,11 @@ CLASSICAL = {
 _BY_TYPE = "statistics by the channels' type"
 
 
-def _linear(name, features, of, **options):
+def _linear(name, features, of):
     """Logistic regression; ridge regression of intensities."""
-    return Baseline(
-        name,
-        lambda seed: make_pipeline(
-            StandardScaler(), LogisticRegression(max_iter=5000)
-        ),
-        {"features": features, "C": 1.0},
-        of,
-        lambda seed: make_pipeline(StandardScaler(), Ridge()),
-        **options,
-    )
+    make = _scaled(lambda _: LogisticRegression(max_iter=5000))
+    more = {"features": features, "C": 1.0}, of, _scaled(lambda _: Ridge())
+    return functools.partial(Baseline, name, make, *more)
 
 
 # Ours: what a network has to beat on recordings of one's own.
@@ -269,14 +257,13 @@ WINDOW_CLASSIFIERS = {
         window_statistics,
         lambda seed: RandomForestRegressor(300, random_state=seed),
     ),
-    "logistic_regression": functools.partial(
-        *(_linear, "logistic_regression", _BY_TYPE, window_statistics)
+    "logistic_regression": _linear(
+        "logistic_regression", _BY_TYPE, window_statistics
     ),
 }
 LANDMARK_CLASSIFIERS = {
-    "lr_displacements": functools.partial(
-        *(_linear, "lr_displacements", "statistics of displacements"),
-        displacements,
+    "lr_displacements": _linear(
+        "lr_displacements", "statistics of displacements", displacements
     )
 }
 _SEARCHED = {"C": [0.01, 0.1, 1.0, 10.0, 100.0], "kernel": ["linear", "rbf"]}

@@ -123,8 +123,7 @@ def score(
 
 def _random_groups(samples, seed):
     """Windows dealt at random to groups of the subjects' sizes."""
-    rng = np.random.default_rng([seed, 41])
-    dealt = rng.permutation(samples.subject)
+    dealt = np.random.default_rng([seed, 41]).permutation(samples.subject)
     return dataclasses.replace(samples, subject=dealt)
 
 
@@ -171,8 +170,7 @@ def _arguments(methods, **arguments):
 
 
 def _last_epoch(found, method):
-    plain = MODELS.fed(WINDOWS, CLIPS, FRAMES)
-    networks = (*plain, *_CONVNEXT, *_STGCN)
+    networks = (*MODELS.fed(WINDOWS, CLIPS, FRAMES), *_CONVNEXT, *_STGCN)
     return _arguments(networks, last_epoch=True)(found, method)
 
 

@@ -1,8 +1,7 @@
 """Features of frames from a frozen network, computed once and kept on disk.
 
-A frozen backbone gives a frame the same features in every epoch, fold and run.
-Here all frames of all clips go through it in large batches, and what comes out
-is kept under a key that says what went in.
+A frozen backbone gives a frame the same features in every epoch, fold and run;
+they are kept under a key that says what went in.
 """
 
 import dataclasses
@@ -32,22 +31,16 @@ class FeatureExtractor:
     """A frozen ConvNeXt for frames from 0 to 255.
 
     The network is built, and its weights are read, when frames first come.
-
-    Args:
-        backbone: One of `keras_pain.models.convnext_lstm.BACKBONES`; another
-            raises ConfigurationError.
-        weights: None for random ones, `"imagenet"` or the path of a file; or
-            the entry of an `identity`, of features that are kept already.
-        size: Pixels a side of the frames.
-        batch_size: Most frames in one pass.
-        normalise_twice: The released code's defect, see `FrameEncoder`.
+    Weights are None for random ones, `"imagenet"` or the path of a file; or the
+    entry of an `identity`, of features that are kept already. Raises
+    ConfigurationError at an unknown backbone.
     """
 
-    backbone: str = "ConvNeXtXLarge"
+    backbone: str = "ConvNeXtXLarge"  # one of `convnext_lstm.BACKBONES`
     weights: str | os.PathLike | Mapping | None = None
-    size: int = 224
-    batch_size: int = 64
-    normalise_twice: bool = False
+    size: int = 224  # pixels a side of the frames
+    batch_size: int = 64  # most frames in one pass
+    normalise_twice: bool = False  # a released defect, see `FrameEncoder`
 
     def __post_init__(self):
         check_backbone("frame features", self.backbone)
@@ -124,16 +117,12 @@ def kept_features(
 ) -> np.ndarray:
     """The clips' features, computed only where they are not on disk yet.
 
-    Raises KerasPainError where the network cannot be built, or the file cannot
-    be written.
-
-    Args:
-        folder: Where they are kept, one file for each network and dataset.
-        extractor: The network; not built where the file is there.
-        clips: See `FeatureExtractor.clips`; not read in that case.
-        count: How many there are.
-        data: What the clips are: the dataset's fingerprint, and how they were
-            chosen, cropped and varied. Others must have another text.
+    The folder has a file for each network and dataset; where it is there, the
+    network is not built, nor are the `count` clips (see
+    `FeatureExtractor.clips`) read. `data` says what these are: the dataset's
+    fingerprint, and how they were chosen, cropped and varied; others must have
+    another text. Raises KerasPainError where the network cannot be built, or
+    the file cannot be written.
     """
     key = {"data": data, "clips": count, **extractor.identity()}
     text = json.dumps(key, sort_keys=True).encode()

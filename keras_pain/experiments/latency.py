@@ -10,9 +10,8 @@ from keras_pain.errors import ConfigurationError
 
 Predict = Callable[[WindowSet], np.ndarray]
 
-# Timed calls of a batch size. Before them come untimed ones: a network traces
-# a new batch shape in the first call, and may trace it once more to generalise
-# it in the second.
+# Timed calls of a batch size, after untimed ones: a network traces a new batch
+# shape in the first call, and maybe once more, to generalise it, in the second.
 CALLS = 30
 _FEWEST = 3
 _SECONDS = 10  # no further call is timed after these, except the first three

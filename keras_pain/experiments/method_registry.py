@@ -177,8 +177,7 @@ def load_method(name: str, folder: Path, config: Mapping) -> methods.Method:
     KerasPainError where nothing that can be loaded was stored.
     """
     if _factory(name) is None and (folder / ESTIMATOR_FILE).exists():
-        given = GivenMethod(load_estimator(folder), config["name"])
-        return OwnMethod(given)
+        return OwnMethod(GivenMethod(load_estimator(folder), config["name"]))
     if name.startswith("given:"):
         raise KerasPainError(
             f"{folder}: {config['name']} was given as an object and is no "
@@ -219,8 +218,7 @@ def _identity(own, has_config):
     if has_config:
         return found
     if hasattr(own, "get_params"):
-        parameters = repr(sorted(own.get_params().items()))
-        return found | {"parameters": parameters}
+        return found | {"parameters": repr(sorted(own.get_params().items()))}
     with contextlib.suppress(Exception):  # whatever pickling them raises
         if text:
             return found | {"attributes": joblib.hash(vars(own))}

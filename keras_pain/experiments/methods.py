@@ -1,8 +1,7 @@
 """What a table compares: one interface for networks and classical pipelines.
 
-A method is a model and the recipe that trains it. Users bring their own as
-`--methods=my_package.my_module:my_method`, an object with this interface or a
-function that returns one.
+Users bring their own as `--methods=my_package.my_module:my_method`, an object
+with this interface or a function that returns one.
 """
 
 import abc
@@ -20,13 +19,10 @@ from keras_pain.experiments.defects import Samples
 class FitReport:
     """What happened in one `fit`.
 
-    Args:
-        stages: Wall seconds of each training stage, in order.
-        history: One row an epoch: `stage`, `epoch` and the logged values.
-        chosen_epoch: Epoch (from 1) whose weights were kept; 0 where a method
-            has no epochs.
-        trace_seconds: Wall seconds of tracing networks, which is paid once a
-            process and therefore not part of any stage.
+    `stages` are wall seconds of each training stage, in order; those of tracing
+    networks, paid once a process, are in none of them. `history` has a row an
+    epoch: `stage`, `epoch` and the logged values. `chosen_epoch` (from 1) is
+    the one whose weights were kept; 0 where a method has no epochs.
     """
 
     stages: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -49,25 +45,19 @@ def plain_name(name: str) -> str:
 class Method(abc.ABC):
     """One row of a table.
 
-    Attributes:
-        name: Short name, used in folders and tables.
-        version: Raised by a change that moves the method's numbers, so that
-            folds of the older one are not taken for its own.
-        augment: Whether `fit` gets the augmented training samples.
-        chooses_epoch: Whether `fit` uses the validation samples. One that does
-            not is trained on them as well in the protocol `leak_free`, where
-            they are of training subjects.
-        on_epoch: Called with (stage, epoch, epochs) while training, if set.
-        holds_samples: Whether what `save` writes holds samples of people, as
-            that of nearest neighbours does.
+    A change that moves the method's numbers raises `version`, so that folds of
+    the older one are not taken for its own. One that does not choose an epoch
+    by the validation samples is trained on them as well in the protocol
+    `leak_free`, where they are of training subjects. `on_epoch` is called with
+    (stage, epoch, epochs) while training, if set.
     """
 
-    name: str = ""
+    name: str = ""  # short, used in folders and tables
     version: int = 1
-    augment: bool = False
+    augment: bool = False  # whether `fit` gets the augmented training samples
     chooses_epoch: bool = True
     on_epoch: Callable[[str, int, int], None] | None = None
-    holds_samples: bool = False
+    holds_samples: bool = False  # whether `save` writes any, as neighbours do
 
     @abc.abstractmethod
     def fit(self, train: Samples, validation: Samples, seed: int) -> FitReport:

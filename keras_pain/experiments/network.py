@@ -29,16 +29,12 @@ class NetworkMethod(methods.Method):
     After `build` or `fit`, `model` is the network, and `trained` the part of
     it that is trained by itself; mostly all of it.
 
-    Args:
-        name: Key of `keras_pain.models.registry.MODELS`.
-        epochs: Replaces the recipe's number of epochs.
-        reuse: Share one traced network among all methods of this name and
-            shape in this process: each `fit` then ends the use of earlier
-            ones' `model`.
-        entry: Replaces that of the registry.
-        recipe: Replaces the entry's.
-        last_epoch: Keep the last epoch instead of the best.
-        **arguments: Passed to the model builder, over the entry's.
+    The name is a key of `keras_pain.models.registry.MODELS`, whose entry,
+    recipe and number of epochs may be replaced. `reuse` shares one traced
+    network among all methods of this name and shape in this process: each `fit`
+    then ends the use of earlier ones' `model`. `last_epoch` keeps the last
+    epoch instead of the best; further arguments go to the model builder, over
+    the entry's.
     """
 
     stage = "network"
@@ -351,29 +347,21 @@ class ALANetMethod(WindowMethod):
 class ClipOptions:
     """What a run may set beside the recipe.
 
-    Args:
-        batch_size: Replaces the recipe's number of samples an update.
-        micro_batch: Samples that are in memory at once; their gradients are
-            averaged until `batch_size` are seen. Batch normalisation sees
-            micro-batches, so that networks with it come out differently.
-        mixed_precision: Compute in half precision, keep weights in single.
-        jitter: How training samples are varied.
-        balance: What is done about zero intensities, one of
-            `keras_pain.experiments.methods.BALANCES`.
-        learning_rates: By entry, replace those of their recipes; not that
-            of a recipe that a protocol brings.
-        generated: Which generated pictures there are.
-        arguments: Of model builders; each takes those that it knows and that
-            neither its entry nor the protocol sets.
+    Gradients of micro-batches, which are in memory at once, are averaged until
+    `batch_size` samples are seen. Batch normalisation sees micro-batches, so
+    that networks with it come out differently. `learning_rates`, by entry,
+    replace those of their recipes; not that of a recipe that a protocol brings.
+    Of `arguments` each model builder takes those that it knows and that neither
+    its entry nor the protocol sets.
     """
 
-    batch_size: int | None = None
+    batch_size: int | None = None  # samples an update; None is the recipe's
     micro_batch: int | None = None
-    mixed_precision: bool = False
+    mixed_precision: bool = False  # compute in half, keep weights in single
     jitter: feed.Jitter = feed.Jitter()
-    balance: str = "none"
+    balance: str = "none"  # of zero intensities, one of `methods.BALANCES`
     learning_rates: Mapping = dataclasses.field(default_factory=dict)
-    generated: str = ""
+    generated: str = ""  # which generated pictures there are
     arguments: Mapping = dataclasses.field(default_factory=dict)
 
 

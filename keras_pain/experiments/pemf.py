@@ -44,14 +44,7 @@ class PemfOptions:
     """What a run or a protocol may set beside the recipes.
 
     Args:
-        backbone: One of `keras_pain.models.convnext_lstm.BACKBONES`.
-        backbone_weights: None for random ones, `"imagenet"` or a file.
         features: Folder where features are kept; by default with the dataset.
-        batch_size: Replaces the recipes' number of clips an update.
-        learning_rate: Replaces the recipes' learning rates.
-        head: Arguments of `ConvNeXtHead`, over the entries'.
-        graph: Arguments of `STGCNLSTM`, likewise.
-        landmarks: Digest of the landmarks, part of their configurations.
         last_epoch: Keep the last epoch instead of the best; validation clips
             are not looked at.
         relative: Feed the head what differs from the clip's first frame, in
@@ -75,14 +68,15 @@ class PemfOptions:
             made up, as the released code does.
     """
 
-    backbone: str = "ConvNeXtXLarge"
-    backbone_weights: str | None = None
+    backbone: str = "ConvNeXtXLarge"  # of `convnext_lstm.BACKBONES`
+    backbone_weights: str | None = None  # random ones, "imagenet" or a file
     features: str | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
+    batch_size: int | None = None  # clips an update, not the recipes'
+    learning_rate: float | None = None  # likewise
+    # Arguments of `ConvNeXtHead` and `STGCNLSTM`, over the entries'.
     head: Mapping = dataclasses.field(default_factory=dict)
     graph: Mapping = dataclasses.field(default_factory=dict)
-    landmarks: str = ""
+    landmarks: str = ""  # their digest, part of their configurations
     last_epoch: bool = False
     relative: bool = False
     standardise: bool = True
@@ -104,11 +98,8 @@ class PemfOptions:
 class SequenceMethod(network.NetworkMethod):
     """A network of the registry that sees `(time, ...)` arrays of a clip.
 
-    Args:
-        name: Here and below see `NetworkMethod`; with `reuse`, see
-            `trained_once` as well.
-        options: See `PemfOptions`.
-        **switches: Replace some of the options.
+    For its arguments see `NetworkMethod`, with `reuse` `trained_once` as well;
+    switches replace some of the options.
     """
 
     # What its builder gets: fixed arguments, and the options of this name.
@@ -307,8 +298,7 @@ class STGCNMethod(SequenceMethod):
         if not self.options.normalise:
             return points
         points = np.stack([normalise_clip(clip) for clip in points])
-        moved = self.options.displacements
-        return points - points[:, :1] if moved else points
+        return points - points[:, :1] if self.options.displacements else points
 
     def scaled_by(self, clips, x):
         if self.options.scaler == "train":
@@ -415,8 +405,7 @@ def pemf_method(
             **options.head,
             **arguments,
         )
-    points = MODELS[name].data == LANDMARKS
-    method = STGCNMethod if points else ConvNeXtMethod
+    method = STGCNMethod if MODELS[name].data == LANDMARKS else ConvNeXtMethod
     return method(name, options=options, **arguments)
 
 
@@ -426,13 +415,9 @@ def pemf_method(
 def films(clips: ClipSet, copies: str = "none") -> Iterator[np.ndarray]:
     """The pictures of clips, decoded a few clips at a time.
 
-    Args:
-        clips: The clips.
-        copies: `"none"`: the clips; `"before"`: a varied copy of each;
-            `"after"`: one that is varied after standardisation.
-
-    Yields:
-        `(T, size, size, 3)`, uint8, or float32 of a copy.
+    With copies of `"before"` a varied copy of each, with `"after"` one that is
+    varied after standardisation. Yields `(T, size, size, 3)`, uint8, or float32
+    of a copy.
     """
     twice = None
     if copies == "after":

@@ -39,16 +39,11 @@ _NEEDED = {
 def describe(
     task, data: FoldData, method: Method, about: Mapping, simulated: bool
 ) -> dict:
-    """What is written of a fold; JSON values.
+    """What is written of a fold, a `runner.Task` with its samples; JSON values.
 
-    Args:
-        task: Its `keras_pain.experiments.runner.Task`.
-        data: Its samples.
-        method: What was trained on them.
-        about: The data, as the run's experiment tells it: `corpus`, `input`
-            (how recordings are read), `hashes` of raw files by recording,
-            `groups` of people.
-        simulated: Whether the data are.
+    `about` is what the run's experiment tells of the data: `corpus`, `input`
+    (how recordings are read), `hashes` of raw files by recording, and `groups`
+    of people.
     """
     dataset, test = task.config["dataset"], data.test
     classes = test.num_classes

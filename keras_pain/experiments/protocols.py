@@ -13,9 +13,6 @@ Three evaluations, each in two variants:
   where the defect `epoch_on_test` is on, as in the released BANet code;
 * `leak_free`: the epoch is chosen on training subjects set aside for it; the
   test subjects are scored once.
-
-A `Protocol` is one of these and the known defects that are switched on, see
-`keras_pain.experiments.defects`.
 """
 
 import csv
@@ -45,21 +42,16 @@ HOLDOUT_SHARE = 7 / 23
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How people are split, and which known defects are mimicked.
+    """How people are split, and which `defects` are mimicked.
 
-    Args:
-        name: What folders and tables call it.
-        base: One of `PROTOCOLS`.
-        defects: Keys of `keras_pain.experiments.defects.DEFECTS`, in order.
-        assumed: Those of them that no released code shows.
-        notes: Sentences for headers: why these are assumed, and what released
-            code does that is not mimicked.
+    `notes` are sentences for headers: why defects are assumed, and what
+    released code does that is not mimicked.
     """
 
-    name: str
-    base: str = "leak_free"
-    defects: tuple[str, ...] = ()
-    assumed: tuple[str, ...] = ()
+    name: str  # what folders and tables call it
+    base: str = "leak_free"  # one of `PROTOCOLS`
+    defects: tuple[str, ...] = ()  # keys of `defects.DEFECTS`, in order
+    assumed: tuple[str, ...] = ()  # those of them that no released code shows
     notes: tuple[str, ...] = ()
 
 

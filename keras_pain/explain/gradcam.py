@@ -30,13 +30,11 @@ def activations_and_gradients(
 
     The score is before the softmax, as Grad-CAM takes it.
 
-    Args:
-        model: From `(n, T, C)` windows or `(n, T, H, W, 3)` clips to
-            `(n, classes)`, or to `(n, 1)`, an intensity.
-        x: Scaled windows, or clips in RGB from 0 to 255.
-        layer: Name of the layer; None for the input itself.
-        class_index: The class whose score is explained: one for all samples,
-            `(n,)`, or None for the one that the network predicts.
+    The model goes from `(n, T, C)` scaled windows, or `(n, T, H, W, 3)` clips
+    in RGB from 0 to 255, to `(n, classes)`, or to `(n, 1)`, an intensity. The
+    layer is named, None for the input itself; the class whose score is
+    explained is one for all samples, `(n,)`, or None for the one that the
+    network predicts.
 
     Both are `(n, ...)` float32. Raises ConfigurationError where the backend is
     not TensorFlow, or the model has no such layer or class.

@@ -37,12 +37,10 @@ _ATTENTION_AXES = {
 class Explanation:
     """One kind of map.
 
-    Args:
-        axes: What the axes of one sample's map are: `"time"`, which comes
-            first, `"channel"`, `"part"`, `"unit"`, `"token"`, `"point"`,
-            `"height"`, `"width"`.
-        compute: From the model, its inputs, and the class of each (see
-            `grad_cam`; attention has none) to `(n, *axes)`.
+    Axes of one sample's map are `"time"`, which comes first, `"channel"`,
+    `"part"`, `"unit"`, `"token"`, `"point"`, `"height"`, `"width"`. `compute`
+    goes from the model, its inputs, and the class of each (see `grad_cam`;
+    attention has none) to `(n, *axes)`.
     """
 
     name: str  # a key of `TITLES`; `"hires_cam"` weighs `"elementwise"`
@@ -153,11 +151,9 @@ def average_maps(
     Frames count from each window's start, so that means over time tell of the
     beginning and end of windows, not of phases of the movement.
 
-    Args:
-        maps: `(n, ...)`.
-        groups: `(n,)` group of each window, e.g. its class or activity.
-        length: `(n,)` real frames of each window, of maps over time, whose
-            padded frames are left out; else None.
+    Maps are `(n, ...)`, groups `(n,)`, e.g. classes or activities. `length`,
+    `(n,)` real frames of each window, is given of maps over time, whose padded
+    frames are left out.
     """
     padding = np.zeros(maps.shape, bool)
     if length is not None:

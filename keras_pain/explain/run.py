@@ -37,17 +37,14 @@ FACES, FACE_LAYERS = 3, 10
 class ExplainOptions:
     """What is explained, and how.
 
-    Args:
-        methods: Names of networks; None takes all that have a finished fold.
-        fold: None takes the first of those that were tested on the most
-            classes, or levels of intensity.
-        check_epochs: Epochs of the trainings that the label check needs; None
-            takes the fold's own number, but no more than `CHECK_EPOCHS`.
-        axis_labels: `"real"`, or `"as_released"` for the labels of the
-            released L-SFAN figure (its defect `misordered_axis_labels`).
+    Without `fold` it is the first of those tested on the most classes, or
+    levels of intensity. `check_epochs` are of trainings that the label check
+    needs; None takes the fold's own number, but no more than `CHECK_EPOCHS`.
+    `axis_labels` are `"real"`, or `"as_released"`, those of the released L-SFAN
+    figure (its defect `misordered_axis_labels`).
     """
 
-    methods: Sequence[str] | None = None
+    methods: Sequence[str] | None = None  # None: all with a finished fold
     protocol: str = "leak_free"
     fold: str | None = None
     seed: int = 0

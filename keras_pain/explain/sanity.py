@@ -58,14 +58,11 @@ def cascading_randomisation(
     normalisation loses its statistics. The given model is left alone. Sets
     Keras' global seeds.
 
-    Args:
-        model: A trained functional model.
-        x: `(n, T, C)` scaled windows, or clips.
-        length: `(n,)` real frames of each window, which maps over time keep.
-        class_index: Class to explain, as for `grad_cam`. None is the one that
-            the trained network predicts, in every step.
-        draws: How often the whole cascade is repeated with other weights.
-        most: Layers after which maps are compared, spread evenly; None is all.
+    The model is a trained functional one, `x` `(n, T, C)` scaled windows, or
+    clips, `length` `(n,)` real frames of each window, which maps over time
+    keep. The class is as for `grad_cam`; None is the one that the trained
+    network predicts, in every step. The whole cascade is repeated with other
+    weights; of `most` layers, spread evenly, maps are compared, None is all.
 
     Returns, in order, for each such layer with weights, `(draws, n)` to the
     maps of the trained network; first, for "", where none are drawn anew yet.
@@ -111,16 +108,12 @@ def label_randomisation(
     It starts from the initial state that `seed` gave the trained one; the
     labels that choose its epoch are permuted, too.
 
-    Args:
-        model, x, length, class_index: As for `cascading_randomisation`.
-        method, arguments: For `resolve_method`, as the network's.
-        train: What the network was trained on, with augmented copies if so.
-        validation: What chose its epoch.
-        seed: The seed that it was trained with, which also permutes.
-        epochs: Epochs of every training stage.
-        reference: Whether to train as long on the true labels, too: how much
-            of the difference is only a shorter training?
-        on_training: Called with what is trained, before each training.
+    What is not said here is as for `cascading_randomisation`; `method` and
+    `arguments` are for `resolve_method`, as the network's. It was trained on
+    `train`, with augmented copies if so; `validation` chose its epoch, and its
+    seed also permutes. A `reference` is trained as long on the true labels: how
+    much of the difference is only a shorter training? `on_training` is called
+    with what is trained, before each training.
 
     Returns, for the name of each explanation, by what a network was trained on,
     e.g. `"permuted labels, 5 epochs"`, the similarity `(n,)` of its maps to

@@ -278,8 +278,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     axis, and its name, by which Keras finds weights in a file. On a CPU an axis
     of 2 to 16 channels is too short for its vector units: here statistics and
     scaling run over sensors and channels as one axis, and the gradient is
-    written out (Ioffe and Szegedy, ICML 2015,
-    section 3). The momentum and epsilon are those of PyTorch.
+    written out (Ioffe and Szegedy, ICML 2015, section 3). The momentum and
+    epsilon are those of PyTorch.
 
     `(batch, time, sensors, channels)` to the same.
     """
@@ -388,9 +388,8 @@ def _lstm_bias(shape, dtype=None):
 class GroupedLSTMCell(BaseLayer):
     """One step of `groups` LSTMs whose inputs are projected already.
 
-    States are flat, `(batch, groups * units)`: `keras.layers.RNN` masks
-    states of rank two correctly on every backend. For the arguments see
-    `GroupedLSTM`.
+    States are flat, `(batch, groups * units)`: `keras.layers.RNN` masks states
+    of rank two correctly on every backend. For the arguments see `GroupedLSTM`.
     """
 
     units: int

@@ -219,13 +219,12 @@ def ResNet50HAM(
         channels_across_batch: The global attention sees the batch as its
             tokens, so that a face's score depends on the faces beside it.
             Mended, the tokens are the channels, each described by its map.
-        mean_of_normed: Layer normalisations over a channel's map are the
-            last step before the mean over the same map: exactly zero until
-            their scales and offsets differ, so that the branch is mute at
-            first. Leaving the final one out would not do, since the
-            encoder's own come last in every layer. Mended, its
-            normalisations come before attention ("pre-norm") and there is no
-            final one.
+        mean_of_normed: Layer normalisations over a channel's map are the last
+            step before the mean over the same map: exactly zero until their
+            scales and offsets differ, so that the branch is mute at first.
+            Leaving the final one out would not do, since the encoder's own come
+            last in every layer. Mended, its normalisations come before
+            attention ("pre-norm") and there is no final one.
         width: See `AACSFNet`, as for all that follow.
 
     Returns a model from `(batch, height, width, 3)`, RGB from 0 to 255, to

@@ -236,8 +236,7 @@ def alanet_encoder(classifier: Model) -> Model:
     shares the classifier's layers.
     """
     codes = classifier.get_layer("encoder").output[0]
-    name = f"{classifier.name}_encoder"
-    return Model(classifier.input, codes, name=name)
+    return Model(classifier.input, codes, name=f"{classifier.name}_encoder")
 
 
 def alanet_head(classifier: Model) -> Model:
@@ -251,8 +250,7 @@ def alanet_head(classifier: Model) -> Model:
     shares the classifier's layers.
     """
     codes = classifier.get_layer("encoder").output[0]
-    name = f"{classifier.name}_head"
-    return Model(codes, classifier.output, name=name)
+    return Model(codes, classifier.output, name=f"{classifier.name}_head")
 
 
 def _encode(name, input_shape, num_classes, mask_value, units, body, gates):

@@ -114,8 +114,7 @@ def bodily_attention(x):
     """
     first = layers.Dense(x.shape[-1], "tanh", name="bodily_hidden")
     second = layers.Dense(x.shape[-1], "softmax", name="bodily_attention")
-    weighting = layers.Multiply(name="bodily_weighting")
-    return weighting([x, second(first(x))])
+    return layers.Multiply(name="bodily_weighting")([x, second(first(x))])
 
 
 def classifier(
@@ -128,8 +127,7 @@ def classifier(
     if not num_classes:
         return Model(inputs, intensity(x), name=name)
     options |= {"activation": "softmax", "dtype": "float32", "name": layer}
-    outputs = layers.Dense(num_classes, **options)(x)
-    return Model(inputs, outputs, name=name)
+    return Model(inputs, layers.Dense(num_classes, **options)(x), name=name)
 
 
 def batch_norm(x, name: str):

@@ -146,8 +146,7 @@ def ConvNeXtLSTM(
     inputs = layers.Input(shape, name="clips")
     x = FoldFrames(name="frames")(inputs)
     x = UnfoldFrames(shape[0], name="frame_features")(encoder(x))
-    sizes = (num_classes, variant, units, dropout)
-    return _with_head(name, inputs, x, *sizes)
+    return _with_head(name, inputs, x, num_classes, variant, units, dropout)
 
 
 def _with_head(name, inputs, x, num_classes, variant, units, dropout):

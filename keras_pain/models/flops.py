@@ -53,10 +53,7 @@ _BY_ELEMENT = {
     "regularization": None,
     "reshaping": None,
 }
-_OWN = {
-    own.BatchNormalization: "normalization",
-    own.TimeMaxPooling: "pooling",
-}
+_OWN = {own.BatchNormalization: "normalization", own.TimeMaxPooling: "pooling"}
 
 RULES: dict[type, Rule] = {}
 
@@ -169,8 +166,7 @@ def _operations(layer, shapes):
         return RULES[kind](layer, shapes)
     is_layer = isinstance(layer, layers.Layer)
     # Keras does not export these of its ConvNeXt.
-    unnamed = ("LayerScale", "StochasticDepth")
-    free = unnamed if is_layer else _FREE_OPERATIONS
+    free = ("LayerScale", "StochasticDepth") if is_layer else _FREE_OPERATIONS
     if kind.__name__ in free or _module(layer) in _BY_ELEMENT:
         return 0
     raise ConfigurationError(
@@ -255,8 +251,7 @@ def _upsampling(layer, shapes):
     taps = {"nearest": 0, "bilinear": 2, "bicubic": 4, "lanczos3": 6}
     taps = taps.get(layer.interpolation, 10)  # lanczos5
     batch, height, width, channels = layer.compute_output_shape(shapes[0])
-    rows = shapes[0][2] + width
-    return 2 * taps * batch * height * rows * channels
+    return 2 * taps * batch * height * (shapes[0][2] + width) * channels
 
 
 @register(layers.EinsumDense)

@@ -10,12 +10,7 @@ import math
 
 from keras import Model, layers
 
-from keras_pain.layers import (
-    BatchNormalization,
-    OrientedPooling,
-    TimeMaxPooling,
-    TransformerEncoder,
-)
+from keras_pain import layers as own
 from keras_pain.layers.base import check_choice, require, torch_start
 from keras_pain.models import blocks
 from keras_pain.models.blocks import LAST
@@ -100,7 +95,7 @@ def LSFAN(
     them, `(batch, heads, maps, maps)`.
     """
     inputs, x = _tokens(name, input_shape, num_classes, filters)
-    x, _ = TransformerEncoder(
+    x, _ = own.TransformerEncoder(
         num_heads=num_heads,
         key_dim=math.ceil(input_shape[1] / num_heads),
         ff_units=ff_units,
@@ -166,19 +161,18 @@ def _tokens(name, input_shape, num_classes, filters, pooling="time"):
     x = layers.Reshape((*input_shape, 1), name="image")(inputs)
     for i, count in enumerate(filters, start=1):
         # Sensors are padded, frames are not.
-        padding = (0, _KERNEL // 2)
-        x = layers.ZeroPadding2D(padding, LAST, name=f"pad_{i}")(x)
+        x = layers.ZeroPadding2D((0, _KERNEL // 2), LAST, name=f"pad_{i}")(x)
         options = torch_start(_KERNEL**2 * x.shape[-1])
         options |= {"data_format": LAST, "name": f"conv_{i}"}
         x = layers.Conv2D(count, _KERNEL, **options)(x)
-        x = BatchNormalization(name=f"batch_norm_{i}")(x)
+        x = own.BatchNormalization(name=f"batch_norm_{i}")(x)
         if i % 2 == 0:  # released code: after the ReLU, which is the same
-            x = TimeMaxPooling(name=f"max_pool_{i}")(x)
+            x = own.TimeMaxPooling(name=f"max_pool_{i}")(x)
         last = "feature_maps" if i == _LAYERS else f"relu_{i}"
         x = layers.ReLU(name=last)(x)
     # As coded, time is pooled and the sensors are spread over its places.
     how = ("time", x.shape[1]) if pooling == "as_coded" else (pooling, None)
-    x = OrientedPooling(*how, name="oriented_pooling")(x)
+    x = own.OrientedPooling(*how, name="oriented_pooling")(x)
     return inputs, layers.Permute((2, 1), name="tokens")(x)
 
 

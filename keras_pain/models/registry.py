@@ -56,9 +56,6 @@ class Recipe:
     Args:
         loss: Name of a Keras loss over one-hot targets (classifiers) or over
             the input (autoencoders).
-        optimizer: Name of a Keras optimizer; its other settings are Keras'
-            defaults.
-        monitor: Quantity whose best epoch is kept.
         sources: For every other field where its value comes from; an optional
             one that is left at its default needs none. A text that starts
             with "unsaid:" marks a value that the paper leaves open, and gives
@@ -72,8 +69,6 @@ class Recipe:
             so many steps; `("multistep", epochs, rate)` before each of these
             epochs, counted from 1; `("cosine",)` lets it fall to zero over
             all epochs.
-        patience: Epochs without a better `monitor` that end the training;
-            None trains all epochs.
 
     Raises ValueError where a field has no source, or a value is impossible.
     """
@@ -82,14 +77,14 @@ class Recipe:
     batch_size: int
     epochs: int
     loss: str
-    optimizer: str
-    monitor: str
+    optimizer: str  # Keras' name; other settings are Keras' defaults
+    monitor: str  # quantity whose best epoch is kept
     sources: Mapping[str, str]
     class_weights: str = "none"
     loss_options: Mapping = dataclasses.field(default_factory=dict)
     optimizer_options: Mapping = dataclasses.field(default_factory=dict)
     schedule: tuple = ()
-    patience: int | None = None
+    patience: int | None = None  # epochs without a better one; None trains all
 
     def __post_init__(self):
         schedule = (*self.schedule, None)[0], (None, *SCHEDULES)
@@ -151,38 +146,28 @@ class Recipe:
 class ModelEntry:
     """One model.
 
-    Args:
-        input_shape: Of one example in the paper, see `data`.
-        arguments: Arguments of the builder that make this entry, over its
-            defaults.
-        note: What a reader of the count has to know.
-        autoencoder: Entry of the model whose encoder this one takes over, or
-            "".
-        min_channels: Channels that a corpus must have for the model to be one
-            of its methods: 26 for angles and energies, 30 with sEMG.
-        shared_layers: Layers that the released code does not build anew for
-            every fold; none named means the whole network, where somebody
-            measures that defect.
-        channel_order: Order of the channels that it is fed, see
-            `keras_pain.data.windows`.
-        version: See `keras_pain.experiments.methods.Method`.
+    `arguments` of the builder make this entry, over its defaults. A corpus must
+    have `min_channels` for the model to be one of its methods: 26 for angles
+    and energies, 30 with sEMG. The released code does not build the
+    `shared_layers` anew for every fold; none named means the whole network,
+    where somebody measures that defect.
     """
 
     name: str
     builder: Callable[..., "keras.Model"]
     paper: str
     task: str
-    input_shape: tuple[int, ...]
+    input_shape: tuple[int, ...]  # of one example in the paper, see `data`
     recipe: Recipe
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     published_parameters: int | None = None
-    note: str = ""
-    autoencoder: str = ""
+    note: str = ""  # what a reader of the count has to know
+    autoencoder: str = ""  # entry of the model whose encoder it takes over
     min_channels: int = 26
     shared_layers: tuple[str, ...] = ()
-    channel_order: str = "canonical"
+    channel_order: str = "canonical"  # see `keras_pain.data.windows`
     data: str = WINDOWS
-    version: int = 1
+    version: int = 1  # see `keras_pain.experiments.methods.Method`
 
     def build(self, **overrides: Any) -> "keras.Model":
         """A new, untrained model; `overrides` go over the entry's arguments."""
@@ -258,6 +243,5 @@ def _known():
     for stem in dict.fromkeys([*_ORDER, *stems]):
         text = (_FOLDER / f"{stem}.py").read_text(encoding="utf-8")
         for name, data in _DECORATOR.findall(text):
-            kind = globals()[data or "WINDOWS"]
-            known[name] = f"{__package__}.{stem}", kind
+            known[name] = f"{__package__}.{stem}", globals()[data or "WINDOWS"]
     return known

@@ -118,8 +118,7 @@ def STGCNLSTM(
         x = NormalizeLandmarks(name="normalised")(x)
     for i in range(1, _BLOCKS + 1):
         y = _block(x, f"block{i}", kind, sizes, dropout)
-        residual = layers.Add(name=f"block{i}_residual")
-        x = y if i == 1 else residual([y, x])
+        x = y if i == 1 else layers.Add(name=f"block{i}_residual")([y, x])
     time, points, features = x.shape[1:]
     x = layers.Reshape((time, points * features), name="frames")(x)
     x = lstm_layers(x, units, dropout)

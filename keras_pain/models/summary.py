@@ -1,10 +1,9 @@
 """The registry as a table: parameters and operations of every model.
 
 `python -m keras_pain.models.summary` prints it, with `--write` it is generated
-anew. The table is kept twice: inside the package, so that an installed one can
-print it without importing TensorFlow, and as `models/summary.csv` at the root
-of the source tree, where readers of the repository look. A test compares both
-with the registry.
+anew. The table is kept twice: inside the package, which prints it without
+TensorFlow, and as `models/summary.csv` at the root of the source tree, where
+readers of the repository look. A test compares both with the registry.
 """
 
 import argparse

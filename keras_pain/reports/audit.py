@@ -1,19 +1,15 @@
 """What the papers claim, recomputed: a ledger of executable rows.
 
-Each row recomputes one claim from what the papers print, from arithmetic, or
-from a network that is built for it. What needs a corpus is marked so; the
-tables of `reproduce/` are the check then.
+What needs a corpus is marked so; the tables of `reproduce/` are the check then.
 """
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from rich import progress
-from rich.console import Console
 
+from keras_pain.io import tracked
 from keras_pain.reports import feasible
 from keras_pain.reports.table import Grid, Sheet
 
@@ -184,8 +180,7 @@ def _root(mse, rmse):
     text = f"the root of an MSE that prints {mse} is {low:.4f} to {high:.4f}"
     if float(rmse) < low - 0.005:
         text += "; both can be right as means over folds, where RMSE lies lower"
-    holds = low - 0.005 <= float(rmse) <= high + 0.005
-    return _verdict(holds, text)
+    return _verdict(low - 0.005 <= float(rmse) <= high + 0.005, text)
 
 
 for _place, *_pair in _ERRORS:
@@ -200,8 +195,7 @@ def _twice():
 
 @_row(_L3D, "Tables 1 and 3", "BioVid: every row is better than a constant")
 def _constant():
-    levels = np.arange(5)
-    errors = np.abs(levels - 2)
+    errors = np.abs(np.arange(5) - 2)
     numbers = f"MAE {errors.mean():.2f}, MSE {(errors**2).mean():.2f}"
     text = f"always answering 2 has {numbers}, RMSE "
     text += f"{np.sqrt((errors**2).mean()):.3f}; the rows' MAE is 1.18 to 1.25"
@@ -264,8 +258,7 @@ def _across_batch():
     x = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3))
     x = x.astype(np.float32)
     together = model.predict(x, verbose=0)[0]
-    alone = model.predict(x[:1], verbose=0)[0]
-    off = float(np.abs(together - alone).max())
+    off = float(np.abs(together - model.predict(x[:1], verbose=0)[0]).max())
     text = "with attention across the batch as coded, a network's score of one "
     return _verdict(off < 1e-6, f"{text}face moves by {off:.1e} with others")
 
@@ -326,9 +319,8 @@ def _leak():
 
 def run() -> list[dict]:
     """Checks every claim, in order; a dict a row, JSON values."""
-    found, quiet = [], not sys.stderr.isatty()
-    console = Console(stderr=True)
-    for row in progress.track(ROWS, "claims", console=console, disable=quiet):
+    found = []
+    for row in tracked(ROWS, "claims"):
         verdict, evidence = row.check()
         facts = {"paper": row.paper, "place": row.place, "claim": row.claim}
         found.append({**facts, "verdict": verdict, "evidence": evidence})

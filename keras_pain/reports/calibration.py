@@ -74,13 +74,9 @@ def write_calibration(
 ) -> list[pathlib.Path]:
     """Writes `calibration.md`, `.tex`, `.csv`, `.json` and a figure.
 
-    Args:
-        methods: Finished folds of classes by the method's label.
-        attributes: Of people, e.g. `{"sex": {"P01": "female"}}`; results are
-            also given by their values, where there are two or more.
-        title: Of the run.
-        results_dir: Folder of the report.
-        simulated: Whether the data are.
+    Methods are finished folds of classes by the method's label. By the values
+    of attributes of people, e.g. `{"sex": {"P01": "female"}}`, results are also
+    given, where there are two or more; the title is that of the run.
     """
     first = next(iter(methods.values()))
     people = np.unique(

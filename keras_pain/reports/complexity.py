@@ -165,9 +165,7 @@ def _legend(rules):
 
 def percent(ours: float, paper: float | None) -> str:
     """Difference as a share of the paper's number; "" without one."""
-    if paper is None:
-        return ""
-    return f"{100 * (ours / paper - 1):+z.2f} %"
+    return "" if paper is None else f"{100 * (ours / paper - 1):+z.2f} %"
 
 
 def _long_rows(networks, published, rules):

@@ -1,9 +1,7 @@
 """Which confusion matrices fit the metrics that a paper prints.
 
-A paper says how many samples of each class it tested, and prints accuracy, F1
-and others to a few digits. Every confusion matrix whose metrics round to those
-digits fits; where none does, the numbers cannot be of one test of so many
-samples. The search is exact.
+A matrix fits if its metrics round to the printed digits; where none does, the
+numbers cannot be of one test of so many samples. The search is exact.
 """
 
 import dataclasses
@@ -131,19 +129,15 @@ def metric(
 class Feasible:
     """What fits.
 
-    Args:
-        number: How many confusion matrices of two classes do; of three, how
-            many pairs of right and of all predictions, which several matrices
-            may share.
-        examples: A few, `(k, classes, 2)`: right and all predictions.
-        ranges: Least and greatest value of each scalar metric over all of them.
-        searched: Whether all were looked at; False where there are too many.
+    The number is that of confusion matrices of two classes; of three, of pairs
+    of right and of all predictions, which several matrices may share. Ranges
+    are of each scalar metric over all of them.
     """
 
     number: int
-    examples: np.ndarray
-    ranges: Mapping[str, tuple[float, float]]
-    searched: bool = True
+    examples: np.ndarray  # a few, (k, classes, 2): right and all predictions
+    ranges: Mapping[str, tuple[float, float]]  # least and greatest value
+    searched: bool = True  # False where there are too many to look at
 
 
 def feasible(counts: Sequence[int], claims: Sequence[Claim]) -> Feasible:
@@ -186,8 +180,7 @@ def feasible(counts: Sequence[int], claims: Sequence[Claim]) -> Feasible:
 def _fits(claims, counts, hits, predicted):
     fits = np.ones(len(hits[0]), bool)
     for claim in claims:
-        given = claim.name, claim.label, counts, hits, predicted
-        values = metric(*given)
+        values = metric(claim.name, claim.label, counts, hits, predicted)
         fits &= (values >= claim.low) & (values <= claim.high)
     return fits
 

@@ -242,8 +242,7 @@ def plot_confusions(
     figure, axes = tiles(*place, **labels, sharex=True, sharey=True)
     for axis, panel in zip(axes.flat, panels, strict=False):
         image = _confusion(axis, *panel, class_names)
-    words = "share of the true class"
-    figure.colorbar(image, ax=axes, label=words, shrink=0.8)
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
     return figure
 
 

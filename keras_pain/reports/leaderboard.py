@@ -57,22 +57,17 @@ class Cost(NamedTuple):
 class Standings(NamedTuple):
     """All methods under one evaluation and protocol.
 
-    Args:
-        place: The evaluation and protocol.
-        people: Scores by person of the methods with all folds, best pooled
-            metric first, on the people who define the metric.
-        unfinished: The other methods, in the order wanted.
-        reference: The method to compare with; None where none is finished.
-        comparisons: All pairs of the finished ones, in their order.
-        pooled_intervals: By method and metric, over people.
+    `people` are scores by person of the methods with all folds, best pooled
+    metric first, on the people who define the metric; `comparisons` all pairs
+    of these. Intervals are by method and metric, over people.
     """
 
     metric: str
-    place: tuple[str, str]
+    place: tuple[str, str]  # evaluation and protocol
     scores: tables.Scores
     people: dict[str, stats.SubjectScores]
-    unfinished: list[str]
-    reference: str | None
+    unfinished: list[str]  # the other methods, in the order wanted
+    reference: str | None  # to compare with; None where none is finished
     comparisons: list[stats.Comparison]
     ranking: stats.Ranking | None
     pooled_intervals: dict[tuple[str, str], stats.Interval | None]
@@ -134,8 +129,7 @@ def read_standings(
     finished, intervals = [found.method for found in everyone], {}
     for found in everyone:
         for name, draws in found.pooled_draws.items():
-            interval = stats.percentile_interval(draws)
-            intervals[found.method, name] = interval
+            intervals[found.method, name] = stats.percentile_interval(draws)
     return Standings(
         *(metric, places[0], scores, {found.method: found for found in kept}),
         unfinished=[method for method in keys if method not in finished],
@@ -203,8 +197,7 @@ def write_leaderboard(
     ]
     ranking, friedman = standings.ranking, None
     if ranking and ranking.p is not None:
-        statistic = io.rounded(ranking.friedman)
-        friedman = {"statistic": statistic, "p": ranking.p}
+        friedman = {"statistic": io.rounded(ranking.friedman), "p": ranking.p}
     distance = ranking and io.rounded(ranking.critical_difference)
     head = {"name": sheet.name, "title": sheet.title, **of_corpus}
     head |= {"complete": not standings.unfinished, "metric": metric}
@@ -428,8 +421,7 @@ def _pairs(standings, labels):
 def _range(value, interval=None, sign=""):
     if pd.isna(value):
         return NOTHING
-    values = (value, *(interval or ()))
-    first, *ends = (f"{v:{sign}z.3f}" for v in values)
+    first, *ends = (f"{v:{sign}z.3f}" for v in (value, *(interval or ())))
     return f"{first} [{', '.join(ends)}]" if ends else first
 
 

@@ -1,9 +1,8 @@
 """The leakage sheet of a table: questions answered from what folds stored.
 
 Questions of Kapoor and Narayanan, "Leakage and the reproducibility crisis in
-machine-learning-based science" (Patterns 4(9), 2023), Table 1. An answer is
-computed from what folds stored where that is possible, from the defects that
-they declare beside it, and left open where only a person can tell.
+machine-learning-based science" (Patterns 4(9), 2023), Table 1. What neither
+the folds nor the defects that they declare answer is left open.
 """
 
 import dataclasses
@@ -87,19 +86,13 @@ class _Folds:
 
 
 def leakage_sheet(folder) -> pd.DataFrame:
-    """The questions and answers of a results folder, a row each.
+    """The questions and answers of a script's results folder, a row each.
 
-    Args:
-        folder: Results folder of a reproduce script.
-
-    Returns:
-        Columns `table` (evaluation and protocol), `question`, `answer`
-        (`"yes"`, `"no"` or `"only a person can tell"`), `evidence`, a
-        sentence, and `file`, where it was found, relative to `folder`;
-        `attrs["simulated"]` says whether the data are.
-
-    Raises:
-        KerasPainError: There is no finished fold, or one is damaged.
+    Columns are `table` (evaluation and protocol), `question`, `answer`
+    (`"yes"`, `"no"` or `"only a person can tell"`), `evidence`, a sentence, and
+    `file`, where it was found, relative to `folder`; `attrs["simulated"]` says
+    whether the data are. Raises KerasPainError where there is no finished fold,
+    or one is damaged.
     """
     store, parts = ResultStore(folder), {}
     for key in store.completed():
@@ -139,7 +132,7 @@ def write_sheet(folder, out=None) -> list[Path]:
     title = f"Leakage sheet of {Path(folder).resolve().name}"
     lines = [
         "Questions: Kapoor and Narayanan, Patterns 4(9), 2023. A yes is a "
-        "leak; what only a person can tell is left open.",
+        "leak; what only a person can tell is left open."
     ]
     heads = [name.title() for name in COLUMNS[1:]]
     grids = [

@@ -182,8 +182,7 @@ def ledger_protocols() -> tuple[Protocol, ...]:
     """
     own_runs = [name for name in _NAMES if name not in _SCORING]
     *single, null = _singles([*own_runs, _NULL])
-    together = Protocol("leak_free+all", defects=_NAMES)
-    return (LEAK_FREE, *single, together, null)
+    return (LEAK_FREE, *single, Protocol("leak_free+all", defects=_NAMES), null)
 
 
 def dispute_protocols(*without: str) -> tuple[Protocol, ...]:
@@ -254,15 +253,13 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
     place = run.table.title, run.results_dir / "figures" / f"{kind}.png"
     paths.append(plot_ledger(ledger, *place, simulated=simulated))
     if disputes:
-        found = {row.label: row.method for row in run.table.rows}
         found = {
-            label: [
+            row.label: [
                 run.store.read(key)
                 for key in run.expected
-                if (key.protocol, key.method) == (LEAK_FREE.name, method)
+                if (key.protocol, key.method) == (LEAK_FREE.name, row.method)
             ]
-            for label, method in found.items()
-            if label in ledger
+            for row in measured
         }
         groups = {f["subject_id"]: f["group"] for f in run.prepared.report}
         paths += calibration.write_calibration(
@@ -301,9 +298,7 @@ def _changes(run, method, disputes):
         names = [d.name for d in DISPUTES]
         names = [n for n in names if f"leak_free+{n}" in predictions]
         return found | {name: disputed(name) for name in names}
-    sides = {}
-    for name in _NAMES:
-        sides[name] = side(_protocol_of(name), (name,))
+    sides = {n: side(_protocol_of(n), (n,)) for n in _NAMES}
     sides |= {k: side("leak_free+all", names) for k, names in _ALL.items()}
     return found | {name: change(base, one) for name, one in sides.items()}
 
@@ -327,8 +322,7 @@ def _protocol_of(name):
     """Whose folds a row of the ledger is scored on."""
     if name in _ALL:
         return "leak_free+all"
-    alike = (_NONE, *_SCORING)
-    return "leak_free" if name in alike else f"leak_free+{name}"
+    return "leak_free" if name in (_NONE, *_SCORING) else f"leak_free+{name}"
 
 
 def _by_defect(name, metric):
@@ -360,8 +354,7 @@ def _grid(row_of, changes):
 @figures.saved
 def plot_ledger(ledger: Mapping[str, Mapping[str, Mapping]]) -> Figure:
     """One bar a leak: what `change` returned, by method and defect."""
-    most = max(map(len, ledger.values()))
-    height = 0.6 + len(ledger) * (0.8 + 0.3 * most)
+    height = 0.6 + len(ledger) * (0.8 + 0.3 * max(map(len, ledger.values())))
     figure = figures.new_figure(4.2 + 3.1 * len(METRICS), height)
     shared = {"squeeze": False, "sharey": True, "sharex": "col"}
     grid = figure.subplots(len(ledger), len(METRICS), **shared)

@@ -1,9 +1,7 @@
 """One page of results: a single HTML file that opens from disk.
 
-Read are the sheets that `keras_pain.reports.table.Sheet` has written as JSON,
-the folds of the store behind them, and the figures beside them. Every row has
-a drawer that says how its numbers came about. The same folders give the same
-bytes. What the page looks like is in `templates/`.
+Every row of the sheets has a drawer that says how its numbers came about. The
+same folders give the same bytes. What the page looks like is in `templates/`.
 """
 
 import base64
@@ -31,13 +29,7 @@ from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import COMMAND, RUN_FILE, ResultStore
 from keras_pain.reports import audit
-from keras_pain.reports.table import (
-    MAJORITY,
-    NOTHING,
-    TRAIN_MEAN,
-    Grid,
-    Sheet,
-)
+from keras_pain.reports.table import MAJORITY, NOTHING, TRAIN_MEAN, Grid, Sheet
 
 MOST_BYTES = 8_000_000
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
@@ -78,15 +70,10 @@ class Report:
 
 
 def write(results: Sequence, file) -> pathlib.Path:
-    """Writes a page on all reports in some folders; returns its path.
+    """Writes an HTML page on all reports in or below folders; returns its path.
 
-    Args:
-        results: Results folders, or folders that hold some.
-        file: The HTML file.
-
-    Raises:
-        ConfigurationError: There is no report, or no such folder.
-        BadFileError: A report or a fold is damaged.
+    Raises ConfigurationError where there is no report, or no such folder;
+    BadFileError where a report or a fold is damaged.
     """
     file = pathlib.Path(file)
     reports = [*_reports(results, file.parent)]
@@ -312,8 +299,7 @@ def _drawer(report, run, source, folds):
 
 def _wanted(report, source, seeds):
     """How many folds there are to be; 0 where it is not said."""
-    name = f"subjects_{source[0]}_{source[1]}.json"
-    path = report.path.parent / name
+    path = report.path.parent / f"subjects_{source[0]}_{source[1]}.json"
     if not path.exists():
         return 0
     with reading(path, cure="run the script again with --collect"):

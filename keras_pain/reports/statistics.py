@@ -112,8 +112,7 @@ def _ratio(above, below):
 
 def _present_mean(values):
     """Mean over the last axis of what is not NaN; NaN where all is."""
-    present = np.isfinite(values).sum(axis=-1)
-    return _ratio(np.nansum(values, axis=-1), present)
+    return _ratio(np.nansum(values, axis=-1), np.isfinite(values).sum(axis=-1))
 
 
 # --- Bootstrap over people, without a loop ---
@@ -151,8 +150,7 @@ def pooled_draws(
     confusions = np.asarray(confusions, dtype=np.float64)
     people, classes = confusions.shape[-3:-1]
     flat = confusions.reshape(-1, people, classes * classes)
-    summed = (counts @ flat).reshape(len(flat), -1, classes, classes)
-    scores = scores_of(summed)
+    scores = scores_of((counts @ flat).reshape(len(flat), -1, classes, classes))
     return {name: scores[name].mean(axis=0) for name in POOLED_METRICS}
 
 
@@ -206,22 +204,15 @@ def _check_people(number):
 
 @dataclasses.dataclass(frozen=True)
 class SubjectScores:
-    """Scores of one method by one of `SCALAR_METRICS`; all is sorted.
-
-    Args:
-        values: `(seeds, S)`; NaN where a person does not define the metric.
-        pooled: `(seeds,)`: the metric over the windows of all people; NaN
-            where they do not define it.
-        confusions: `(seeds, S, K, K)` counts of windows, rows true.
-    """
+    """Scores of one method by one of `SCALAR_METRICS`; all is sorted."""
 
     method: str
     metric: str
     subjects: tuple[str, ...]
     seeds: tuple[int, ...]
-    values: np.ndarray
-    pooled: np.ndarray
-    confusions: np.ndarray
+    values: np.ndarray  # (seeds, S); NaN where a person does not define it
+    pooled: np.ndarray  # (seeds,), over the windows of all people, or NaN
+    confusions: np.ndarray  # (seeds, S, K, K) counts of windows, rows true
 
     @property
     def by_subject(self) -> np.ndarray:
@@ -254,13 +245,12 @@ class SubjectScores:
         """Those of some people, `(S,)` bool; pooled ones are taken anew."""
         confusions = self.confusions[:, kept]
         subjects = np.array(self.subjects)[kept].tolist()
-        pooled = scores_of(confusions.sum(axis=1))[self.metric]
         return dataclasses.replace(
             self,
             subjects=tuple(subjects),
             values=self.values[:, kept],
             confusions=confusions,
-            pooled=pooled,
+            pooled=scores_of(confusions.sum(axis=1))[self.metric],
         )
 
     @property
@@ -398,23 +388,18 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two methods on the same people.
+    """Two methods on the same people; for effect sizes see `effect_sizes`.
 
-    Args:
-        dropped: People who do not define the metric.
-        by_person: Difference of the means over people, see `paired_test`.
-        pooled: Difference of the metric pooled over the windows of all people,
-            see `pooled_test`; without values for metrics that rank windows.
-        rank_biserial: Matched-pairs rank-biserial correlation, from -1 to 1.
-        cohens_dz: Mean difference over its standard deviation; None where all
-            differences are equal and not zero.
+    Differences are of means over people (`paired_test`), and of the metric
+    pooled over the windows of all people (`pooled_test`), without values for
+    metrics that rank windows.
     """
 
     first: str
     second: str
     metric: str
     num_subjects: int
-    dropped: tuple[str, ...]
+    dropped: tuple[str, ...]  # people who do not define the metric
     by_person: Difference
     pooled: Difference
     rank_biserial: float

@@ -102,14 +102,8 @@ class ColumnSpec(NamedTuple):
 class TableSpec:
     """A table: rows, columns, and where the paper's numbers are.
 
-    Args:
-        rows: Every evaluation among them has one of the method `"majority"`
-            (`"train_mean"` where intensities are predicted).
-        class_names: Of every class; empty where intensities are predicted.
-        published: CSV file for `read_published`, or None.
-        notes: Lines below the table.
-        reference: Method that training times are put in ratio to.
-        samples: What the numbers are of: windows, clips or frames.
+    Every evaluation of the rows has one of the method `"majority"`
+    (`"train_mean"` where intensities are predicted).
     """
 
     name: str
@@ -117,11 +111,11 @@ class TableSpec:
     paper: str
     rows: tuple[RowSpec, ...]
     columns: tuple[ColumnSpec, ...]
-    class_names: tuple[str, ...]
-    published: pathlib.Path | None = None
-    notes: tuple[str, ...] = ()
-    reference: str = "banet"
-    samples: str = "windows"
+    class_names: tuple[str, ...]  # empty where intensities are predicted
+    published: pathlib.Path | None = None  # CSV file for `read_published`
+    notes: tuple[str, ...] = ()  # lines below the table
+    reference: str = "banet"  # whom training times are put in ratio to
+    samples: str = "windows"  # what numbers are of, or "clips" or "frames"
 
     def __post_init__(self):
         pairs = [(row.method, row.evaluation) for row in self.rows]

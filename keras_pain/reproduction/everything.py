@@ -53,19 +53,12 @@ def jobs(
 ) -> list[Job]:
     """What there is to run, in order: tables, ledgers, boards, open data.
 
-    Args:
-        scripts: The folder `reproduce`.
-        data: Folder whose folders have the names of corpora, or None.
-        out: Folder of the results.
-        smoke: Whether only to show that all of it works.
-        flags: Further flags of the scripts that train.
-
-    Raises:
-        ConfigurationError: There are no scripts.
+    `scripts` is the folder `reproduce`, `data` one whose folders have the names
+    of corpora; `smoke` only shows that all of it works, further `flags` are for
+    scripts that train. Raises ConfigurationError where there are no scripts.
     """
     command = (sys.executable, "-m", "keras_pain.cli", "audit")
-    audit = f"--out={pathlib.Path(out, AUDIT)}"
-    found = [Job(AUDIT, AUDIT, (*command, audit))]
+    found = [Job(AUDIT, AUDIT, (*command, f"--out={pathlib.Path(out, AUDIT)}"))]
     for path in sorted(scripts.glob("*.py"), key=_order):
         if not path.stem.startswith(_NOT_RUN):
             found += _of_script(path, data, out, smoke, tuple(flags))
@@ -86,8 +79,7 @@ def _order(path):
 
 def _of_script(path, data, out, smoke, flags):
     """A job for each corpus that a script names; one where it needs none."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = [*ast.walk(tree)]
+    nodes = [*ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     texts = [n.value for n in nodes if isinstance(n, ast.Constant)]
     corpora = dict.fromkeys(t for t in texts if t in (*CORPORA,))
     names = {n.arg for n in nodes if isinstance(n, ast.keyword)}
@@ -164,7 +156,8 @@ def run_all(
     todo = [job for job in wanted if not job.skipped]
     console = Console(stderr=True, markup=False, highlight=False)
     record = pathlib.Path(out, _TIMES)
-    times = _times(record, smoke)
+    key = "smoke" if smoke else "whole"
+    times = _times(record, key)
     for job in wanted:
         if job.skipped:
             console.print(f"skipped: {job.name}: {job.skipped}")
@@ -190,7 +183,7 @@ def run_all(
                     failed[job.name] = said = f"{last}; see {log}"
                 else:
                     times[job.name] = round(seconds, 1)
-                    told = dict(_read(record)) | {_key(smoke): times}
+                    told = dict(_read(record)) | {key: times}
                     write_file(record, json.dumps(told, indent=1).encode())
                 bar.update(task, advance=1)
                 place = f"{number + 1}/{len(todo)}"
@@ -248,14 +241,9 @@ def _last(log):
 # --- How long it takes ---
 
 
-def _key(smoke):
-    return "smoke" if smoke else "whole"
-
-
-def _times(record, smoke) -> dict[str, float]:
+def _times(record, key) -> dict[str, float]:
     """Seconds by job: of the last run here, else of docs/measured_2026-11."""
     measured = _read(pathlib.Path(__file__).with_name(_TIMES))
-    key = _key(smoke)
     return dict(measured.get(key, {})) | dict(_read(record).get(key, {}))
 
 

@@ -41,44 +41,26 @@ _SMOKE_WINDOWS = 20  # of each subject and class
 class Experiment:
     """One table: what it is of, and how its windows are cut.
 
-    Args:
-        table: Rows, columns, and where the paper's numbers are.
-        corpus: Name of the corpus.
-        layouts: Layouts that can fill the table, best first.
-        settings: How windows are cut, see
-            `keras_pain.data.windows.cut_windows`; part of every fold's
-            configuration.
-        augmentation: A kind of `keras_pain.data.augment.augmented`.
-        epochs: Epochs of every training stage; None leaves them to the
-            recipes.
-        simulated_epochs: The same where no raw corpus is given.
-        attention: Methods whose attention is drawn for one window.
-        where: Values that recordings must have to take part, by key.
-        protocols: Protocols, in the order of the table.
-        seeds: Seeds where the user gives none.
-        join_methods: Whether a user's own method joins the table's, instead of
-            replacing them.
-        report: Writes what the folds are run for, from a
-            `keras_pain.reproduction.run.FinishedRun`; None writes the table
-            and its figures.
-        smoke_methods: Methods of a smoke run beside the trivial ones; none
-            named means all.
+    By `settings` windows are cut, see `keras_pain.data.windows.cut_windows`;
+    they are part of every fold's configuration. Of `where` recordings must have
+    the values, by key. `report` writes what the folds are run for, from a
+    `keras_pain.reproduction.run.FinishedRun`; None writes table and figures.
     """
 
     table: TableSpec
     corpus: str
-    layouts: tuple[str, ...]
+    layouts: tuple[str, ...]  # that can fill the table, best first
     settings: Mapping
-    augmentation: str = "balanced"
-    epochs: int | None = None
-    simulated_epochs: int | None = 10
-    attention: tuple[str, ...] = ()
+    augmentation: str = "balanced"  # a kind of `data.augment.augmented`
+    epochs: int | None = None  # of every stage; None leaves them to recipes
+    simulated_epochs: int | None = 10  # where no raw corpus is given
+    attention: tuple[str, ...] = ()  # methods of which it is drawn
     where: Mapping[str, Sequence] = dataclasses.field(default_factory=dict)
-    protocols: tuple[Protocol, ...] = STANDARD_PROTOCOLS
-    seeds: tuple[int, ...] = (0,)
-    join_methods: bool = False
+    protocols: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # in the table's order
+    seeds: tuple[int, ...] = (0,)  # where the user gives none
+    join_methods: bool = False  # whether own ones join the table's methods
     report: Callable[..., list[Path]] | None = None
-    smoke_methods: tuple[str, ...] = ()
+    smoke_methods: tuple[str, ...] = ()  # beside the trivial ones; () is all
 
     noun: ClassVar[str] = "windows"  # what readers call the samples
     preparing: ClassVar[str] = ""  # what takes long in a build

@@ -31,14 +31,9 @@ _STRATA = 3  # of intensity, where folds are of clips
 class Simulation:
     """What replaces the paper's settings where no raw corpus is given.
 
-    So that a small machine ends in minutes.
-
-    Args:
-        corpus: Arguments of the corpus' simulator.
-        smoke_corpus: Over these in a smoke run.
-        config: The dataset's config.
-        settings: Over the experiment's settings.
-        training: Over the experiment's training; also in a smoke run.
+    So that a small machine ends in minutes. `corpus` are arguments of its
+    simulator, over which `smoke_corpus` go in a smoke run; `settings` and
+    `training` (also in a smoke run) go over those of the experiment.
     """
 
     corpus: Mapping = dataclasses.field(default_factory=dict)
@@ -52,30 +47,23 @@ class Simulation:
 class FaceExperiment(Experiment):
     """A table of faces; `settings` are arguments of `cut_clips`.
 
-    Args:
-        noun: What readers call the samples, `"clips"` or `"frames"`.
-        config: The dataset's config.
-        training: Fields of `ClipOptions`, the jitter as those of `Jitter`.
-        simulation: What a run without a raw corpus has instead.
-        smoke_settings: Over the settings in a smoke run.
-        smoke_people: Most people in a smoke run; None keeps all.
-        pretrained: Whether networks have a ResNet-50 that starts from the
-            weights of `--backbone_weights`.
-        usual_weights: Those, where the flag is not given.
-        generated: Which generated pictures a run has, `--augment`.
+    `training` are fields of `ClipOptions`, its jitter as those of `Jitter`;
+    `smoke_settings` go over the settings in a smoke run. Networks that are
+    `pretrained` have a ResNet-50 that starts from the weights of
+    `--backbone_weights`, without the flag from the `usual_weights`.
     """
 
-    noun: str = "clips"
-    config: str | None = None
+    noun: str = "clips"  # or "frames"
+    config: str | None = None  # the dataset's
     training: Mapping = dataclasses.field(default_factory=dict)
     simulation: Simulation = Simulation()
     smoke_settings: Mapping = dataclasses.field(
         default_factory=lambda: {"size": 32, "num_frames": 8}
     )
-    smoke_people: int | None = None
+    smoke_people: int | None = None  # most in a smoke run; None keeps all
     pretrained: bool = False
     usual_weights: str = "imagenet"
-    generated: str = ""
+    generated: str = ""  # which generated pictures a run has, --augment
 
     preparing: ClassVar[str] = "finding the faces of all clips"
 
@@ -260,11 +248,8 @@ def backbone_weights(options: Options, usual: str = "imagenet") -> str | None:
 
 def weights_named(weights: str | None) -> str:
     """What a header calls them."""
-    if weights is None:
-        return (
-            "RANDOM weights, so that its rows say nothing about a trained one"
-        )
-    known = {"imagenet": "ImageNet weights"}
+    text = "RANDOM weights, so that its rows say nothing about a trained one"
+    known = {None: text, "imagenet": "ImageNet weights"}
     return known.get(weights, "the weights of the given file")
 
 

@@ -76,17 +76,11 @@ def l3d_experiment(
     smoke: Sequence[str] = ("l3d_full",),
     notes: Sequence[str] = (),
 ) -> FaceExperiment:
-    """One corpus of one table.
+    """One corpus, of `CORPORA`, of one table.
 
-    Args:
-        name, title, published, notes: As for a `TableSpec`, the title without
-            the corpus.
-        corpus: One of `CORPORA`.
-        rows: Label and method of every network.
-        literature: Label and name of rows that the paper took from elsewhere.
-        simulated_epochs: Epochs where no raw corpus is given.
-        simulated_batch: Clips an update there.
-        smoke: Networks of a smoke run.
+    Rows are label and method of every network, `literature` those that the
+    paper took from elsewhere; the title is without the corpus. Where no raw one
+    is given there are other epochs and clips an update (`simulated_batch`).
     """
     corpus_name, label, scale = CORPORA[corpus]
     trivial = [(f"Training {x}", f"train_{x}") for x in ("mean", "median")]

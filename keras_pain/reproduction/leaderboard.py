@@ -25,8 +25,7 @@ def movement_methods(channels: int) -> tuple[str, ...]:
     Trivial and classical ones come first.
     """
     known = [e for e in MODELS.values() if PROTECTIVE in e.task]
-    networks = [e.name for e in known if e.min_channels <= channels]
-    return (*CLASSICAL, *networks)
+    return (*CLASSICAL, *[e.name for e in known if e.min_channels <= channels])
 
 
 def leaderboard_report(run: FinishedRun) -> list[Path]:
@@ -38,7 +37,6 @@ def leaderboard_report(run: FinishedRun) -> list[Path]:
         if task.key in expected and run.store.contains(task.key):
             firsts.setdefault(task.key.method, task)
     Console(stderr=True).print("measuring how long predictions take")
-    costs = {method: _cost(run, task) for method, task in firsts.items()}
     return write_leaderboard(
         run.store,
         expected,
@@ -49,14 +47,13 @@ def leaderboard_report(run: FinishedRun) -> list[Path]:
         corpus=run.prepared.corpus,
         simulated=run.prepared.simulated,
         header=(*run.header, *run.table.notes),
-        costs=costs,
+        costs={method: _cost(run, task) for method, task in firsts.items()},
     )
 
 
 def _cost(run, task) -> Cost:
     """Size and speed of a method, measured on one of its folds."""
-    windows = task_samples(task, run.samples)
-    data = prepare_fold(windows, task.fold, 0, "none")
+    data = prepare_fold(task_samples(task, run.samples), task.fold, 0, "none")
     # Full batches take a recurrent network seconds a call.
     batches = _BATCHES[:1] if task.config["dataset"]["smoke"] else _BATCHES
     model = stored_network(run.store, task.key)

@@ -1,8 +1,7 @@
 """Users' own recordings, and open ones: from a folder to a table.
 
-A folder is described by `keras_pain.corpora.folder`. `evaluate` plans and runs
-the same folds as the papers' tables, by the same functions, under the protocol
-`leak_free`, the only one for such data.
+`evaluate` plans and runs folds as the papers' tables do, by the same functions,
+under the protocol `leak_free`, the only one for such data.
 """
 
 import abc
@@ -66,17 +65,11 @@ _DEFAULTS = {
     "frame": ("pca_svm", "resnet50_ham"),
 }
 # Of windows; trivial ones are told by the task.
-_CLASSICAL = {*baselines.CLASSICAL, *baselines.WINDOW_CLASSIFIERS} - {
-    "majority",
-    "stratified",
-}
-_LABELS = {
-    "majority": "Majority class",
-    "stratified": "Stratified random",
+_CLASSICAL = {*baselines.CLASSICAL, *baselines.WINDOW_CLASSIFIERS}
+_CLASSICAL -= {"majority", "stratified"}
+_LABELS = {  # over those of `paper_name`
     "train_mean": "Training mean",
     "train_median": "Training median",
-    "knn": "KNN",
-    "svm": "SVM",
     "rf_frames": "Random forest of 30",
     "random_forest": "Random forest",
     "logistic_regression": "Logistic regression",
@@ -104,11 +97,8 @@ def target_of(
     Raises ConfigurationError where it does not suit the task, or is the same
     everywhere; `class_names` are those of the corpus that is trained on.
     """
-    flag, values = (
-        f"--label {label.name}",
-        map(np.atleast_1d, label.of.values()),
-    )
-    known = np.unique(np.concatenate(list(values)))
+    flag = f"--label {label.name}"
+    known = np.unique(np.hstack([*label.of.values()]))
     known = known[np.isfinite(known)]
     if not len(known):
         raise ConfigurationError(f"{flag}: is missing in all recordings")
@@ -163,16 +153,12 @@ def _trivial(target):
 class _Own(abc.ABC):
     """What experiments on folders share.
 
-    Args:
-        tables: Of the folder, and of the one that is tested, if there is one.
-        targets: What is predicted, of each of these.
-        own: The user's settings.
-        development: People on whom settings were fixed; the report is also
-            given without them.
+    `development` are people on whom settings were fixed; the report is also
+    given without them.
     """
 
-    tables: tuple[Tables, ...] = ()
-    targets: tuple[Label, ...] = ()
+    tables: tuple[Tables, ...] = ()  # of the folder, and of one to test on
+    targets: tuple[Label, ...] = ()  # what is predicted, of each of these
     own: OwnOptions = OwnOptions()
     development: tuple[str, ...] = ()
 
@@ -223,10 +209,7 @@ class _Own(abc.ABC):
         """Beside the files: the tables, as far as they are in use."""
         used = [[tables.identity() for tables in self.tables], self.own.reader]
         for target in self.targets:
-            arrays = {
-                **target.of,
-                **{f"t {k}": v for k, v in target.times.items()},
-            }
+            arrays = target.of | {f"t {k}": v for k, v in target.times.items()}
             used += [sorted((k, repr(v.tolist())) for k, v in arrays.items())]
         tested = {"tested": self.tables[1].root.name} if self.tables[1:] else {}
         return {
@@ -254,8 +237,7 @@ class _Own(abc.ABC):
             data = [WINDOWS] if self.kind == "signals" else []
             method_registry.check_samples(name, data, (), self.noun)
             return
-        found = self.fits([name])
-        if reason := found.get(name, "is no method of the suite"):
+        if reason := self.fits([name]).get(name, "is no method of the suite"):
             fits = sorted(name for name, why in self.fits().items() if not why)
             raise ConfigurationError(
                 f"--methods: {name!r} cannot be used on these {self.noun}: "
@@ -269,8 +251,7 @@ class _Own(abc.ABC):
         """
         known, shapes, channels = self.sample()
         known = {*_trivial(self.targets[0]), *known}
-        classes = len(self.targets[0].classes)
-        given = known, shapes, classes, channels
+        given = known, shapes, len(self.targets[0].classes), channels
         return method_registry.fitting(*given, names)
 
     @abc.abstractmethod
@@ -559,11 +540,8 @@ class ClipsExperiment(_Own, FaceExperiment):
         settings = self.settings_for(Options())
         frames, size = settings.get("num_frames", 0), settings.get("size", 0)
         if self.kind == "landmarks":
-            return (
-                baselines.LANDMARK_CLASSIFIERS,
-                {LANDMARKS: (frames, 68, 2)},
-                (),
-            )
+            shapes = {LANDMARKS: (frames, 68, 2)}
+            return baselines.LANDMARK_CLASSIFIERS, shapes, ()
         shapes = {FRAMES: (size, size, 3)}
         if self.level == "clip":
             shapes = {CLIPS: (frames, size, size, 3), FEATURES: (frames, 0)}
@@ -576,7 +554,7 @@ class ClipsExperiment(_Own, FaceExperiment):
                 f"Landmarks: 68 points in {frames} evenly spaced frames of "
                 "each recording; no augmentation. STGCN-LSTM sees how they "
                 "move away from the first frame, and learns at "
-                f"{_LANDMARK_RATE:g} instead of the paper's rate.",
+                f"{_LANDMARK_RATE:g} instead of the paper's rate."
             ]
         lines = super().describe(options)
         if self.level == "clip":
@@ -630,8 +608,7 @@ def _of_clip(values, classes):
 
 
 def _digest(value):
-    text = json.dumps(value, default=str).encode()
-    return hashlib.sha256(text).hexdigest()
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
 
 def _seconds(tasks, samples) -> float:
@@ -732,14 +709,13 @@ def own_experiment(
     evaluation = _evaluation(own)
 
     def table(methods):
-        rows = dict.fromkeys([*_trivial(target), *methods])
         return TableSpec(
             name="".join(c if c.isalnum() or c in "-_" else "_" for c in name),
             title=title or f"{tables[0].root.name}: {own.label}",
             paper=paper,
             rows=tuple(
                 RowSpec(_LABELS.get(row) or paper_name(row), row, evaluation)
-                for row in rows
+                for row in dict.fromkeys([*_trivial(target), *methods])
             ),
             columns=_columns(target),
             class_names=target.classes,
@@ -915,10 +891,8 @@ def _write_people(run) -> list[Path]:
     ]
     simulated = run.prepared.simulated
     title = marked_title(f"{run.table.title}: by people", simulated)
-    sheet, names = (
-        reports.Sheet("people", title, lines, grids),
-        ["part", *columns],
-    )
+    sheet = reports.Sheet("people", title, lines, grids)
+    names = ["part", *columns]
     names[4], names[6] = "Accuracy sd", "Macro-F1 sd"
     rows = [
         dict(zip(names, [grid.title, *row], strict=True))
@@ -931,9 +905,7 @@ def _write_people(run) -> list[Path]:
 class Results:
     """What `evaluate` found; in a notebook it shows its table.
 
-    Attributes:
-        run: The finished folds, a `keras_pain.reproduction.run.FinishedRun`.
-        paths: All files that were written, the table's first.
+    `run` are the finished folds, `paths` all files, the table's first.
     """
 
     def __init__(self, run: runs.FinishedRun, paths: Sequence[Path]):

@@ -1,8 +1,7 @@
 """Trained networks on new recordings: a fold, or all folds of a method.
 
-A recording is read by the corpora's readers, cut as the fold's own samples
-were, but over its whole length and without labels, and scaled by the fold's
-scaler, see `keras_pain.experiments.preprocessing`.
+Recordings are cut and scaled as the fold's own samples were, but over their
+whole length and without labels, see `keras_pain.experiments.preprocessing`.
 """
 
 import collections
@@ -10,7 +9,6 @@ import dataclasses
 import functools
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from rich import progress
-from rich.console import Console
 
 from keras_pain.corpora import emopain, manifest, media, ui_prmd
 from keras_pain.corpora.base import RawFile, shorten
@@ -49,7 +45,7 @@ from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
-from keras_pain.io import marked, sha256_of, write_file, write_marked
+from keras_pain.io import marked, sha256_of, tracked, write_file, write_marked
 from keras_pain.models.registry import LANDMARKS
 from keras_pain.reports import prediction_figures as figures
 from keras_pain.reproduction import presets
@@ -86,15 +82,12 @@ class Member(NamedTuple):
 class InputOptions:
     """What the user says about a recording.
 
-    Args:
-        rate: Frames or samples a second, where the file does not say.
-        landmarks: Where landmarks of a video come from, see
-            `keras_pain.signals.landmarks.LandmarkSource`.
-        clip_seconds: Cuts a video into clips of so many seconds; None takes it
-            for one clip, as networks of clips were trained.
+    For `landmarks`, which a video does not have, see
+    `keras_pain.signals.landmarks.LandmarkSource`. A video is cut into clips of
+    `clip_seconds`; None takes it for one, as networks of clips were trained.
     """
 
-    rate: float | None = None
+    rate: float | None = None  # frames a second, where the file does not say
     landmarks: str | None = None
     clip_seconds: float | None = None
 
@@ -110,30 +103,20 @@ class InputOptions:
 class Reading:
     """A recording of T frames as n samples.
 
-    Args:
-        path: Its file or folder.
-        samples: Unscaled, without labels.
-        spans: `(n, 2)`, first frame and end of each.
-        lost: `(T,)` bool, frames without a face or landmarks.
-        valid: `(n,)`, share of a sample that is neither padding nor lost.
-        rate: Frames a second; None where nobody says.
-        notes: What was assumed.
-        pictures: Returns its frames, of a video or pictures.
-        boxes, landmarks: `(T, 4)` and `(T, 68, 2)`, in pixels of these.
-        crops: Whether the samples have pictures, and not landmarks alone.
+    Of a video or pictures, `pictures` returns its frames.
     """
 
     path: Path
-    samples: Samples
-    spans: np.ndarray
-    lost: np.ndarray
-    valid: np.ndarray
-    rate: float | None
-    notes: Sequence[str] = ()
+    samples: Samples  # unscaled, without labels
+    spans: np.ndarray  # (n, 2), first frame and end of each sample
+    lost: np.ndarray  # (T,) bool, frames without a face or landmarks
+    valid: np.ndarray  # (n,), share that is neither padding nor lost
+    rate: float | None  # frames a second; None where nobody says
+    notes: Sequence[str] = ()  # what was assumed
     pictures: Callable[[], Iterator[np.ndarray]] | None = None
-    boxes: np.ndarray | None = None
-    landmarks: np.ndarray | None = None
-    crops: bool = False
+    boxes: np.ndarray | None = None  # (T, 4), in pixels of the pictures
+    landmarks: np.ndarray | None = None  # (T, 68, 2), likewise
+    crops: bool = False  # whether samples have pictures, not landmarks alone
 
 
 # --- From a file to samples ---
@@ -455,11 +438,10 @@ class Predictor:
 
         Returns:
             A row a window, clip or frame: `start` and `end` in seconds (in
-            frames where the rate is unknown), `p_<class>` and `sd_<class>`
-            over networks, `predicted`; or `intensity` and `sd`; `valid`, the
-            share of frames that are no padding and show what is looked at.
-            `attrs["notes"]` are remarks, `attrs["unit"]` is `"s"` or
-            `"frame"`.
+            frames where the rate is unknown), `p_<class>` and `sd_<class>` over
+            networks, `predicted`; or `intensity` and `sd`; `valid`, the share
+            of frames that are no padding and show what is looked at.
+            `attrs["notes"]` are remarks, `attrs["unit"]` is `"s"` or `"frame"`.
 
         Raises:
             KerasPainError: Of one line, where the recording does not fit.
@@ -471,12 +453,7 @@ class Predictor:
 
     def scores(self, samples: Samples) -> np.ndarray:
         """`(members, n, classes)` probabilities, or `(members, n)`."""
-        members = progress.track(
-            self.members,
-            "predicting",
-            console=Console(stderr=True),
-            disable=not sys.stderr.isatty(),
-        )
+        members = tracked(self.members, "predicting")
         return np.stack([member_scores(of, samples) for of in members])
 
     def table(self, found: Reading, scores: np.ndarray) -> pd.DataFrame:

@@ -147,8 +147,7 @@ def scores_by_group(predictor) -> list[dict]:
     groups: dict[str, str] = {}
     for member in predictor.members:
         groups |= member.about["tested_groups"]
-        key = FoldKey(**member.about["key"])
-        results.append(predictor.store.read(key))
+        results.append(predictor.store.read(FoldKey(**member.about["key"])))
     classes, rows = len(predictor.class_names), []
     names = sorted(set(groups.values()))
     for group in [None, *names] if len(names) > 1 else [None]:
@@ -201,12 +200,8 @@ def model_card(predictor, scores) -> str:
     asked = ", ".join(predictor.class_names) or "an intensity"
     licence = LICENCES.get(about["corpus"], "unknown")
     title = f"{predictor.name} on {about['corpus']}"
-    lines = [
-        f"# {marked_title(title, predictor.simulated)}",
-        "",
-        NOT_MEDICAL,
-        "",
-    ]
+    title = marked_title(title, predictor.simulated)
+    lines = [f"# {title}", "", NOT_MEDICAL, "", "| | |", "|---|---|"]
     facts = {
         "networks": f"{len(predictor.members)}, whose mean is taken; method "
         f"{predictor.name} of keras_pain {__version__}",
@@ -219,15 +214,11 @@ def model_card(predictor, scores) -> str:
         + f", up to {others} more chose its epoch"
         * bool(others),
         "protocol": f"{key['evaluation']}, {key['protocol']}"
-        + (
-            f" (defects: {', '.join(about['defects'])})"
-            * bool(about["defects"])
-        ),
+        + f" (defects: {', '.join(about['defects'])})" * bool(about["defects"]),
         "holds": "samples of people, as neighbours or support vectors do"
         if getattr(predictor.members[0].method, "holds_samples", False)
         else "weights alone, no recording",
     }
-    lines += ["| | |", "|---|---|"]
     lines += [f"| {name} | {text} |" for name, text in facts.items()]
     text = "Each person was tested by networks that had not seen them."
     if about["defects"]:

@@ -28,18 +28,14 @@ _CLOSE = 1e-5  # of probabilities: what another order of sums makes
 class Rerun:
     """What came of a fold's second run.
 
-    Args:
-        verdict: `"equal"`, `"equal within ..."` or `"differs by ..."`.
-        reasons: What may explain a difference: first differences of
-            configuration and environment.
-        largest: Difference of any prediction.
-        other_classes: Samples whose predicted class is another.
+    `reasons`, which may explain a difference, are the first differences of
+    configuration and environment.
     """
 
-    verdict: str
+    verdict: str  # "equal", "equal within ..." or "differs by ..."
     reasons: tuple[str, ...] = ()
-    largest: float = 0.0
-    other_classes: int = 0
+    largest: float = 0.0  # difference of any prediction
+    other_classes: int = 0  # samples whose predicted class is another
 
 
 def rerun(folder) -> Rerun:

@@ -59,29 +59,17 @@ _SMOKE_FOLDS = 2  # of a cross-validation
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """The folds of one script, as far as they are run.
-
-    Args:
-        experiment: The declaration.
-        table: Its table, with the user's methods.
-        tasks: All folds that it consists of.
-        store: Where they are.
-        samples: Unscaled samples of every person, by protocol.
-        prepared: The data set.
-        results_dir: Folder for the report.
-        header: Lines that a reader has to know before the first number.
-        subject_lists: Files with the people of every fold.
-    """
+    """The folds of one script, as far as they are run."""
 
     experiment: Experiment
-    table: TableSpec
-    tasks: tuple[runner.Task, ...]
+    table: TableSpec  # the experiment's, with the user's methods
+    tasks: tuple[runner.Task, ...]  # all folds that it consists of
     store: ResultStore
-    samples: Mapping[str, Samples]
+    samples: Mapping[str, Samples]  # unscaled, of every person, by protocol
     prepared: PreparedDataset
     results_dir: Path
-    header: tuple[str, ...]
-    subject_lists: tuple[Path, ...]
+    header: tuple[str, ...]  # what to know before the first number
+    subject_lists: tuple[Path, ...]  # files with the people of every fold
 
     @property
     def expected(self) -> dict[FoldKey, dict]:
@@ -475,8 +463,7 @@ def with_generated_rows(table: TableSpec, label: str) -> TableSpec:
         rows.append(row)
         more = row.method + GENERATED_TOO
         if more in known:
-            of_both = f"{row.label} + {label}"
-            rows.append(RowSpec(of_both, more, row.evaluation))
+            rows.append(RowSpec(f"{row.label} + {label}", more, row.evaluation))
     return dataclasses.replace(table, rows=tuple(dict.fromkeys(rows)))
 
 

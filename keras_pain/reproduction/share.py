@@ -1,9 +1,7 @@
 """A copy of a results folder that is fit for publishing.
 
-What is copied is listed here, and nothing else is: folds without ids, without
-labels of samples, and without models that hold samples; the suite's own
-reports. Whoever publishes still decides whether scores of single people, by
-their new names, may be seen.
+What is copied is listed here, and nothing else is, see `share`. Whoever
+publishes still decides whether scores of single people may be seen.
 """
 
 import dataclasses
@@ -87,26 +85,18 @@ class Names:
 
 
 def share(results_dir, out, labels: bool = False) -> Path:
-    """Copies what of a results folder can be published.
+    """Copies what of a reproduce script's results folder can be published.
 
     People and recordings get new names, whose map stays in the results folder
     (`share_map.json`), so that a later copy has the same. Models that hold
     samples of people, and those of users' own methods, are left out, as are
     hashes of raw files, figures that show people or samples, and every file
-    that the suite did not write.
+    that the suite did not write; `labels` keeps the true label of every sample,
+    without which the copy cannot be scored again (its networks still predict).
 
-    Args:
-        results_dir: Results folder of a reproduce script.
-        out: A new or empty folder outside of it.
-        labels: Whether the true label of every sample is kept. Without these
-            the copy cannot be scored again; its networks still predict.
-
-    Returns:
-        Path of the list of what was done and left out, in the copy.
-
-    Raises:
-        KerasPainError: The folder holds no finished fold, or one that is
-            damaged, or `out` does not fit.
+    Returns the path of the list, in the copy, of what was done and left out.
+    Raises KerasPainError where the folder holds no finished fold, or one that
+    is damaged, or `out` is no new or empty folder outside of it.
     """
     root, out = Path(results_dir).resolve(), Path(out).resolve()
     keys = finished_folds(results_dir)
@@ -155,8 +145,7 @@ def _names(root, folds) -> Names:
     path = root / RUN_FILE
     if path.exists():
         with reading(path):
-            note = json.loads(path.read_text(encoding="utf-8"))
-            own = note.get(OWN, {})
+            own = json.loads(path.read_text(encoding="utf-8")).get(OWN, {})
             places = own.get("folder", ""), own.get("own", {}).get("test_dir")
             # Titles have the folder's name.
             words |= {Path(place).name for place in places if place}
@@ -239,8 +228,7 @@ def _copy_reports(root, copy, names, labels, left):
         left(RUN_FILE, "paths and the command of the run")
     for path in sorted(root.glob("*")):
         stem = path.stem.removesuffix(f"_{SIMULATED}")
-        lists = path.name.startswith("subjects_") and path.suffix == ".json"
-        if lists:
+        if path.name.startswith("subjects_") and path.suffix == ".json":
             value = json.loads(path.read_text(encoding="utf-8"))
             text = json.dumps(names.value(value, True), indent=1) + "\n"
         elif stem in _REPORTS and path.suffix in _TEXTS:

@@ -93,8 +93,7 @@ def prepared(
     sums = np.zeros((0, 0, len(EMG_STATISTICS)), np.float32)
     if emg.any():
         sums = emg_sums(values[:, emg], rate, target)
-        passed = band_passed(values[:, emg], rate)
-        values[:, emg] = envelope(passed, rate)
+        values[:, emg] = envelope(band_passed(values[:, emg], rate), rate)
     frames = resampled(values, rate, target)
     frames[:, emg] = np.maximum(frames[:, emg], 0.0)
     if not emg.any():

@@ -1,7 +1,8 @@
 """Simulators: made-up recordings in the raw layouts of the corpora.
 
 A module that is named like a corpus and has a function `simulate` is its
-simulator.
+simulator. None is a substitute for the corpus: numbers obtained on what it
+writes say nothing about people.
 """
 
 import importlib

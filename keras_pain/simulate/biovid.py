@@ -2,8 +2,7 @@
 
 The real videos are under a signed agreement. Here everybody has a face, a
 liveliness and a way of showing pain of their own; what is seen grows with the
-stimulus level times how much a person shows. It is no substitute for the
-corpus: numbers obtained on it say nothing about people.
+stimulus level times how much a person shows.
 """
 
 import os

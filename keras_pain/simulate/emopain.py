@@ -3,8 +3,7 @@
 The real recordings are under a signed agreement. This simulator lets the way
 from raw file to table run anywhere: people of their own size, tempo and habit
 move a 26-joint skeleton through the exercises of the corpus; patients protect
-themselves; muscles follow the load; four raters disagree. It is no substitute
-for the corpus: numbers obtained on it say nothing about people.
+themselves; muscles follow the load; four raters disagree.
 
 Every oddity of `QUIRKS` was seen in the real releases by somebody who read
 them, and every reader of these corpora has to cope with it. Which file has

@@ -354,8 +354,7 @@ def _eye(canvas, eye, size, identity, rest, unit):
     _blend(canvas, inside, _SCLERA * shade)
     # The iris keeps its size; lids cover it.
     radius = 0.24 * (float(np.linalg.norm(rest[3] - rest[0])) * factor)
-    centre = eye[[1, 2, 4, 5]].mean(axis=0)
-    spot = centre - (0, 0.12 * (at_rest - opening))
+    spot = eye[[1, 2, 4, 5]].mean(axis=0) - (0, 0.12 * (at_rest - opening))
     for part, colour in ((1.0, identity.iris), (0.5, (16, 12, 12))):
         disc, place = np.zeros(shape[:2], np.uint8), _fixed(spot).tolist()
         reach = int(radius * part * 16)

@@ -6,13 +6,12 @@ other files: somebody might take it for the real corpus.
 
 import os
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from keras_pain.corpora.base import SIMULATED_NOTE
 from keras_pain.errors import ConfigurationError, check_choice
-from keras_pain.io import remove_leftovers, unwritable, write_file
+from keras_pain.io import remove_leftovers, tracked, unwritable, write_file
 
 # The highest seed of people: below it their own seeds are drawn.
 MOST_SEED = 2**31 - 1
@@ -106,13 +105,10 @@ def write_all(
     KerasPainError where the folder `base` cannot be written into.
     """
     import joblib
-    from rich.console import Console
-    from rich.progress import track
     from threadpoolctl import threadpool_limits
 
     jobs = min(joblib.cpu_count() if jobs is None else jobs, len(tasks))
-    bar = {"total": len(tasks), "console": Console(stderr=True)}
-    bar["disable"] = not (progress and sys.stderr.isatty())
+    title, total = f"Simulating {what}", len(tasks)
     # The matrices of a picture are small: threads would wait for each other,
     # and sum in another order on another machine.
     try:
@@ -120,7 +116,7 @@ def write_all(
         with threadpool_limits(1), joblib.parallel_config("loky", **backend):
             run = joblib.Parallel(return_as="generator")
             done = run(joblib.delayed(write)(task) for task in tasks)
-            results = list(track(done, f"Simulating {what}", **bar))
+            results = list(tracked(done, title, progress, total=total))
         # Workers of a run that was killed may have written for a while.
         for folder, _, _ in os.walk(base):
             remove_leftovers(pathlib.Path(folder))

@@ -1,8 +1,7 @@
 """Writes a simulated PEMF: parametric faces, neutral and in pain.
 
 The tree, the sheet and their oddities are the owners'; the pictures are not.
-It is no substitute for the database: numbers obtained on it say nothing about
-people. Planted oddities, each where there are people enough:
+Planted oddities, each where there are people enough:
 
 - the first model's posed clip has the Kind "Laser" in the sheet;
 - the second model's algometer clip is there twice, as "-1" and "-2";

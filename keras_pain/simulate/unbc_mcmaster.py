@@ -5,8 +5,7 @@ way of showing pain of their own; action units are drawn in the picture, written
 down as a coder would, and make the PSPI; the reports follow the pain with
 a person's bias and some noise. How much of what is seen and what is felt belong
 together is made up; that most frames show nothing (PSPI 0) and most reports are
-low is as in the archive. It is no substitute for the archive: numbers obtained
-on it say nothing about people.
+low is as in the archive.
 
 Planted oddities, all seen in copies of the archive: sequence labels in a
 doubled folder, leavings of file browsers, and a few nearly black frames.

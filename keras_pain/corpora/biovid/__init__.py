@@ -59,9 +59,9 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
         for file in files
         if file.path.parent.parent != video
     )
-    for place, count in places.items():
-        detail = f"{count} clips lie in {place}/<subject>; read there"
-        about_all.noted("nested_folder", detail)
+    for place, n in places.items():
+        said = f"{n} clips lie in {place}/<subject>; read there"
+        about_all.noted("nested_folder", said)
     _compare(samples, files)
     for file, *others in clips:
         file.findings.listed(

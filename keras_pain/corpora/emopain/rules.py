@@ -56,8 +56,7 @@ _CHECK_COLUMNS = "check that the columns are those of this layout"
 
 def layout_of_width(columns: int) -> str | None:
     """The layout whose files have so many columns; None below 30."""
-    fitting = (name for name, ns in WIDTHS.items() if columns >= ns[0])
-    return next(fitting, None)
+    return next((name for name, ns in WIDTHS.items() if columns >= ns[0]), None)
 
 
 def _rows(flags):

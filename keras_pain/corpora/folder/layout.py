@@ -291,11 +291,10 @@ def make_tables(
 def read_label(tables: Tables, name: str) -> Label:
     """A label by the name of its column.
 
-    Of recordings from `recordings.tsv`, or else of their frames from the
-    files `<file>_labels.tsv`, one row a frame or with a column `time` in
-    seconds. Raises ConfigurationError where nothing has this label, and
-    BadFileError where a file cannot be read or a column mixes words and
-    numbers.
+    Of recordings from `recordings.tsv`, or else of their frames from the files
+    `<file>_labels.tsv`, one row a frame or with a column `time` in seconds.
+    Raises ConfigurationError where nothing has this label, and BadFileError
+    where a file cannot be read or a column mixes words and numbers.
     """
     path, by_frame = tables.root / RECORDINGS, name not in tables.columns
     texts, times, known = {}, {}, set()
@@ -507,5 +506,4 @@ def _known(text):
 
 
 def _folded(text):
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(folded.split())
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())

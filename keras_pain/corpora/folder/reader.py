@@ -89,16 +89,14 @@ def _signals(raw_file, values=None):
             problem = f"{channel} is missing in {lost.any(1).sum()} rows, more "
             problem += f"than {most} of them in a row"
             raise BadFileError(path, problem, LEAVE_OUT, "long_gap")
-        detail = f"{bridged.sum()} missing numbers bridged"
-        found.repaired("short_gap", detail)
-    recording = SignalRecording(
+        found.repaired("short_gap", f"{bridged.sum()} missing numbers bridged")
+    return SignalRecording(
         **raw_file.person,
         signals=values,
         frame_rate=rate,
         labels=info["labels"],
         simulated=raw_file.simulated,
-    )
-    return recording, found
+    ), found
 
 
 def _landmarks(raw_file, points=None):
@@ -117,7 +115,7 @@ def _landmarks(raw_file, points=None):
     if missing := int((~clip.found).sum()):
         detail = f"{missing} of {len(points)} frames have none, interpolated"
         found.repaired("missing_landmarks", detail)
-    recording = VideoRecording(
+    return VideoRecording(
         **raw_file.person,
         num_frames=len(points),
         frames=list,
@@ -126,8 +124,7 @@ def _landmarks(raw_file, points=None):
         frame_labels={"found": clip.found},
         landmarks=clip.points,
         simulated=raw_file.simulated,
-    )
-    return recording, found
+    ), found
 
 
 def _faces(raw_file):
@@ -235,8 +232,7 @@ def _of_matrix(path, values, names):
 
 def _of_npz(path, names):
     with zipfile.ZipFile(path) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-        _check_bytes(path, size)
+        _check_bytes(path, sum(entry.file_size for entry in archive.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
         if set(names) <= set(arrays.files):
             columns = [arrays[name] for name in names]

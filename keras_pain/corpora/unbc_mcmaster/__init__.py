@@ -72,10 +72,9 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
 
 
 def _has_people(base):
-    images = raw.child(base, *facts.TREES["images"])
     return any(
         facts.SUBJECT.fullmatch(path.name)
-        for folder in raw.doubled(images)
+        for folder in raw.doubled(raw.child(base, *facts.TREES["images"]))
         for path in folder.iterdir()
     )
 

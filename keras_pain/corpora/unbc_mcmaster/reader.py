@@ -72,7 +72,7 @@ def read_file(
     if look_at_frames:
         _, (size, *_), odd = survey(iterate_frames(paths, found))
         found += odd
-    recording = VideoRecording(
+    return VideoRecording(
         **raw_file.person,
         num_frames=len(paths),
         frames=functools.partial(read_frames, paths),
@@ -80,8 +80,7 @@ def read_file(
         frame_labels={"pspi": scores, "aus": units},
         landmarks=check_points(found, points, size),
         simulated=raw_file.simulated,
-    )
-    return recording, found
+    ), found
 
 
 def _read_labels(info, numbers, found):
@@ -235,8 +234,7 @@ def check_points(
     if not known.any():
         return points
     down = points[:, _MOUTH].mean(axis=1) - points[:, _EYES].mean(axis=1)
-    beside = np.abs(down[known, 0]) > np.abs(down[known, 1])
-    if beside.mean() > 0.5:
+    if (np.abs(down[known, 0]) > np.abs(down[known, 1])).mean() > 0.5:
         points, down = points[..., ::-1].copy(), down[..., ::-1]
         detail = "the columns are y and x; exchanged"
         found.repaired("landmarks_exchanged", detail)
