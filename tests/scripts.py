@@ -14,6 +14,7 @@ from keras_pain.reproduction import Experiment
 
 REPRODUCE = ROOT / "reproduce"
 sys.path.append(str(REPRODUCE))  # a script may take another's table over
+sys.path.append(str(ROOT / "benchmarks"))  # where `run` finds its rows
 TABLES = sorted(path.stem for path in REPRODUCE.glob("table*.py"))
 
 

@@ -9,6 +9,7 @@ import keras
 import model_checks
 import numpy as np
 import pytest
+from scripts import load_script
 
 from keras_pain import cli
 from keras_pain.errors import ConfigurationError, KerasPainError
@@ -17,15 +18,20 @@ from keras_pain.models.lsfan import LSFAN
 
 try:
     import torch
-    from aacsfnet_torch import without_weights
-    from lsfan_torch import TorchLSFAN, random_network
+    from aacsfnet_torch import randomise, without_weights
     from torch import nn
 except ImportError:
     torch = None
 
+torch_lsfan = load_script("references", "benchmarks").torch_lsfan
 needs_torch = pytest.mark.skipif(
     torch is None, reason='no PyTorch: pip install "keras-pain[torch]"'
 )
+
+
+def random_network(seed):
+    torch.manual_seed(seed)
+    return randomise(torch_lsfan(), seed)
 
 
 def run(*argv):
@@ -59,12 +65,12 @@ def save(tmp_path):
 
 @needs_torch
 def test_the_reference_is_the_released_network():
-    state = TorchLSFAN().state_dict()
+    state = torch_lsfan().state_dict()
     assert len(state) == 54
     assert sum(value.numel() for value in state.values()) == 14_046
-    parameters = sum(p.numel() for p in TorchLSFAN().parameters())
+    parameters = sum(p.numel() for p in torch_lsfan().parameters())
     assert parameters == 13_982
-    network = TorchLSFAN()
+    network = torch_lsfan()
     del network.encoderlayer  # never called
     expected = without_weights(network)
     assert expected["dropout", 0.2] == 4

@@ -12,7 +12,6 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from branch_models import branch_model, copy_weights
 from model_checks import (
     CHANNELS,
     REAL,
@@ -25,7 +24,7 @@ from model_checks import (
     refusals,
     windows,
 )
-from scripts import run_python
+from scripts import load_script, run_python
 from small_aacsfnet import HAM, VIT
 
 from keras_pain import models
@@ -186,6 +185,7 @@ CASES = (
     ),
 )
 OF_WINDOWS = [case for case in CASES if case.is_of_windows]
+branch_model = load_script("references", "benchmarks").branch_model
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -336,7 +336,7 @@ def test_alanet_parts_equals_its_branches():
 
 
 def _assert_equal(folded, branches):
-    copy_weights(folded, branches)
+    _copy_weights(folded, branches)
     assert branches.count_params() == folded.count_params()
     x = windows()
     # Also before the last layer, whose softmax may hide a difference.
@@ -346,6 +346,33 @@ def _assert_equal(folded, branches):
         name = "probabilities" if layer == "out" else layer
         actual = outputs(folded, x, name)
         np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def _copy_weights(folded: keras.Model, branches: keras.Model) -> None:
+    """Gives the branch form the folded model's weights."""
+    for layer in branches.layers:
+        if not layer.weights:
+            continue
+        name, _, part = layer.name.rpartition("_")
+        if layer.name == "out":
+            values = folded.get_layer("probabilities").get_weights()
+        elif name == "encoder":
+            values = [w[int(part)] for w in _lstm_weights(folded)]
+        elif name == "temporal_attention":
+            kernel, bias = folded.get_layer(name).get_weights()
+            c = int(part)
+            values = [kernel[c][None, :, None], bias[c : c + 1]]
+        else:
+            values = folded.get_layer(layer.name).get_weights()
+        layer.set_weights(values)
+
+
+def _lstm_weights(folded: keras.Model) -> list:
+    """Of the grouped encoder, in the order of `keras.layers.LSTM`."""
+    layer = folded.get_layer("encoder")
+    cell = layer.loop.cell
+    variables = (layer.kernel, cell.recurrent_kernel, layer.bias)
+    return [keras.ops.convert_to_numpy(v) for v in variables]
 
 
 # --- Padding ---

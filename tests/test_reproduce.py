@@ -343,14 +343,6 @@ def test_tables_do_not_share_a_results_folder(name, flags, folders, tmp_path):
     assert done.stdout.split() == folders, done.stderr
 
 
-def test_pipeline_speed_script(tmp_path):
-    flags = ("--windows=80", "--seconds=0.01", "--repeats=1")
-    place = {"cwd": tmp_path, "folder": "benchmarks"}
-    flags += ("--networks=stacked_lstm",)
-    done = run_script("speed_pipeline", *flags, **place)
-    assert "stacked_lstm" in done.stdout and "banet" not in done.stdout
-
-
 def test_bend_figures(tmp_path):
     run_script("figure_simulated_bend", "--out=out", cwd=tmp_path)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -95,7 +95,7 @@ def _measured_compilers():
 def worth_compiling(name: str, epochs: int) -> bool:
     """Whether XLA ends a network's training sooner, compiling included.
 
-    By `compile.csv`, which `benchmarks/compile.py` measured on a CPU; on a GPU
+    By `compile.csv`, which `benchmarks/run.py` measures on a CPU; on a GPU
     cuDNN's kernels stay. Keras' own choice is never to compile an LSTM.
     """
     row = _measured_compilers().get(name)
