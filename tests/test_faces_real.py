@@ -1,14 +1,12 @@
 """Faces of real people in open recordings: found, fast, and in place."""
 
+import os
 import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT
-from scripts import load_script
+from scripts import load_script, run_script
 
 from keras_pain.signals.faces import FaceDetector, choose_track, face_clip
 
@@ -86,15 +84,13 @@ def test_all_real_photographs_show_one_face(open_data, detector):
         assert track.others == 0 and y0 < 0.5 < y1
 
 
-def run_script(*flags):
-    script = ROOT / "benchmarks" / "speed_faces.py"
-    return subprocess.run(
-        [sys.executable, str(script), *flags], capture_output=True, text=True
-    )
+def speed_faces(*flags):
+    place = {"cwd": os.getcwd(), "folder": "benchmarks", "check": False}
+    return run_script("speed_faces", *flags, **place)
 
 
 def test_speed_script_on_a_real_video(open_data, clips, tmp_path):
-    done = run_script(
+    done = speed_faces(
         f"--data_dir={open_data / 'faces_grid'}",
         *("--videos=1", "--frames=3", "--repeats=1"),
         f"--figure={tmp_path / 'crops.png'}",
@@ -105,6 +101,6 @@ def test_speed_script_on_a_real_video(open_data, clips, tmp_path):
 
 
 def test_speed_script_says_that_there_is_no_video(tmp_path):
-    done = run_script(f"--data_dir={tmp_path}")
+    done = speed_faces(f"--data_dir={tmp_path}")
     assert done.returncode == 1 and "no video" in done.stderr
     assert "Traceback" not in done.stderr
