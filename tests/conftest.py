@@ -45,7 +45,11 @@ QUIET = (
 
 # Files of few, slow tests. By default pytest-xdist hands files of many tests
 # out first, so that at the end one process works at these and the others wait.
-SLOW_FILES = ("notebooks", "reproduce", "models", "movement_scripts", "fuzz")
+SLOW_FILES = (
+    *("notebooks", "reproduce", "models", "movement_scripts", "runner"),
+    *("own", "face_scripts", "pemf_methods", "explain", "predict", "network"),
+    *("maps", "fuzz"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)

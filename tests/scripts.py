@@ -9,12 +9,14 @@ import sys
 
 import pytest
 from conftest import ROOT
+from forks import Forks
 
 from keras_pain.reproduction import Experiment
 
 REPRODUCE = ROOT / "reproduce"
 sys.path.append(str(REPRODUCE))  # a script may take another's table over
 sys.path.append(str(ROOT / "benchmarks"))  # where `run` finds its rows
+FORKS = Forks()
 TABLES = sorted(path.stem for path in REPRODUCE.glob("table*.py"))
 
 
@@ -39,13 +41,23 @@ def experiments_of(name) -> list[Experiment]:
 
 
 def run_script(name, *arguments, cwd, folder="reproduce", check=True, env=None):
-    """Runs a script in a folder; fails with its output where it fails."""
-    command = [sys.executable, ROOT / folder / f"{name}.py", *arguments]
+    """Runs a script in a folder; fails with its output where it fails.
+
+    In a fork of a process that has imported what scripts do, but with an
+    environment of its own in a new one: Python reads it when it starts.
+    """
+    command = [ROOT / folder / f"{name}.py", *arguments]
     command = list(map(str, command))
-    env = {**os.environ, **(env or {})}
-    done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, env=env
-    )
+    if env is None:
+        done = FORKS.run(command, cwd)
+    else:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **env},
+        )
     if check:
         check_done(name, done)
     return done

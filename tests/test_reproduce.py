@@ -11,7 +11,14 @@ import time
 
 import pytest
 from conftest import ROOT, dummy, strip_timings
-from scripts import REPRODUCE, TABLES, experiments_of, rows_of, run_script
+from scripts import (
+    FORKS,
+    REPRODUCE,
+    TABLES,
+    experiments_of,
+    rows_of,
+    run_script,
+)
 from test_tables import CSV_COLUMNS
 
 from keras_pain.cli import main
@@ -111,9 +118,12 @@ def test_a_killed_run_resumes_to_the_same_table(smoked, tmp_path):
 
     def run(folder):
         flags = [*common, f"--results_dir={tmp_path / folder}"]
-        run_script("table1_protective", *flags, cwd=smoked.place)
+        return run_script("table1_protective", *flags, cwd=smoked.place)
 
-    run("whole")
+    # A run of all of the table's methods has the slow half of these folds.
+    _, (all_methods,) = smoked("table1_protective")
+    shutil.copytree(all_methods / "folds", tmp_path / "whole" / "folds")
+    assert "4 of 8 folds are finished and kept" in run("whole").stderr
     script = str(REPRODUCE / "table1_protective.py")
     process = subprocess.Popen(
         [sys.executable, script, *common, f"--results_dir={tmp_path}/killed"],
@@ -141,8 +151,10 @@ def test_a_killed_run_resumes_to_the_same_table(smoked, tmp_path):
         )
         assert strip_timings(one) == strip_timings(two)
         assert len(strip_timings(one)) > 500
-    for path in (tmp_path / "whole").glob("folds/**/predictions.npz"):
-        twin = killed / path.relative_to(tmp_path / "whole")
+    paths = list(killed.glob("folds/**/predictions.npz"))
+    assert len(paths) == 8
+    for path in paths:
+        twin = tmp_path / "whole" / path.relative_to(killed)
         assert path.read_bytes() == twin.read_bytes()
 
 
@@ -234,13 +246,13 @@ finally:
 """
 
 
-def modules_of(*command, cwd=ROOT):
+def modules_of(*command):
     """Output of a script, and the modules that it had imported in the end."""
     done = subprocess.run(
         [sys.executable, "-c", CHECK, *map(str, command)],
         capture_output=True,
         text=True,
-        cwd=cwd,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, set(done.stderr.splitlines()[-1].split())
@@ -264,12 +276,14 @@ def test_help_is_quick_and_shows_what_the_table_has():
 
 
 def test_a_table_imports_nothing_of_gsff(smoked, tmp_path):
-    _, modules = modules_of(
-        REPRODUCE / "table1_protective.py",
-        *("--smoke", "--methods=majority", "--protocol=leak_free"),
-        f"--results_dir={tmp_path}",
-        cwd=smoked.place,
-    )
+    """Nor does anything that a fork has imported before."""
+    (tmp_path / "check.py").write_text(CHECK)
+    command = [tmp_path / "check.py", REPRODUCE / "table1_protective.py"]
+    command += ["--smoke", "--methods=majority", "--protocol=leak_free"]
+    results = tmp_path / "results"
+    done = FORKS.run([*command, f"--results_dir={results}"], smoked.place)
+    assert done.returncode == 0, done.stderr
+    modules = done.stderr.splitlines()[-1].split()
     ours = [name for name in modules if name.startswith("keras_pain.")]
     assert ours and not [name for name in ours if "augment." in name]
 
@@ -336,10 +350,9 @@ def test_tables_do_not_share_a_results_folder(name, flags, folders, tmp_path):
     """Nor does that of an exercise depend on which others are run."""
     if name == "open_ui_prmd":
         flags = [*flags, f"--manual_dir={dummy('ui_prmd')}"]
-    command = [sys.executable, "-c", FOLDERS, REPRODUCE / f"{name}.py", *flags]
-    done = subprocess.run(
-        [*command, "--results_dir=R"], capture_output=True, text=True
-    )
+    (tmp_path / "folders.py").write_text(FOLDERS)
+    command = [tmp_path / "folders.py", REPRODUCE / f"{name}.py", *flags]
+    done = FORKS.run([*command, "--results_dir=R"], cwd=tmp_path)
     assert done.stdout.split() == folders, done.stderr
 
 

@@ -243,7 +243,8 @@ def trace(model: keras.Model, **fit_arguments) -> None:
         # Only training steps have one shape in all folds.
         model.make_train_function()
         model.jit_compile = False
-    model.fit(**{**fit_arguments, "steps_per_epoch": 1, "epochs": 1})
+    once = {"steps_per_epoch": 1, "validation_steps": 1, "epochs": 1}
+    model.fit(**{**fit_arguments, **once})
     _assign(variables, before)
 
 

@@ -34,7 +34,7 @@ from keras_pain.reports.table import TableSpec
 from keras_pain.reproduction.flags import Options
 
 _SMOKE_PEOPLE = 2  # of each group, and split where it counts
-_SMOKE_WINDOWS = 20  # of each subject and class
+_SMOKE_WINDOWS = 8  # of each subject and class
 
 
 @dataclasses.dataclass(frozen=True)
