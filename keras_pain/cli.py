@@ -39,7 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in vars(args).items():
         if isinstance(value, str):
             setattr(args, name, expanded(value))
-    return exit_code(lambda: args.run(args), parser.prog)
+
+    def run():
+        heavy = (_audit, _all, _report, _rerun, _leakage, _share, _verify)
+        if args.run in (*heavy, _convert, _explain):
+            start_tensorflow()
+        return args.run(args)
+
+    return exit_code(run, parser.prog)
 
 
 def _with_underscores(argument):
@@ -286,7 +293,7 @@ def _size(text):
     return int(height), int(width)
 
 
-def _simulate(args) -> int:
+def _simulate(args):
     from keras_pain.simulate import simulate, simulator_of
 
     corpus = get_corpus(args.corpus)
@@ -305,7 +312,6 @@ def _simulate(args) -> int:
         from keras_pain.simulate.contact_sheet import write_corpus_sheet
 
         print(write_corpus_sheet(args.corpus, args.out))
-    return 0
 
 
 def _check(args) -> int:
@@ -363,7 +369,7 @@ def _say_what_fits(corpus, manual_dir):
                 print(f"  not {', '.join(names)}: {why}")
 
 
-def _template(args) -> int:
+def _template(args):
     from keras_pain.simulate.template import write_template
 
     paths = write_template(args.kind, args.folder)
@@ -372,7 +378,6 @@ def _template(args) -> int:
     print(f"  keras-pain check folder --manual_dir {args.folder}")
     flags = f"--manual_dir {args.folder} --label pain"
     print(f"  python reproduce/own_data.py {flags}")
-    return 0
 
 
 def _numbers(text):
@@ -383,8 +388,7 @@ def _numbers(text):
     return [int(number) for number in numbers]
 
 
-def _audit(args) -> int:
-    start_tensorflow()
+def _audit(args):
     from keras_pain.reports import audit
 
     rows = audit.run()
@@ -393,10 +397,9 @@ def _audit(args) -> int:
     if args.out:
         paths = sheet.write(args.out, "audit", [*rows[0]], rows, False)
         print(*paths, sep="\n")
-    return 0
 
 
-def _audit_metrics(args) -> int:
+def _audit_metrics(args):
     from keras_pain.reports import feasible
 
     given = {name: getattr(args, name) for name in _SCALAR}
@@ -404,11 +407,9 @@ def _audit_metrics(args) -> int:
     given = {name: getattr(args, name) for name in _BY_CLASS}
     printed |= {name: texts for name, texts in given.items() if texts}
     print(feasible.report(args.counts, printed, args.folds))
-    return 0
 
 
 def _all(args) -> int:
-    start_tensorflow()  # of which the page's readers of folds import parts
     from keras_pain.reproduction.everything import run_all
 
     options = vars(args)
@@ -416,13 +417,11 @@ def _all(args) -> int:
     return run_all(options.pop("only"), **options)
 
 
-def _report(args) -> int:
-    start_tensorflow()
+def _report(args):
     from keras_pain.reports import page
 
     path = page.write(args.results, args.out)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    return 0
 
 
 def _tasks(args) -> int:
@@ -435,67 +434,54 @@ def _tasks(args) -> int:
     return subprocess.call(command)
 
 
-def _rerun(args) -> int:
-    start_tensorflow()
+def _rerun(args):
     from keras_pain.reproduction.rerun import rerun
 
     found = rerun(args.fold)
     print(*found.reasons, sep="\n", end="\n" * bool(found.reasons))
     print(f"{args.fold}: {found.verdict}")
-    return 0
 
 
-def _leakage(args) -> int:
-    start_tensorflow()
+def _leakage(args):
     from keras_pain.reports import leakage
 
     path, *paths = leakage.write_sheet(args.results_dir, args.out)
     print(path.read_text(encoding="utf-8"))
     print(path, *paths, sep="\n")
-    return 0
 
 
-def _share(args) -> int:
-    start_tensorflow()
+def _share(args):
     from keras_pain.reproduction.share import share
 
     path = share(args.results_dir, args.out, labels=args.labels)
     print(path.read_text(encoding="utf-8"))
-    return 0
 
 
-def _verify(args) -> int:
-    start_tensorflow()
+def _verify(args):
     from keras_pain.reproduction import suites
 
     given = vars(args)
     names = ("manual_dir", "results_dir", "flags")
     lines = suites.verify(args.suite, **{name: given[name] for name in names})
     print(*lines, sep="\n")
-    return 0
 
 
-def _models(args) -> int:
-    start_tensorflow()
+def _models(args):
     from keras_pain.models.summary import print_registry
 
     print_registry()
-    return 0
 
 
-def _convert(args) -> int:
-    start_tensorflow()
+def _convert(args):
     from keras_pain.models import checkpoints
 
     checkpoints.check_target(args.target)
     model, summary = checkpoints.convert_lsfan(args.source)
     checkpoints.save_new(model, args.target)
     print(f"{args.target}: {summary} keras_pain.load_model reads it.")
-    return 0
 
 
-def _explain(args) -> int:
-    start_tensorflow()
+def _explain(args):
     from keras_pain.reproduction.explain import ExplainOptions, explain
 
     options = vars(args)
@@ -506,10 +492,9 @@ def _explain(args) -> int:
     for one in explained:
         for note in one.notes:
             print(f"{one.key.method}, fold {one.key.fold}, {note}")
-    return 0
 
 
-def _predict(args) -> int:
+def _predict(args):
     predictor = _loaded(args)
     from keras_pain.reproduction.presets import NOT_MEDICAL
 
@@ -526,19 +511,17 @@ def _predict(args) -> int:
         f"{len(predictor.members)}, reading the file not counted"
     )
     print(*paths, sep="\n")
-    return 0
 
 
-def _export(args) -> int:
+def _export(args):
     predictor = _loaded(args)
     from keras_pain.reproduction import presets
 
     if args.format == "preset":
         print(predictor.save_to_preset(args.out))
-        return 0
+        return
     for path, difference in presets.export(predictor, args.format, args.out):
         print(f"{path}: differs from Keras by {difference:.1e} at most")
-    return 0
 
 
 if __name__ == "__main__":

@@ -242,14 +242,15 @@ def main():
                 "flags": [LEAK_FREE, *flags],
             }
             path.parent.mkdir(exist_ok=True)
-            path.write_text(f"{note}\n{toml({**head, **found})}")
+            text = f"{note}\n{toml({**head, **found})}"
+            path.write_text(text, encoding="utf-8")
             print(f"wrote {path}", file=sys.stderr)
             if not corpus:
                 made = reference_of(
                     name, script, [LEAK_FREE, *flags], manual_dir, out, args.few
                 )
                 text = json.dumps(made, indent=1) + "\n"
-                path.with_suffix(".json").write_text(text)
+                path.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
