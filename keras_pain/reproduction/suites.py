@@ -93,15 +93,11 @@ def described(table: TableSpec, tasks: Sequence[Task]) -> dict:
             **{name: config[name] for name in _PARTS[1:4]},
             "data": config["dataset"],
             "seeds": sorted({task.key.seed for task in tasks}),
-            "metrics": list(
-                dict.fromkeys(column.metric for column in table.columns)
-            ),
+            "metrics": [*dict.fromkeys(of.metric for of in table.columns)],
             "classes": table.class_names,
             "people": len(people),
             "folds": folds,
-            "methods": {
-                task.key.method: task.config["method"] for task in tasks
-            },
+            "methods": {t.key.method: t.config["method"] for t in tasks},
         }
     )
 
@@ -133,10 +129,8 @@ def deviations(
         pair = (of["methods"][name] for of in (suite, found))
         text = first_difference(*pair)
         texts.append(text and f"{name}: {text}")
-    open_ = sum(not store.contains(task.key) for task in tasks)
-    texts.append(
-        f"{open_} of {len(tasks)} folds are not finished" * bool(open_)
-    )
+    count = sum(not store.contains(task.key) for task in tasks)
+    texts.append(count and f"{count} of {len(tasks)} folds are not finished")
     return [text for text in texts if text]
 
 
@@ -150,29 +144,26 @@ def cited(
 
     Of the suite that a run was asked for, else of those that it fits.
     """
-    if name is not None:
-        suite = read_suite(name)
-        found = deviations(suite, table, tasks, store)
-        note = {SUITE: {"name": suite["name"], "deviations": found}}
-        text = f"Suite {suite['name']} (`{suite['path'].name}`, sha256 "
-        text += f"{_sha256(suite['path'].read_bytes())}): "
-        if found:
-            return [
-                f"{text}this table must not be cited as it, it deviates: "
-                f"{'; '.join(found)}."
-            ], note
-        hashed = _sha256(canonical_json(described(table, tasks)["folds"]))
-        return [
-            f"{text}no deviation; this table may be cited as it, folds of "
-            f"people {hashed}."
-        ], note
-    corpus = tasks[0].config["dataset"]["corpus"] if tasks else ""
-    for other in suite_names():
-        suite = read_suite(other)
-        fits = suite["data"].get("corpus") == corpus
-        if fits and not deviations(suite, table, tasks, store):
-            return cited(other, table, tasks, store)
-    return [], {}
+    if name is None:
+        corpus = tasks[0].config["dataset"]["corpus"] if tasks else ""
+        for other in suite_names():
+            suite = read_suite(other)
+            fits = suite["data"].get("corpus") == corpus
+            if fits and not deviations(suite, table, tasks, store):
+                return cited(other, table, tasks, store)
+        return [], {}
+    suite = read_suite(name)
+    found, path = deviations(suite, table, tasks, store), suite["path"]
+    text = f"Suite {path.stem} (`{path.name}`, sha256 "
+    text += f"{_sha256(path.read_bytes())}): "
+    if found:
+        text += "this table must not be cited as it, it deviates: "
+        text += f"{'; '.join(found)}."
+    else:
+        text += "no deviation; this table may be cited as it, folds of people "
+        folds = described(table, tasks)["folds"]
+        text += f"{_sha256(canonical_json(folds))}."
+    return [text], {SUITE: {"name": path.stem, "deviations": found}}
 
 
 def summary(folds: Sequence[FoldResult]) -> dict:
@@ -220,14 +211,12 @@ def compared(reference: Mapping, found: Mapping) -> tuple[bool, str]:
     ):
         if reference[name] == found[name]:
             return True, text
-    if (reference["folds"], reference["samples"]) != (
-        found["folds"],
-        found["samples"],
-    ):
-        return False, (
-            f"has {found['folds']} folds with {found['samples']} samples, the "
-            f"reference {reference['folds']} with {reference['samples']}"
-        )
+    sizes = [
+        "{folds} folds with {samples} samples".format(**of)
+        for of in (found, reference)
+    ]
+    if sizes[0] != sizes[1]:
+        return False, f"has {sizes[0]}, the reference {sizes[1]}"
     off, allowed = differences(reference, found), reference["tolerance"]
     texts = [
         f"{what} by up to {off[name]:.3f} (allowed {allowed[name]:.3f})"
@@ -279,11 +268,10 @@ def verify(
         lines += [f"{note.parent}: deviates: {t}" for t in told["deviations"]]
         wrong += told["deviations"]
         store, folds = ResultStore(note.parent), {}
+        place = suite["evaluation"], suite["protocol"]
         for key in store.completed():
-            if (key.evaluation, key.protocol) == (
-                suite["evaluation"],
-                suite["protocol"],
-            ) and key.seed in suite["seeds"]:
+            of_suite = place == (key.evaluation, key.protocol)
+            if of_suite and key.seed in suite["seeds"]:
                 folds.setdefault(key.method, []).append(store.read(key))
         for method in sorted(folds.keys() & reference.keys()):
             found = summary(folds[method])
@@ -296,9 +284,7 @@ def verify(
             f"{root}: holds no run of the suite {name}; give --manual_dir, the "
             "folder of its corpus, to run it"
         )
-    lines += [
-        f"{method}: not run" for method in sorted(reference.keys() - seen)
-    ]
+    lines += [f"{method}: not run" for method in sorted({*reference} - seen)]
     if wrong:
         print(*lines, sep="\n")
         raise KerasPainError(f"{name}: this machine does not agree")
@@ -310,13 +296,9 @@ def _plain(value):
     """JSON's types, without what is empty, of files, or of compiling."""
     if isinstance(value, Mapping):
         kept = {str(k): _plain(v) for k, v in value.items()}
-        return {
-            k: v
-            for k, v in kept.items()
-            if v not in (None, {}, [])
-            and not k.endswith("xla")
-            and k != "landmarks"
-        }
+        empty, others = (None, {}, []), ("xla", "pretrain_xla", "landmarks")
+        kept = {k: v for k, v in kept.items() if k not in others}
+        return {k: v for k, v in kept.items() if v not in empty}
     return json.loads(canonical_json(value))
 
 
