@@ -339,8 +339,6 @@ def unwritable(path, error: Exception, cure: str | None = None):
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")
 
 
-# ---- Places that a results folder does not tell ----
-
 _PLACE = "place:"
 _ABSOLUTE = re.compile(r"(--\w+=)?(\w+:)?(/.+)", re.DOTALL)
 

@@ -7,8 +7,6 @@ face's geometry (`prompts`), a depth map and the generator (`diffusion`), or
 `run` makes and checks pictures, `training` leads them into training folds.
 """
 
-# --- Settings of GSFF as its authors released it, and what they left unsaid ---
-
 # They depict a man "with natural facial features" whatever the person of the
 # frame, and no expression: pain is named in comments only. The prompts below
 # have the released ones' content in our words.

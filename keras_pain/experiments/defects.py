@@ -118,9 +118,6 @@ def score(
     return apply_defects(defects, "metrics", metrics, y_true, predicted)
 
 
-# ---- What defects change ---------------------------------------------------
-
-
 def _random_groups(samples, seed):
     """Windows dealt at random to groups of the subjects' sizes."""
     dealt = np.random.default_rng([seed, 41]).permutation(samples.subject)
@@ -318,9 +315,6 @@ def _zero_for_undefined(metrics, *_):
         return metrics
     undefined = {k: v for k, v in metrics["undefined"].items() if k != "pcc"}
     return {**metrics, "pcc": 0.0, "undefined": undefined}
-
-
-# ---- The defects -----------------------------------------------------------
 
 
 def _papers(

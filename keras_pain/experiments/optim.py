@@ -30,8 +30,6 @@ from keras_pain.models.registry import Recipe
 _STEPS = 20
 _LEAST = 1.3  # gain of a step: less is not worth another configuration
 
-# --- Recipes ---
-
 
 def make_optimizer(
     recipe: Recipe, steps_per_epoch: int, epochs: int, accumulate: int = 1
@@ -126,9 +124,6 @@ def dtype_policy(mixed: bool) -> str:
     return "mixed_bfloat16"
 
 
-# --- Weights of samples ---
-
-
 def class_weights(
     y: np.ndarray, num_classes: int, recipe: Recipe
 ) -> np.ndarray | None:
@@ -175,9 +170,6 @@ def balanced_feed(y: np.ndarray, balance: str) -> dict[str, np.ndarray]:
     if balance == "sampling":
         return {"chances": shares}
     return {"weights": (len(shares) * shares).astype(np.float32)}
-
-
-# --- Seeds and kept networks ---
 
 
 def set_seeds(seed: int) -> None:
@@ -287,9 +279,6 @@ def trained_once(
         report = train()
         _last[name] = key, model.get_weights(), report
     return copy.deepcopy(_last[name][2])
-
-
-# --- Pretrained weights ---
 
 
 def weights_identity(source: str | os.PathLike, imagenet: str) -> dict:

@@ -92,9 +92,6 @@ class PemfOptions:
         check_choice("scaler", self.scaler, ("train", "all_clips"))
 
 
-# --- Methods ---
-
-
 class SequenceMethod(network.NetworkMethod):
     """A network of the registry that sees `(time, ...)` arrays of a clip.
 
@@ -407,9 +404,6 @@ def pemf_method(
         )
     method = STGCNMethod if MODELS[name].data == LANDMARKS else ConvNeXtMethod
     return method(name, options=options, **arguments)
-
-
-# --- What they are fed ---
 
 
 def films(clips: ClipSet, copies: str = "none") -> Iterator[np.ndarray]:

@@ -24,9 +24,6 @@ def _over_features(mask, x):
     return ops.reshape(mask, (*ops.shape(mask), *[1] * (len(x.shape) - 2)))
 
 
-# --- Channels and body parts ---
-
-
 class SelectChannels(BaseLayer):
     """Keeps the channels from `start` up to, not including, `stop`, if given.
 
@@ -120,9 +117,6 @@ class UnfoldBodyParts(_BodyPartsLayer):
     def compute_output_shape(self, input_shape):
         rows, time, features = input_shape
         return (rows and rows // self.parts, time, self.parts, features)
-
-
-# --- Padded frames, attention and pooling over time ---
 
 
 class FrameMasking(BaseLayer):
@@ -355,9 +349,6 @@ class TimeMaxPooling(BaseLayer):
     def compute_output_shape(self, input_shape):
         batch, time, *rest = input_shape
         return (batch, time // 2, *rest)
-
-
-# --- Grouped layers ---
 
 
 def _per_group(initializer):

@@ -139,9 +139,6 @@ def batch_norm(x, name: str):
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
 
 
-# --- Faces, `(batch[, time], height, width, channels)` ---
-
-
 def standardise(x, mean: Sequence[float], std: Sequence[float], name: str):
     """RGB from 0 to 255, standardised by numbers for RGB from 0 to 1."""
     return layers.Rescaling(

@@ -201,8 +201,6 @@ def _work_of(layer, shapes):
     return work
 
 
-# --- Rules of Keras' layers ---
-
 register(
     *(layers.Identity, layers.InputLayer, layers.Masking),
     *(layers.Normalization, layers.Rescaling, own.ClassTokenAndPositions),
@@ -310,9 +308,6 @@ def _time_distributed(layer, shapes):
         one = keras.KerasTensor((batch * time, *rest))
         return _walk(layer.layer, [one])["operations"]
     return _operations(layer.layer, [(batch * time, *rest)])
-
-
-# --- Rules of the suite's layers ---
 
 
 @register(own.TemporalAttention, own.AttentionPooling)

@@ -65,9 +65,6 @@ def _fits(counts, **printed):
     return _verdict(found.number, f"{what} round to these numbers")
 
 
-# --- Movement ---
-
-
 @_row(_ALANET, "Table I", "accuracy .85, F1 .91 and .26, mean .59")
 def _table_one():
     return _fits(_TASK3, accuracy=".85", f1=(".91", ".26"), macro_f1=".59")
@@ -154,8 +151,6 @@ def _shared_network():
         "of them"
     )
 
-
-# --- Faces ---
 
 # Row, MAE, MSE and RMSE as they are printed in Tables 1 to 3.
 _ERRORS = (
@@ -312,9 +307,6 @@ def _leak():
     text = "in 10 folds of mixed frames; with people left out it prints 89.83 "
     gap = 98.77 - 89.83
     return _verdict(gap == 0, f"{text}%, {gap:.2f} points less")
-
-
-# --- The command ---
 
 
 def run() -> list[dict]:

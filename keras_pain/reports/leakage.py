@@ -144,9 +144,6 @@ def write_sheet(folder, out=None) -> list[Path]:
     return sheet.write(out, "leakage", COLUMNS, rows, simulated)
 
 
-# --- Answers: yes, no or open; the evidence; its file ---
-
-
 def _answer(folds, number):
     """What the store shows comes before what the folds declare."""
     answer, text, file = _ANSWERS[number](folds)

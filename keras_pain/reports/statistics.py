@@ -43,9 +43,6 @@ _DIGITS = 12
 _TOLERANCE = 1e-12
 
 
-# --- Confusion matrices of many people at once ---
-
-
 def confusions_by_subject(
     y_true: np.ndarray,
     y_pred: np.ndarray,
@@ -113,9 +110,6 @@ def _ratio(above, below):
 def _present_mean(values):
     """Mean over the last axis of what is not NaN; NaN where all is."""
     return _ratio(np.nansum(values, axis=-1), np.isfinite(values).sum(axis=-1))
-
-
-# --- Bootstrap over people, without a loop ---
 
 
 class Interval(NamedTuple):
@@ -554,9 +548,6 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     corrected = np.empty_like(p_values)
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return corrected
-
-
-# --- Ranks ---
 
 
 class Ranking(NamedTuple):

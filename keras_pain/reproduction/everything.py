@@ -238,9 +238,6 @@ def _last(log):
     return next((line.strip() for line in lines[::-1] if line.strip()), "")
 
 
-# --- How long it takes ---
-
-
 def _times(record, key) -> dict[str, float]:
     """Seconds by job: of the last run here, else of docs/measured_2026-11."""
     measured = _read(pathlib.Path(__file__).with_name(_TIMES))

@@ -119,9 +119,6 @@ class Reading:
     crops: bool = False  # whether samples have pictures, not landmarks alone
 
 
-# --- From a file to samples ---
-
-
 def read_input(
     path: str | os.PathLike,
     about: Mapping,
@@ -392,9 +389,6 @@ def _cut_into_clips(path, samples, rate, seconds):
     sizes = np.minimum(begins + length, count) - begins
     first = samples.first[0] + begins
     return dataclasses.replace(whole, first=first, count=sizes)
-
-
-# --- Predictors ---
 
 
 class Predictor:
@@ -670,9 +664,6 @@ def _notes(members):
             "them are unseen; here windows go over the whole recording"
         )
     return notes
-
-
-# --- Finding them ---
 
 
 def load(

@@ -192,9 +192,6 @@ def _span(raw_file, count, rate):
     return begin, min(stop, count)
 
 
-# --- Tables of numbers ---
-
-
 def read_table(
     path: pathlib.Path, names: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
