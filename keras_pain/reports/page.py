@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from keras_pain import io as files
+from keras_pain.corpora.media import natural_key
 from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.protocols import LEAK_FREE
@@ -141,18 +142,16 @@ def _reports(results, start) -> Iterator[Report]:
     }
     for report in found:
         report.smoke = report.path.parent in tried
-    found.sort(key=_order)
+    # Table 10 comes behind table 9.
+    found.sort(
+        key=lambda r: (
+            *(r.kind in _FURTHER, r.simulated, r.smoke),
+            *(natural_key(r.path.parent), r.kind == "people"),
+        )
+    )
     for number, report in enumerate(found, start=1):
         report.key = f"r{number}"
         yield report
-
-
-def _order(report):
-    """By what it shows and its folder: table 10 comes behind table 9."""
-    parts = re.split(r"(\d+)", report.path.parent.name)
-    natural = [int(n) if n.isdigit() else n for n in parts]
-    first = report.kind in _FURTHER, report.simulated, report.smoke
-    return *first, natural, report.kind == "people"
 
 
 def _json(folder):

@@ -194,10 +194,9 @@ def contact_sheet(
     """
     if not len(pictures):
         raise ValueError("contact_sheet needs a picture, got none")
-    last, count = len(pictures) - 1, min(len(pictures), most)
-    chosen = np.linspace(0, last, count).round().astype(int)
-    frame = max(0.2, 4.0 - 1.3 * count), 0.4  # wide enough for a title
-    figure, axes = drawing.tiles(count, 8, (1.3, 1.6), frame)
+    chosen = drawing.evenly_spread(len(pictures), most)
+    frame = max(0.2, 4.0 - 1.3 * len(chosen)), 0.4  # wide enough for a title
+    figure, axes = drawing.tiles(len(chosen), 8, (1.3, 1.6), frame)
     for axis, index in zip(axes.flat, chosen, strict=False):
         axis.imshow(pictures[index])
         axis.set(xticks=[], yticks=[])
