@@ -12,7 +12,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.animation import FuncAnimation
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
@@ -712,6 +711,7 @@ def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
     size = 2.1 * columns + 1.0, 2.1 * len(faces) + 0.9
     figure, axes = subplots(*size, len(faces), columns, squeeze=False)
     axes[0, 0].set_title("face", fontsize=9)
+    images = []
     for row, face in zip(axes, faces, strict=True):
         height, width = face.picture.shape[:2]
         for axis in row:
@@ -725,18 +725,15 @@ def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
             style["extent"] = axis.images[0].get_extent()
             image = axis.imshow(weights, **style)
         column[0].set_title(name, fontsize=9)
-        _draw_scale(figure, image, column)
-    # The first column is as large as the others if it has one, too.
-    _draw_scale(figure, image, axes[:, 0]).set_visible(False)
-    return figure
-
-
-def _draw_scale(figure, image, column) -> Axes:
+        images.append(image)
+    # The first column is as large as the others if it has a scale, too.
     place = {"location": "bottom", "shrink": 0.85}
-    bar = figure.colorbar(image, ax=column.tolist(), **place).ax
-    bar.tick_params(labelsize=7)
-    bar.set_xlabel("white: mean of all places", fontsize=7)
-    return bar
+    for column, of_column in zip(axes.T, [image, *images], strict=True):
+        bar = figure.colorbar(of_column, ax=column.tolist(), **place).ax
+        bar.tick_params(labelsize=7)
+        bar.set_xlabel("white: mean of all places", fontsize=7)
+        bar.set_visible(column[0] is not axes[0, 0])
+    return figure
 
 
 class CheckPanel(NamedTuple):

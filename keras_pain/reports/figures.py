@@ -92,9 +92,15 @@ def subplots(width: float, height: float, *shape: int, **options):
 
 
 def save_figure(
-    figure: Figure, title: str, path, simulated: bool
+    figure: Figure, title: str, path, simulated: bool, note: str = ""
 ) -> pathlib.Path:
-    """Writes a figure, see `png_of` and `write_marked`; returns its path."""
+    """Writes a figure, see `png_of` and `write_marked`; returns its path.
+
+    The note is a line at the bottom, below what stands there.
+    """
+    if note:
+        words = filter(None, [figure.get_supxlabel(), note])
+        figure.supxlabel("\n".join(words), fontsize=9)
     return write_marked(path, png_of(figure, title, simulated), simulated)
 
 
@@ -142,10 +148,7 @@ def saved(draw: Callable[..., Figure | None]):
         *what, title, path = what
         if (figure := draw(*what, **style)) is None:
             return None
-        if note:
-            words = filter(None, [figure.get_supxlabel(), note])
-            figure.supxlabel("\n".join(words), fontsize=9)
-        return save_figure(figure, title, path, simulated)
+        return save_figure(figure, title, path, simulated, note)
 
     plot.draw = draw  # the figure alone
     return plot

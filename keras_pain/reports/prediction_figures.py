@@ -134,9 +134,7 @@ def plot_timeline(
         if several:
             place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.02)}
         axes[0].legend(**place, frameon=False, handlelength=3)
-    if note:
-        figure.supxlabel(note, fontsize=9)
-    return drawing.save_figure(figure, title, path, simulated)
+    return drawing.save_figure(figure, title, path, simulated, note)
 
 
 def _draw_line(axis, table, column, gaps=(), number=0, several=False):
@@ -205,10 +203,7 @@ def contact_sheet(
             text += "\nnot found"
             axis.spines[:].set(color=ORANGE, ls=(0, (3, 2)), lw=2.5)
         axis.set_xlabel(text, fontsize=8)
-    if note:
-        width = int(14 * figure.get_figwidth())  # letters
-        figure.supxlabel(textwrap.fill(note, width), fontsize=8)
-    return drawing.save_figure(figure, title, path, simulated)
+    return drawing.save_figure(figure, title, path, simulated, note)
 
 
 def annotated_frames(
