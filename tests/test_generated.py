@@ -70,7 +70,8 @@ def test_their_pixels_are_those_of_the_files(extended):
 def test_the_dataset_stays_in_its_memory_map(extended):
     store = fake_store(people=4, clips=2)
     real = int(store.first[-1])
-    assert extended._data.nbytes == store._data.nbytes
+    given, _ = extended._stores
+    assert given._data.nbytes == store._data.nbytes
     codes = extended.coded(np.array([real + 3, 5, real, real - 1]))
     assert codes[[1, 3]].tolist() == store.coded([5, real - 1]).tolist()
     for code, number in zip(codes[[0, 2]], (3, 0), strict=True):
@@ -130,7 +131,7 @@ def test_a_tested_person_is_never_trained_on(extended):
 
 
 def test_a_smoke_run_tests_the_same_frames_with_and_without(extended):
-    plain = few_clips(cut_clips(extended._given[0], **SETTINGS), 3)
+    plain = few_clips(cut_clips(extended._stores[0], **SETTINGS), 3)
     more = few_clips(cut_clips(extended, **SETTINGS), 3)
     assert more.generated.sum() == 4
     real = more.take(~more.generated)

@@ -27,6 +27,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib
 import numpy as np
 
 import keras_pain
@@ -43,6 +44,7 @@ from keras_pain.corpora.manifest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.experiments.store import first_difference
 from keras_pain.io import marked, tracked, unwritable, write_file
+from keras_pain.reports.figures import STYLE, new_figure, png_of
 from keras_pain.signals.faces import landmark_boxes
 
 RUN_FILE, MANIFEST_FILE = "run.json", "manifest.jsonl"
@@ -144,10 +146,9 @@ def generate(
     if path := getattr(run.landmarks, "path", None):
         # A run is not gone on with from other points.
         landmarks["sha256"] = content_hash(path, ".csv")
-    maker = {"method": generator.method, "generator": generator.parameters}
-    seeds = {"seed": run.seed, "same_seed": run.same_seed}
-    check = {"min_iou": run.min_iou}
-    settings = {**maker, "landmarks": landmarks, "check": check, **seeds}
+    settings = {"method": generator.method, "generator": generator.parameters}
+    settings |= {"landmarks": landmarks, "check": {"min_iou": run.min_iou}}
+    settings |= {"seed": run.seed, "same_seed": run.same_seed}
     if generator.reads_prompts:
         settings["prompt"] = dataclasses.asdict(run.prompts)
     versions = {"keras_pain": keras_pain.__version__, "numpy": np.__version__}
@@ -187,9 +188,8 @@ def generate(
                 reason = "face_moved" if overlap < run.min_iou else ""
                 reason = reason if len(faces) else "no_face"
                 check = {"status": REJECTED if reason else GOOD}
-                check |= {"reason": reason, "iou": round(overlap, 4)}
-                line = {**check, **line}
-                line = add_picture(output, run.simulated, line, pixels)
+                check |= {"reason": reason, "iou": round(overlap, 4), **line}
+                line = add_picture(output, run.simulated, check, pixels)
                 done[line["source"], line["copy"]] = line
                 made += 1
     lines = [line for line in done.values() if line["source"] in counts]
@@ -215,17 +215,14 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     facts = {"source": source.name, "source_sha256": sha256}
     facts |= {key: getattr(source, key) for key in COLUMNS[1:]}
     here = facts if given is None else {**facts, "points_sha256": _hash(given)}
-    missing = []
-    for copy in range(run.copies):
-        line = done.get((source.name, copy))
-        if line is None:
-            missing.append(copy)
-            continue
+    lines = [done.get((source.name, copy)) for copy in range(run.copies)]
+    for line in filter(None, lines):
         for key, what in _SAME.items():
             if line[key] != here.get(key, line[key]):
                 other = f"a frame {source.name} with another {what}"
                 problem = f"{output}: was made from {other}; {_ANOTHER}"
                 raise ConfigurationError(problem)
+    missing = [copy for copy, line in enumerate(lines) if line is None]
     if not missing:
         return []
     pixels, notes = decode(coded, source.name)
@@ -400,14 +397,12 @@ def read_lines(path: pathlib.Path) -> tuple[list[dict], bytes]:
 
 
 def _json(value) -> bytes:
-    how = {"indent": 1, "sort_keys": True}
-    try:
-        text = json.dumps(value, **how)
-    except TypeError:  # keys of several types, of a manifest that was edited
-        text = json.dumps(json.loads(json.dumps(value)), **how)
-    return f"{text}\n".encode()
+    # A manifest that was edited may have led to keys of several types.
+    plain = json.loads(json.dumps(value))
+    return f"{json.dumps(plain, indent=1, sort_keys=True)}\n".encode()
 
 
+@matplotlib.rc_context(STYLE)
 def contact_sheet(
     path: pathlib.Path, sources: Sequence[Source]
 ) -> pathlib.Path:
@@ -416,17 +411,6 @@ def contact_sheet(
     Returns the PNG file in the run's folder; raises BadFileError where a source
     is gone, and KerasPainError where the folder cannot be written to.
     """
-    import matplotlib
-
-    from keras_pain.reports.figures import STYLE
-
-    with matplotlib.rc_context(STYLE):
-        return _draw_sheet(path, sources)
-
-
-def _draw_sheet(path, sources):
-    from keras_pain.reports.figures import new_figure, png_of
-
     simulated, lines = read_run(path)["simulated"], _finished(path)
     width = min(2 + max(copy for _, copy in lines), _COLUMNS)
     names = {name for name, _ in lines}
@@ -445,8 +429,7 @@ def _draw_sheet(path, sources):
         axis.imshow(decode(coded, name)[0])
         axis.set_title(text, fontsize=8, color=colour)
         axis.set_frame_on(colour == "red")
-        for side in axis.spines.values():
-            side.set(color=colour, linewidth=2)
+        axis.spines[:].set(color=colour, linewidth=2)
 
     chosen = np.linspace(0, len(made) - 1, count).astype(int)
     groups = axes.reshape(-1, width)  # the last row may have room left

@@ -12,7 +12,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
 from keras_pain.augment import PSPI_RANGE
 from keras_pain.corpora.base import SIMULATED_NOTE, guess_corpus
@@ -233,8 +235,6 @@ def decode(coded: bytes, name: str) -> tuple[np.ndarray, list[str]]:
     phrases. Raises BadFileError where it is no picture, cut off, too small, or
     of another kind.
     """
-    from PIL import Image, ImageOps
-
     cure = "copy it anew or take it out"
     with decoding(name, cure), Image.open(io.BytesIO(coded)) as image:
         mode = image.mode
@@ -253,8 +253,6 @@ def decode(coded: bytes, name: str) -> tuple[np.ndarray, list[str]]:
 
 def encode_png(pixels: np.ndarray) -> bytes:
     """A picture, `(H, W, 3)` uint8 RGB, as the bytes of a PNG file."""
-    from PIL import Image
-
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -326,8 +324,6 @@ class DetectorPoints:
         return np.stack([self._place(frame) for frame in frames])
 
     def _place(self, frame):
-        import cv2
-
         scale = min(_MAX_SIDE / max(frame.shape[:2]), 1.0)
         small = cv2.resize(frame, None, None, scale, scale, cv2.INTER_AREA)
         rows = find_faces([small])

@@ -19,7 +19,7 @@ from keras_pain.augment import run as runs
 from keras_pain.augment.geometric import VERSION, GeometricGenerator
 from keras_pain.augment.sources import check_pspi, from_clips, open_landmarks
 from keras_pain.data import clips as clip_sets
-from keras_pain.data.clips import ClipSet, FrameStore
+from keras_pain.data.clips import ClipSet, FrameStore, JoinedFrames
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.signals.faces import DETECTED, FaceDetector
@@ -75,7 +75,7 @@ def load_generated(folder: str | os.PathLike) -> list[GeneratedFrame]:
     raise BadFileError(folder, "holds no good picture", "see its summary.json")
 
 
-class ExtendedFrames(FrameStore):
+class ExtendedFrames(JoinedFrames):
     """The frames of a dataset, and generated pictures after them.
 
     Raises BadFileError where a picture cannot be read, or has another size than
@@ -83,8 +83,7 @@ class ExtendedFrames(FrameStore):
     """
 
     def __init__(self, frames: FrameStore, pictures: Sequence[GeneratedFrame]):
-        self._given = frames, tuple(pictures)
-        made, infos = [], list(frames.clips)
+        made, infos = [], []
         first = np.frombuffer(frames.coded([0])[0], np.uint8)
         high, wide, _ = cv2.imdecode(first, cv2.IMREAD_COLOR).shape
         cure = "make it anew with keras-pain gsff"
@@ -106,24 +105,12 @@ class ExtendedFrames(FrameStore):
             labels["pspi"] = np.float32([picture.pspi])
             name = f"{clip_sets.GENERATED}{picture.source}/{picture.copy}"
             infos.append(clip_sets.ClipInfo(name, picture.subject, {}, labels))
-        self._made = np.array(made, object)
-        of_file = frames._spans, frames._data
-        super().__init__(frames.path, tuple(infos), *of_file)
-
-    def coded(self, frames: np.ndarray) -> np.ndarray:
-        """JPEG bytes of frames by number, see `FrameStore.coded`.
-
-        The dataset's stay in its memory map, which processes share.
-        """
-        flat = np.asarray(frames, np.int64).ravel()
-        past = flat - self._given[0].first[-1]
-        codes = np.empty(len(flat), object)
-        codes[past < 0] = super().coded(flat[past < 0])
-        codes[past >= 0] = self._made[past[past >= 0]]
-        return codes
-
-    def __reduce__(self):  # another process maps the dataset itself
-        return ExtendedFrames, self._given
+        # The dataset's stay in its memory map, which processes share.
+        ends = np.cumsum([0, *map(len, made)])
+        spans = np.stack([ends[:-1], ends[1:]], axis=1)
+        data = np.frombuffer(b"".join(made), np.uint8)
+        pictures = FrameStore(frames.path, infos, spans, data)
+        super().__init__([frames, pictures])
 
 
 def with_generated(

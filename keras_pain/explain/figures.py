@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.animation import FuncAnimation
-from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from keras_pain.data.windows import CHANNEL_NAMES
 from keras_pain.errors import check_choice
 from keras_pain.reports import figures as drawing
-from keras_pain.reports.figures import ORANGE, STYLE, TILTED, new_figure, saved
+from keras_pain.reports.figures import ORANGE, evenly_spread, saved, subplots
 from keras_pain.signals import kinematics
 from keras_pain.signals.kinematics import ANGLE_NAMES
 
@@ -28,11 +28,6 @@ AXIS_LABELS = ("real", "as_released")
 
 _EVEN = {"color": "0.4", "linestyle": ":", "linewidth": 1}
 _ROW = 0.165  # height of a row of a map, inches
-
-
-def evenly_spread(count: int, most: int) -> np.ndarray:
-    """At most so many of the positions 0 to `count - 1`, evenly spread."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
 def channel_labels(
@@ -74,7 +69,7 @@ def plot_time_map(
     Drawn are frames of the real `length`; labels are from `channel_labels`.
     """
     values = np.asarray(values[:length], dtype=float)
-    figure = new_figure(10.5, 1.6 + _ROW * len(labels))
+    figure = drawing.new_figure(10.5, 1.6 + _ROW * len(labels))
     left, right = figure.subplots(1, 2, width_ratios=(2.6, 1.0), sharey=True)
     image = _draw_heat(left, values, labels, frame_rate, _scale(values))
     figure.colorbar(image, ax=left, label=quantity, pad=0.01)
@@ -90,8 +85,7 @@ def plot_time_map(
 @saved
 def plot_token_map(values: np.ndarray) -> Figure:
     """Self-attention among tokens, `(tokens, tokens)`; rows sum to one."""
-    figure, even = new_figure(5.6, 4.8), 1 / len(values)
-    axis = figure.subplots()
+    (figure, axis), even = subplots(5.6, 4.8), 1 / len(values)
     image = _draw_tokens(axis, values, _scale(values, even))
     label = f"attention (share; even: {even:.3f})"
     figure.colorbar(image, ax=axis, label=label)
@@ -132,7 +126,9 @@ def plot_average_maps(
         elif len(axes) == 2:
             image = _draw_heat(axis, panel.values, labels, frame_rate, scale)
         elif axes == ("time",):
-            _draw_curve(axis, panel.values, frame_rate, color=ORANGE)
+            end, name = _time_axis(rows := len(panel.values), frame_rate)
+            _draw_curve(axis, panel.values, np.arange(rows) * end / rows)
+            axis.set_xlabel(f"{name}; dotted: even")
             axis.set_ylim(0, np.nanmax(values) * 1.1 or 1.0)
         else:
             _draw_bars(axis, panel.values, labels, quantity)
@@ -182,19 +178,19 @@ def plot_activity_maps(
         counts[at, place] = windows
     size = 0.5 + 0.45 * len(rows), 1.6 + _ROW * len(labels)
     place = len(columns), len(columns), size, (3.0, 1.0)
-    figure, subplots = drawing.tiles(*place, sharey=True)
+    figure, grid = drawing.tiles(*place, sharey=True)
     scale = _scale(grids, even)
-    for i, axis in enumerate(subplots.flat):
+    for i, axis in enumerate(grid.flat):
         image = _draw_grid(axis, grids[i], labels, scale, aspect="auto")
         axis.set_facecolor("0.85")  # a class without such windows
         named = zip(map(words, rows), counts[i], strict=True)
         ticks = [f"{row} ({windows})" for row, windows in named]
-        axis.set_xticks(range(len(rows)), ticks, fontsize=8, **TILTED)
+        axis.set_xticks(range(len(rows)), ticks, fontsize=8, **drawing.TILTED)
         axis.set_title(columns[i])
     figure.supxlabel("in brackets: windows; grey where there are none")
     label = "" if even is None else f";\neven: {even:.4f}"
     label = f"{quantity}, mean over windows{label}"
-    figure.colorbar(image, ax=subplots, label=label, pad=0.01)
+    figure.colorbar(image, ax=grid, label=label, pad=0.01)
     return figure
 
 
@@ -252,16 +248,13 @@ def _draw_tokens(axis, values, scale):
     numbers = np.arange(1, 1 + len(values))
     image = _draw_grid(axis, values, numbers, scale)
     axis.set_xticks(numbers - 1, numbers, fontsize=7)
-    axis.set_xlabel("to feature map (no sensor)")
-    axis.set_ylabel("from feature map")
+    axis.set(xlabel="to feature map (no sensor)", ylabel="from feature map")
     return image
 
 
-def _draw_curve(axis, values, frame_rate, **style):
-    end, name = _time_axis(len(values), frame_rate)
-    axis.plot(np.arange(len(values)) * end / len(values), values, **style)
+def _draw_curve(axis, values, times):
+    axis.plot(times, values, color=ORANGE)
     axis.axhline(1 / len(values), **_EVEN)
-    axis.set_xlabel(f"{name}; dotted: even")
     axis.grid()
 
 
@@ -324,7 +317,7 @@ def plot_attention(
     heat = temporal.ndim == 2
     below, height = (0.9, 6.4) if heat else (0.5, 5.4)
     width, columns = (8.0, (1,)) if bodily is None else (11.0, (2.2, 1.0))
-    figure = new_figure(width, height)
+    figure = drawing.new_figure(width, height)
     ratios = {"height_ratios": (1.0, below), "width_ratios": columns}
     grid = figure.add_gridspec(2, len(columns), **ratios)
     above = figure.add_subplot(grid[0, 0])
@@ -345,7 +338,16 @@ def plot_attention(
         label = f"attention (share per frame; even: {even:.4f})"
         figure.colorbar(image, ax=below, label=label, pad=0.01)
     else:
-        _draw_attention(below, above, seconds, temporal[:length])
+        weights, even = temporal[:length], 1 / length
+        below.fill_between(seconds, weights, color=ORANGE, alpha=0.35)
+        _draw_curve(below, weights, seconds)
+        below.set_ylim(0, max(weights.max(), even) * 1.1)
+        below.set_ylabel("attention (share\nper frame; dotted: even)")
+        # Where it is above even, on the movement.
+        style = {"color": ORANGE, "alpha": 0.12, "linewidth": 0}
+        style |= {"transform": above.get_xaxis_transform()}
+        style |= {"label": "above even attention"}
+        above.fill_between(seconds, 0, 1, weights > even * (1 + 1e-6), **style)
     above.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
     below.set_xlabel("time (s)")
     if bodily is not None:
@@ -366,22 +368,9 @@ def _check(name, values, *shapes):
         raise ValueError(f"{name} must be {wanted}, got {np.shape(values)}")
 
 
-def _draw_attention(axis, above, seconds, weights):
-    """Weights over time, and where they are above even on the movement."""
-    axis.fill_between(seconds, weights, color=ORANGE, alpha=0.35)
-    axis.plot(seconds, weights, color=ORANGE)
-    even = 1 / len(weights)
-    axis.axhline(even, **_EVEN)
-    axis.set_ylim(0, max(weights.max(), even) * 1.1)
-    axis.set_ylabel("attention (share\nper frame; dotted: even)")
-    axis.grid()
-    style = {"color": ORANGE, "alpha": 0.12, "label": "above even attention"}
-    style |= {"transform": above.get_xaxis_transform(), "linewidth": 0}
-    above.fill_between(seconds, 0, 1, weights > even * (1 + 1e-6), **style)
-
-
 # --- Skeletons ---
 
+_BELOW = {"ha": "center", "va": "top", "fontsize": 8}  # times, their text
 # Chains of joints; a joint that a layout lacks is left out of its chain.
 _LIMBS = """hip {0}_upper_leg {0}_lower_leg {0}_ankle
 {0}_ankle {0}_heel {0}_toes {0}_ankle
@@ -401,17 +390,17 @@ def plot_recording_strip(joints: np.ndarray, frames: Sequence[int]) -> Figure:
     """
     spacing = 75.0  # cm
     points = _seen(_in_place(joints)[list(frames)])
-    figure = new_figure(max(4.0, 1.05 * len(frames)), 3.0)
-    ax = figure.subplots()
+    figure, ax = subplots(max(4.0, 1.05 * len(frames)), 3.0)
     for place, frame in enumerate(frames):
         _draw_bones(points[place] + (place * spacing, 0), ax)
-        _caption(ax, place * spacing, -14, f"{(frame - frames[0]) / 60:.1f} s")
+        time = f"{(frame - frames[0]) / 60:.1f} s"
+        ax.text(place * spacing, -14, time, **_BELOW)
     top = max(185.0, float(points[..., 1].max()) + 5)
     _finish(ax, (-0.8 * spacing, (len(frames) - 0.2) * spacing), (-30, top))
     return figure
 
 
-@matplotlib.rc_context(STYLE)
+@matplotlib.rc_context(drawing.STYLE)
 def animate_skeleton(
     joints: np.ndarray, fps: float = 15.0, path=None, *, title: str = ""
 ) -> FuncAnimation:
@@ -423,8 +412,7 @@ def animate_skeleton(
     step = max(1, round(60 / fps))
     # The viewer walks along, so that a walking person stays in the picture.
     points = _seen(_in_place(joints)[::step])
-    figure = new_figure(3.2, 3.8)
-    ax = figure.subplots()
+    figure, ax = subplots(3.2, 3.8)
     lines = _draw_bones(points[0], ax)
     _finish(ax, (-90, 90), (-15, 205))
     ax.set_title(title, wrap=True)
@@ -477,10 +465,6 @@ def _draw_bones(points, ax) -> list:
     style = {"solid_capstyle": "round", "solid_joinstyle": "round"}
     style["linewidth"], bones = 2.0, _bones(points)
     return [ax.plot(*b.T, color=colour, **style)[0] for colour, b in bones]
-
-
-def _caption(ax, across, up, text):
-    ax.text(across, up, text, ha="center", va="top", fontsize=8)
 
 
 def _finish(ax, across, up):
@@ -544,8 +528,8 @@ def plot_body_weights(
     time, not negative; names as for `body_sites`. Raises ValueError where
     shapes do not fit.
     """
-    joints, weights = _in_place(joints), np.asarray(weights, float)
-    over_time = weights.ndim == 2
+    joints, over_time = _in_place(joints), np.ndim(weights) == 2
+    weights = np.atleast_2d(np.asarray(weights, float))
     if over_time and len(weights) != len(joints):
         got = f"{len(weights)} frames of weights, but {len(joints)} of joints"
         raise ValueError(got)
@@ -563,15 +547,12 @@ def plot_body_weights(
     # One scale for both pictures, as wide as they are in the room.
     widths = [right - left + _TEXT, end - left][: 1 + over_time]
     scale = _HEIGHT / (height[1] + _FEET)
-    figure = new_figure(max(scale * sum(widths) + 1.2, 5.2), _HEIGHT + 1.0)
-    place = {"squeeze": False, "width_ratios": widths}
-    subplots = figure.subplots(1, len(widths), **place)[0]
-    first, *strip = subplots
-    shown = weights if over_time else weights[None]
-    even = float(shown.mean()) or 1.0
-    each = slice(None), *(parts if over_time else ())
-    each = [shown[part].mean(axis=0) / even for part in each]
-    whole, *each = (body_sites(values, names) for values in each)
+    size = max(scale * sum(widths) + 1.2, 5.2), _HEIGHT + 1.0
+    shape = {"squeeze": False, "width_ratios": widths}
+    figure, [[first, *strip]] = subplots(*size, 1, len(widths), **shape)
+    weights = weights / (float(weights.mean()) or 1.0)
+    whole = body_sites(weights.mean(axis=0), names)
+    each = [body_sites(weights[part].mean(axis=0), names) for part in parts]
     found = [value for sites in (whole, *each) for value in sites.values()]
     colours = _scale(found, 1.0)
     places = _draw_sites(first, points[len(points) // 2], whole, colours)
@@ -584,11 +565,11 @@ def plot_body_weights(
             body = points[part[len(part) // 2]] + (offset, 0)
             _draw_sites(ax, body, sites, colours)
             since, until = part[0] / frame_rate, (part[-1] + 1) / frame_rate
-            _caption(ax, offset, -8, f"{since:.1f} to {until:.1f} s")
+            ax.text(offset, -8, f"{since:.1f} to {until:.1f} s", **_BELOW)
         _finish(ax, (left, end), height)
         ax.set_title("part by part")
     label = f"{quantity},\ntimes the mean channel's"
-    figure.colorbar(ScalarMappable(**colours), ax=subplots, label=label)
+    figure.colorbar(ScalarMappable(**colours), ax=[first, *strip], label=label)
     return figure
 
 
@@ -641,16 +622,17 @@ def plot_clip_map(
     recording, None counts from 0; values `(T, H, W)`, not negative; `curve`
     `(F,)` PSPI of the recording. Raises ValueError where shapes do not fit.
     """
-    figure = new_figure(_SIDE * min(len(frames), 8) + 1.8, 2 * _SIDE + 3.1)
+    figure = drawing.new_figure(
+        _SIDE * min(len(frames), 8) + 1.8, 2 * _SIDE + 3.1
+    )
     top, bottom = figure.subfigures(2, 1, height_ratios=(2 * _SIDE + 0.5, 2))
     numbers = range(len(frames)) if numbers is None else numbers
     _draw_clip(top, frames, {quantity: values}, numbers, quantity)
     axis = bottom.subplots()
     mean = np.asarray(values, float).mean(axis=(1, 2))
-    axis.plot(numbers, mean, color=ORANGE, marker="o", markersize=4)
-    axis.set_ylim(0, (mean.max() or 1.0) * 1.15)
+    axis.plot(numbers, mean, "o-", color=ORANGE, markersize=4)
+    axis.set(xlabel="frame", ylim=(0, (mean.max() or 1.0) * 1.15))
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("frame")
     axis.set_ylabel(f"{quantity},\nmean over the face", color=ORANGE)
     axis.grid()
     if curve is not None:
@@ -673,7 +655,7 @@ def plot_scale_maps(
     Maps are `(T, H, W)` by names of rows, the rest as for `plot_clip_map`.
     """
     width = _SIDE * min(len(frames), 8) + 2.0
-    figure = new_figure(width, (_SIDE + 0.1) * (1 + len(maps)) + 0.9)
+    figure = drawing.new_figure(width, (_SIDE + 0.1) * (1 + len(maps)) + 0.9)
     numbers = range(len(frames)) if numbers is None else numbers
     axes = _draw_clip(figure, frames, maps, numbers)
     for axis, name in zip(axes[1:, 0], maps, strict=True):
@@ -726,9 +708,10 @@ def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
     Maps of one name share their colours, white at the mean of all places.
     """
     columns = 1 + len(faces[0].maps)
-    figure = new_figure(2.1 * columns + 1.0, 2.1 * len(faces) + 0.9)
-    axes = figure.subplots(len(faces), columns, squeeze=False)
+    size = 2.1 * columns + 1.0, 2.1 * len(faces) + 0.9
+    figure, axes = subplots(*size, len(faces), columns, squeeze=False)
     axes[0, 0].set_title("face", fontsize=9)
+    images = []
     for row, face in zip(axes, faces, strict=True):
         height, width = face.picture.shape[:2]
         for axis in row:
@@ -742,18 +725,15 @@ def plot_attended_faces(faces: Sequence[AttendedFace]) -> Figure:
             style["extent"] = axis.images[0].get_extent()
             image = axis.imshow(weights, **style)
         column[0].set_title(name, fontsize=9)
-        _draw_scale(figure, image, column)
-    # The first column is as large as the others if it has one, too.
-    _draw_scale(figure, image, axes[:, 0]).set_visible(False)
-    return figure
-
-
-def _draw_scale(figure, image, column) -> Axes:
+        images.append(image)
+    # The first column is as large as the others if it has a scale, too.
     place = {"location": "bottom", "shrink": 0.85}
-    bar = figure.colorbar(image, ax=column.tolist(), **place).ax
-    bar.tick_params(labelsize=7)
-    bar.set_xlabel("white: mean of all places", fontsize=7)
-    return bar
+    for column, of_column in zip(axes.T, [image, *images], strict=True):
+        bar = figure.colorbar(of_column, ax=column.tolist(), **place).ax
+        bar.tick_params(labelsize=7)
+        bar.set_xlabel("white: mean of all places", fontsize=7)
+        bar.set_visible(column[0] is not axes[0, 0])
+    return figure
 
 
 class CheckPanel(NamedTuple):
@@ -775,48 +755,41 @@ def plot_checks(panels: Sequence[CheckPanel]) -> Figure:
     Lines are means over windows and draws, bars their 10 to 90 percentiles.
     """
     most = max(len(p.cascade) + len(p.trained) for p in panels)
-    figure = new_figure((1.0 + 0.42 * most) * len(panels) + 0.8, 4.6)
-    subplots = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axis, panel in zip(subplots, panels, strict=True):
+    place = len(panels), len(panels), (1.0 + 0.42 * most, 4.6), (0.8, 0)
+    words = {"y": "similarity to the trained network's map"}
+    figure, [axes] = drawing.tiles(*place, **words, sharey=True)
+    for axis, panel in zip(axes, panels, strict=True):
         _draw_checks(axis, panel)
         if len(panels) > 1:
             axis.set_title(panel.title)
-    subplots[0].set_ylabel("similarity to the trained network's map")
-    subplots[0].legend(loc="lower left")
+    axes[0].legend(loc="lower left")
     return figure
 
 
 def _draw_checks(axis, panel):
-    steps = np.arange(len(panel.cascade))
-    others = len(steps) + 0.6 + np.arange(len(panel.trained))
+    found = [*panel.cascade.values(), *panel.trained.values()]
+    deep, places = len(panel.cascade), np.arange(len(found), dtype=float)
+    places[deep:] += 0.6
     kinds = ("Spearman", drawing.BLUE, "o"), ("SSIM", ORANGE, "s")
     for measure, (label, colour, marker) in enumerate(kinds):
-        for places, found, style in (
-            (steps, panel.cascade, {"label": label}),
-            (others, panel.trained, {"linestyle": "none"}),
-        ):
-            values = [_shown(similar[measure]) for similar in found.values()]
-            means = np.array([v.mean() for v in values])
-            ends = [np.percentile(v, (10, 90)) for v in values]
-            low, high = np.reshape(ends, (-1, 2)).T
-            # A mean may lie beyond a percentile where few windows are far off.
-            spread = np.maximum([means - low, high - means], 0)
-            style |= {"color": colour, "marker": marker, "elinewidth": 0.8}
-            side = 0.12 * (2 * measure - 1)  # bars of both stay apart
-            axis.errorbar(places + side, means, yerr=spread, **style)
-    if len(others):
-        axis.axvline(len(steps) - 0.2, color="0.6", linewidth=0.8)
+        values = (pd.Series(np.ravel(similar[measure])) for similar in found)
+        values = pd.concat(values, axis=1)
+        means, (low, high) = values.mean(), values.quantile([0.1, 0.9]).values
+        # A mean may lie beyond a percentile where few windows are far off.
+        spread = np.maximum([means - low, high - means], 0)
+        style = {"color": colour, "marker": marker, "elinewidth": 0.8}
+        beside = places + 0.12 * (2 * measure - 1)  # bars of both stay apart
+        for part in (slice(deep), slice(deep, None)):
+            bars = beside[part], means[part], spread[:, part]
+            axis.errorbar(*bars, label=label, **style)
+            style["linestyle"], label = "none", None  # of those trained anew
+    if panel.trained:
+        axis.axvline(deep - 0.2, color="0.6", linewidth=0.8)
     for height in (0, 1):
         axis.axhline(height, color="0.6", linestyle=":", linewidth=0.8)
     labels = [*panel.cascade, *panel.trained]
-    axis.set_xticks([*steps, *others], labels, fontsize=8, **TILTED)
+    axis.set_xticks(places, labels, fontsize=8, **drawing.TILTED)
     axis.grid(axis="y")
-
-
-def _shown(values):
-    """What is not NaN; one NaN where all are."""
-    shown = values[~np.isnan(values)]
-    return shown if shown.size else np.array([np.nan])
 
 
 def reading(panels: Sequence[CheckPanel]) -> str:
@@ -825,9 +798,9 @@ def reading(panels: Sequence[CheckPanel]) -> str:
     for panel in panels:
         _, *cascade = panel.cascade.items()
         chosen = [*cascade[:1], *cascade[1:][-1:], *panel.trained.items()]
-        found = [
-            f"{label} " + "/".join(f"{_shown(v).mean():.2f}" for v in similar)
-            for label, similar in chosen
-        ]
+        found = []
+        for label, similar in chosen:
+            means = (pd.Series(np.ravel(values)).mean() for values in similar)
+            found.append(f"{label} {'/'.join(f'{m:.2f}' for m in means)}")
         parts.append(f"{panel.title}: {', '.join(found)}")
     return "; ".join(parts).replace("nan", "none")

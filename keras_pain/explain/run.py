@@ -214,14 +214,14 @@ def faces_of(y: np.ndarray, num_classes: int = 0) -> np.ndarray:
 
 def _checks(fold, kinds, samples, labelled, epochs, step):
     """Runs both checks of every kind of map: a step a kind, and two more."""
-    model, x, cascades, labels = fold.model, fold.inputs(samples), {}, {}
+    model, x, drawn, labels = fold.model, fold.inputs(samples), {}, {}
     common = {"length": getattr(samples, "length", None)}
     common["class_index"] = model.predict(x, verbose=0).argmax(axis=-1)
     few = {"draws": 1, "most": FACE_LAYERS} if common["length"] is None else {}
     for kind in kinds:
         step(f"drawing weights anew for {TITLES[kind.name]}")
         found = sanity.cascading_randomisation(model, x, kind, **common, **few)
-        cascades[kind.name] = found
+        drawn[kind.name] = found
     if labelled:
         method = fold.result.config["method"]
         data = fold.data.augmented, fold.data.validation
@@ -233,8 +233,7 @@ def _checks(fold, kinds, samples, labelled, epochs, step):
             on_training=step,
             **common,
         )
-    found = cascades.items()
-    return [sanity.check_panel(k, v, labels.get(k)) for k, v in found]
+    return [sanity.check_panel(k, v, labels.get(k)) for k, v in drawn.items()]
 
 
 class Gallery:

@@ -75,15 +75,32 @@ def paper_name(label: str) -> str:
     return _NAMES.get(label, label)
 
 
+def evenly_spread(count: int, most: int) -> np.ndarray:
+    """At most so many of the positions 0 to `count - 1`, evenly spread."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in inches, whose parts keep apart."""
     return Figure((width, height), layout="constrained")
 
 
+def subplots(width: float, height: float, *shape: int, **options):
+    """A `new_figure` and its axes, as of `Figure.subplots`."""
+    figure = new_figure(width, height)
+    return figure, figure.subplots(*shape, **options)
+
+
 def save_figure(
-    figure: Figure, title: str, path, simulated: bool
+    figure: Figure, title: str, path, simulated: bool, note: str = ""
 ) -> pathlib.Path:
-    """Writes a figure, see `png_of` and `write_marked`; returns its path."""
+    """Writes a figure, see `png_of` and `write_marked`; returns its path.
+
+    The note is a line at the bottom, below what stands there.
+    """
+    if note:
+        words = filter(None, [figure.get_supxlabel(), note])
+        figure.supxlabel("\n".join(words), fontsize=9)
     return write_marked(path, png_of(figure, title, simulated), simulated)
 
 
@@ -131,10 +148,7 @@ def saved(draw: Callable[..., Figure | None]):
         *what, title, path = what
         if (figure := draw(*what, **style)) is None:
             return None
-        if note:
-            words = filter(None, [figure.get_supxlabel(), note])
-            figure.supxlabel("\n".join(words), fontsize=9)
-        return save_figure(figure, title, path, simulated)
+        return save_figure(figure, title, path, simulated, note)
 
     plot.draw = draw  # the figure alone
     return plot
@@ -182,9 +196,8 @@ def write_figures(
 def first_folds(store: ResultStore, expected: Iterable[FoldKey]) -> list:
     """One finished fold of each evaluation, protocol and method."""
     firsts: dict[tuple, FoldKey] = {}
-    for key in expected:
-        if _place(key) not in firsts and store.contains(key):
-            firsts[_place(key)] = key
+    for key in filter(store.contains, expected):
+        firsts.setdefault(_place(key), key)
     return list(firsts.values())
 
 
@@ -297,9 +310,8 @@ def training_curves(fold: FoldResult, label: str) -> list[TrainingCurve]:
     curves = []
     for stage, logged in history.groupby("stage", sort=False):
         values = logged.drop(columns="stage").set_index("epoch").astype(float)
-        curves.append(TrainingCurve(label, values.dropna(axis=1, how="all")))
-        if history.stage.nunique() > 1:
-            curves[-1] = curves[-1]._replace(label=f"{label}, {stage}")
+        words = f"{label}, {stage}" if history.stage.nunique() > 1 else label
+        curves.append(TrainingCurve(words, values.dropna(axis=1, how="all")))
     chosen = fold.result.get("chosen_epoch") or None
     return [*curves[:-1], curves[-1]._replace(chosen_epoch=chosen)]
 
@@ -367,26 +379,24 @@ def plot_relative_losses(losses: Sequence[RelativeLoss]) -> Figure:
     """Errors in parts of the constant's; thick is the median of one label."""
     if not losses:
         raise ValueError("plot_relative_losses needs a training, got none")
-    figure = new_figure(9.5, 4.0)
-    axes = figure.subplots(1, 2, sharey=True)
+    figure, axes = subplots(9.5, 4.0, 1, 2, sharey=True)
     labels = list(dict.fromkeys(loss.label for loss in losses))
     for axis, name in zip(axes, ("training", "validation"), strict=True):
         for number, label in enumerate(labels):
             found = [loss for loss in losses if loss.label == label]
-            curves = [np.asarray(getattr(loss, name), float) for loss in found]
+            curves = [pd.Series(getattr(loss, name)) for loss in found]
             constants = [getattr(loss, f"{name}_constant") for loss in found]
-            curves = [c / k for c, k in zip(curves, constants, strict=True)]
+            curves = pd.concat(curves, axis=1) / constants
+            curves.index += 1  # epochs
             # A training that was stopped stays where it was.
-            median = pd.DataFrame(curves).T.ffill().median(axis=1)
-            epochs = np.arange(1, len(median) + 1)
-            style, several = {"color": COLOURS[number % 4]}, len(curves) > 1
+            median = curves.ffill().median(axis=1)
+            style, several = {"color": COLOURS[number % 4]}, len(found) > 1
             words = f"{label}: median" if several else label
-            axis.plot(epochs, median, "o-", label=words, ms=3.5, **style)
-            for c in curves if several else ():
-                axis.plot(epochs[: len(c)], c, lw=0.7, alpha=0.6, **style)
+            axis.plot(median, "o-", label=words, ms=3.5, **style)
+            if several:
+                axis.plot(curves, lw=0.7, alpha=0.6, **style)
         axis.axhline(1, label="mean of training, always", **_DASHED)
-        axis.set_title(name)
-        axis.set(xlabel="epoch", yscale="log")
+        axis.set(title=name, xlabel="epoch", yscale="log")
         axis.yaxis.set_major_formatter(ScalarFormatter())
         axis.yaxis.set_minor_formatter(ScalarFormatter())
         axis.tick_params(axis="y", which="both", labelsize=8)
@@ -545,8 +555,7 @@ def plot_levels(runs: Sequence[IntensityRun]) -> Figure | None:
             firsts.setdefault(run.run[0], run)
     if not firsts:
         return None
-    figure = new_figure(10.5, 4.4)
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = subplots(10.5, 4.4, 1, 2)
     for number, run in enumerate(firsts.values()):
         marker = _MARKERS[number % len(_MARKERS)]
         style = {"marker": marker, "color": f"C{number}", "markersize": 4.5}

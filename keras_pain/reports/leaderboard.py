@@ -199,14 +199,12 @@ def write_leaderboard(
     if ranking and ranking.p is not None:
         friedman = {"statistic": io.rounded(ranking.friedman), "p": ranking.p}
     distance = ranking and io.rounded(ranking.critical_difference)
-    head = {"name": sheet.name, "title": sheet.title, **of_corpus}
-    head |= {"complete": not standings.unfinished, "metric": metric}
-    head |= {"reference": standings.reference, "class_names": class_names}
-    head |= {"header": header, "friedman": friedman}
-    head |= {"critical_difference": distance, "remarks": sheet.remarks}
-    head |= standings.scores.provenance
-    what = sheet.name, CSV_COLUMNS, rows, simulated, head
-    paths = sheet.write(out_dir, *what)
+    head = {**of_corpus, "complete": not standings.unfinished}
+    head |= {"metric": metric, "reference": standings.reference}
+    head |= {"class_names": class_names, "header": header}
+    head |= {"friedman": friedman, "critical_difference": distance}
+    head |= {"remarks": sheet.remarks, **standings.scores.provenance}
+    paths = sheet.write(out_dir, sheet.name, CSV_COLUMNS, rows, simulated, head)
     names = {method: paper_name(label) for method, label in labels.items()}
     options = {"labels": names, "simulated": simulated}
     folder, scores = pathlib.Path(out_dir, "figures"), standings.people.values()
@@ -231,11 +229,8 @@ def _remarks(standings, simulated):
         f"Order: pooled {METRIC_NAMES[standings.metric]}; pooled metrics are "
         f"means over {counted(rows.seeds.max(), 'seed')} (± standard "
         f"deviation) of {counted(rows.folds.max(), 'fold')} each.",
+        *_statistics_remarks(standings),
     ]
-    if standings.people:
-        remarks += _statistics_remarks(standings)
-    else:
-        remarks.append("No method is finished: there is nothing to compare.")
     if ranking and ranking.p is not None:
         p = p_text(ranking.p)
         remarks.append(
@@ -255,6 +250,8 @@ def _remarks(standings, simulated):
 
 def _statistics_remarks(standings):
     """How the comparisons were made, and what they cannot show."""
+    if not standings.people:
+        return ["No method is finished: there is nothing to compare."]
     scores = next(iter(standings.people.values()))
     metric = METRIC_NAMES[standings.metric]
     people, comparisons = len(scores.subjects), standings.comparisons

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import functools
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -24,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from keras_pain import io as files
+from keras_pain.corpora.media import natural_key
 from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments.baselines import TRIVIAL
 from keras_pain.experiments.protocols import LEAK_FREE
@@ -38,10 +40,8 @@ _FALLS = ("mae", "mse", "rmse")  # the lower, the better
 _NOT_STORED = "not stored"
 _OLD = "was written by an older version: run its script again with --collect"
 # Names of files that `keras-pain audit` and a leakage sheet leave.
-_FURTHER = {
-    "audit": audit.TITLE,
-    "leakage": "Leakage sheet: what each table answers",
-}
+_FURTHER = {"audit": audit.TITLE}
+_FURTHER["leakage"] = "Leakage sheet: what each table answers"
 
 
 @dataclasses.dataclass
@@ -109,13 +109,21 @@ def write(results: Sequence, file) -> pathlib.Path:
 
 # --- What there is ---
 
+_reading = functools.partial(
+    reading, cure="run its script again with --collect"
+)
+
+
+def _loaded(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
 
 def _reports(results, start) -> Iterator[Report]:
     """Real data first, runs that show little last."""
     found, paths = [], dict.fromkeys(p for of in results for p in _json(of))
     for path in paths:
-        with reading(path, cure="run its script again with --collect"):
-            document = json.loads(path.read_text(encoding="utf-8"))
+        with _reading(path):
+            document = _loaded(path)
             stem, _, mark = path.stem.partition(f"_{files.SIMULATED}")
             simulated = mark == "" and path.stem != stem
             if not isinstance(document, dict) or "rows" not in document:
@@ -134,10 +142,11 @@ def _reports(results, start) -> Iterator[Report]:
     }
     for report in found:
         report.smoke = report.path.parent in tried
+    # Table 10 comes behind table 9.
     found.sort(
         key=lambda r: (
             *(r.kind in _FURTHER, r.simulated, r.smoke),
-            *(_natural(r.path.parent.name), r.kind == "people"),
+            *(natural_key(r.path.parent), r.kind == "people"),
         )
     )
     for number, report in enumerate(found, start=1):
@@ -159,11 +168,6 @@ def _json(folder):
                 yield pathlib.Path(place, name).resolve()
 
 
-def _natural(name):
-    """So that table 10 comes behind table 9."""
-    return [int(n) if n.isdigit() else n for n in re.split(r"(\d+)", name)]
-
-
 # --- How the numbers came about ---
 
 
@@ -182,30 +186,23 @@ def _fill(report):
     folder, document = report.path.parent, report.document
     run, places = {}, _places(folder)
     if (path := folder / RUN_FILE).exists():
-        with reading(path, cure="run the script again with --collect"):
-            run = dict(json.loads(path.read_text(encoding="utf-8")))
+        with _reading(path):
+            run = dict(_loaded(path))
     run.setdefault(COMMAND, document.get(COMMAND, []))
-    whole = f"{report.key}-all"
-    report.drawers[whole] = {
-        "title": "All of this report",
-        "facts": _facts(run, document.get("provenance", []))
-        | {"File": [f"{report.where}/{report.path.name}"]},
-    }
+    whole, title = f"{report.key}-all", "All of this report"
+    facts = _facts(run, document.get("provenance", []))
+    facts["File"] = [f"{report.where}/{report.path.name}"]
+    report.drawers[whole] = {"title": title, "facts": facts}
     if document.get("published"):
-        report.drawers[whole := f"{report.key}-paper"] = {
-            "title": "What the paper prints",
-            "facts": {
-                "Paper": [document["paper"]],
-                "File": [f"reproduce/published/{document['published']}"],
-                "Notes": report.sheet.footnotes or ["none"],
-            },
-        }
+        whole, title = f"{report.key}-paper", "What the paper prints"
+        facts = {"Paper": [document["paper"]]}
+        facts["File"] = [f"reproduce/published/{document['published']}"]
+        facts["Notes"] = report.sheet.footnotes or ["none"]
+        report.drawers[whole] = {"title": title, "facts": facts}
     ids, labels = {}, _labels(report)
     for grid in report.sheet.grids:
-        rows = [row for group in grid.groups for row in group]
-        sources = grid.sources or [()] * len(rows)
         of_grid = []
-        for of in sources:
+        for of in grid.sources or [()] * sum(map(len, grid.groups)):
             for source in map(tuple, of):
                 if source not in ids and source in places:
                     ids[source] = f"{report.key}-d{len(ids) + 1}"
@@ -229,8 +226,8 @@ def _labels(report):
     """What readers call the method of each source."""
     labels, name = {}, ""
     for grid in report.sheet.grids:
-        rows = [row for group in grid.groups for row in group]
         heads, named = list(grid.columns), "Method" in grid.columns
+        rows = itertools.chain(*grid.groups)
         for row, of in zip(rows, grid.sources, strict=False):
             name = named and row[heads.index("Method")] or name
             for source in map(tuple, of):
@@ -274,20 +271,14 @@ def _drawer(report, run, source, folds):
     facts["Folds"] = [f"{len(folds)}/{wanted}"]
     counts = [sorted({*n}) for n in zip(*people, strict=True)]
     texts = ["–".join(map(str, (n[0], n[-1])[: len(n)])) for n in counts]
-    facts["People a fold: trained on / validation / tested"] = [
-        " / ".join(texts) or _NOT_STORED
-    ]
+    texts = [" / ".join(texts) or _NOT_STORED]
+    facts["People a fold: trained on / validation / tested"] = texts
     store = f"{report.where}/{folds[0].key.path.parent.parent}"
     facts["Files in the store"] = [f"{store}/seed…/…/result.json"]
-    numbers = []
-    for row in report.document["rows"]:
-        value = row.get("ours", row.get("value"))
-        mine = row.get("method"), row.get("protocol")
-        if mine != (method, f"{evaluation}/{protocol}") or value is None:
-            continue
-        if not row.get("against"):
+    mine, numbers = (method, f"{evaluation}/{protocol}"), []
+    for row, value, sd in _values(report):
+        if mine == (row.get("method"), row.get("protocol")):
             name = " ".join(filter(None, (row["metric"], row.get("class"))))
-            sd = row.get("ours_sd", row.get("sd_seeds"))
             numbers.append((name.replace("_", " "), value, sd))
     return {
         "facts": facts,
@@ -297,13 +288,21 @@ def _drawer(report, run, source, folds):
     }
 
 
+def _values(report):
+    """Rows of numbers of one method, with the number and its deviation."""
+    for row in report.document["rows"]:
+        value = row.get("ours", row.get("value"))
+        if value is not None and not row.get("against"):
+            yield row, value, row.get("ours_sd", row.get("sd_seeds"))
+
+
 def _wanted(report, source, seeds):
     """How many folds there are to be; 0 where it is not said."""
     path = report.path.parent / f"subjects_{source[0]}_{source[1]}.json"
     if not path.exists():
         return 0
-    with reading(path, cure="run the script again with --collect"):
-        return seeds * len(json.loads(path.read_text(encoding="utf-8")))
+    with _reading(path):
+        return seeds * len(_loaded(path))
 
 
 def _strips(places, labels):
@@ -326,15 +325,15 @@ def _strips(places, labels):
 
 def _scores(folds):
     """Accuracy of each person, or mean absolute error of intensities."""
-    right = collections.defaultdict(list)
+    scores, people = [], []
     for of in (fold.predictions for fold in folds):
         if "probabilities" in of:
-            found = of["probabilities"].argmax(axis=1) == of["y_true"]
+            scores.append(of["probabilities"].argmax(axis=1) == of["y_true"])
         else:
-            found = np.abs(of["y_pred"] - of["y_true"])
-        for person in np.unique(of["subject"]):
-            right[person].extend(found[of["subject"] == person])
-    return [float(np.mean(values)) for values in right.values()]
+            scores.append(np.abs(of["y_pred"] - of["y_true"]))
+        people.append(of["subject"])
+    scores, people = np.concatenate(scores), np.concatenate(people)
+    return [float(scores[people == p].mean()) for p in np.unique(people)]
 
 
 # --- What is shown of it ---
@@ -350,24 +349,21 @@ def _headline(report):
     if report.kind == "leaderboard":
         metric = f"pooled_{report.document['metric']}"
     found = collections.defaultdict(dict)
-    for row in cells:
-        if (row["metric"], row.get("class")) == (metric, of_class):
-            value = row.get("ours", row.get("value"))
-            if value is not None and not row.get("against"):
-                found[row["protocol"]][row["method"]] = value, row
+    for row, *value in _values(report):
+        if (row.get("metric"), row.get("class")) == (metric, of_class):
+            found[row["protocol"]][row["method"]] = *value, row
     labels = {s[2]: label for s, label in _labels(report).items()}
     falls = metric.removeprefix("pooled_") in _FALLS
     for protocol, of in found.items():
         order = (MAJORITY, TRAIN_MEAN, *TRIVIAL)
         trivial = next((name for name in order if name in of), None)
         ours = {m: of[m] for m in of if m not in TRIVIAL and m != TRAIN_MEAN}
-        chosen = [m for m, (_, row) in ours.items() if row.get("paper")]
+        chosen = [m for m, (*_, row) in ours.items() if row.get("paper")]
         if not chosen and ours:
             best = min if falls else max
             chosen = [best(ours, key=lambda name: ours[name][0])]
         for method in chosen:
-            value, row = ours[method]
-            sd = row.get("ours_sd", row.get("sd_seeds"))
+            value, sd, row = ours[method]
             drawer = _drawer_of(report, *protocol.split("/", 1), method)
             yield {
                 "report": report,
@@ -396,18 +392,11 @@ def _embed(report, room):
 
     Pictures are stored as WebP, without loss where that is not larger.
     """
-    folder = report.path.parent
-    paths = (
-        ()
-        if report.kind == "people"
-        else (
-            *sorted(folder.glob("figures/*.png")),
-            *sorted(folder.glob("explanations/*/*.png")),
-        )
-    )
-    for path in paths:
-        with reading(path, cure="run the script again with --collect"):
-            content = min(map(_webp, (path, path), (True, False)), key=len)
+    patterns = "figures/*.png", "explanations/*/*.png"
+    found = (sorted(report.path.parent.glob(pattern)) for pattern in patterns)
+    for path in itertools.chain(*found) if report.kind != "people" else ():
+        with _reading(path):
+            content = min(_webp(path, True), _webp(path, False), key=len)
         text = base64.b64encode(content).decode()
         name = path.stem.removesuffix(f"_{files.SIMULATED}")
         caption = name.replace("_", " ").capitalize()
@@ -448,8 +437,8 @@ def _copies(reports):
             sheet = dataclasses.replace(
                 report.sheet, lines=(), grids=[grid], remarks=()
             )
-            rows = [row for group in grid.groups for row in group]
-            rows = [[*grid.columns, "data"], *([*row, mark] for row in rows)]
+            rows = [[*row, mark] for group in grid.groups for row in group]
+            rows = [[*grid.columns, "data"], *rows]
             cells = [dict(enumerate(row)) for row in rows]
             text = files.csv_text(range(len(rows[0])), cells)
             copies[f"{report.key}-t{number}"] = {

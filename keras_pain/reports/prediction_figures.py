@@ -134,9 +134,7 @@ def plot_timeline(
         if several:
             place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.02)}
         axes[0].legend(**place, frameon=False, handlelength=3)
-    if note:
-        figure.supxlabel(note, fontsize=9)
-    return drawing.save_figure(figure, title, path, simulated)
+    return drawing.save_figure(figure, title, path, simulated, note)
 
 
 def _draw_line(axis, table, column, gaps=(), number=0, several=False):
@@ -194,10 +192,9 @@ def contact_sheet(
     """
     if not len(pictures):
         raise ValueError("contact_sheet needs a picture, got none")
-    last, count = len(pictures) - 1, min(len(pictures), most)
-    chosen = np.linspace(0, last, count).round().astype(int)
-    frame = max(0.2, 4.0 - 1.3 * count), 0.4  # wide enough for a title
-    figure, axes = drawing.tiles(count, 8, (1.3, 1.6), frame)
+    chosen = drawing.evenly_spread(len(pictures), most)
+    frame = max(0.2, 4.0 - 1.3 * len(chosen)), 0.4  # wide enough for a title
+    figure, axes = drawing.tiles(len(chosen), 8, (1.3, 1.6), frame)
     for axis, index in zip(axes.flat, chosen, strict=False):
         axis.imshow(pictures[index])
         axis.set(xticks=[], yticks=[])
@@ -206,10 +203,7 @@ def contact_sheet(
             text += "\nnot found"
             axis.spines[:].set(color=ORANGE, ls=(0, (3, 2)), lw=2.5)
         axis.set_xlabel(text, fontsize=8)
-    if note:
-        width = int(14 * figure.get_figwidth())  # letters
-        figure.supxlabel(textwrap.fill(note, width), fontsize=8)
-    return drawing.save_figure(figure, title, path, simulated)
+    return drawing.save_figure(figure, title, path, simulated, note)
 
 
 def annotated_frames(

@@ -32,21 +32,19 @@ def plot_critical_difference(
     caption = _rank_caption(ranking, comparisons, runs, unjoined)
     # Vertical places in lines of text below the axis.
     bars = [0.55 + 0.42 * number for number in range(len(runs))]
-    first = (bars[-1] if bars else 0.2) + 0.8
+    first = max(bars, default=0.2) + 0.8
     rows = -(-count // 2)
     figure, axis = _captioned(_ROW * (first + rows + 2.6) + 0.7, *caption)
     axis.axis("off")
-    high = max(count, 1 + ranking.critical_difference)
+    high = max(count, 1 + (length := ranking.critical_difference))
     margin = 0.04 * (high - 1)
-    axis.set_xlim(1 - margin, high + margin)
-    axis.set_ylim(first + rows - 0.5, -2.6)
+    axis.set(xlim=(1 - margin, high + margin), ylim=(first + rows - 0.5, -2.6))
     style, words = {"color": _INK, "lw": 1.2}, {"va": "bottom", "fontsize": 9}
     # The axis of ranks, at height 0, and Nemenyi's distance above it.
     axis.plot([1, high], [0, 0], **style)
     for rank in range(1, int(high) + 1):
         axis.plot([rank, rank], [0, -0.25], **style)
         axis.text(rank, -0.35, str(rank), ha="center", **words)
-    length = ranking.critical_difference
     axis.plot([1, 1 + length], [-1.8, -1.8], **style)
     for end in (1, 1 + length):
         axis.plot([end, end], [-2.0, -1.6], **style)
@@ -63,9 +61,8 @@ def plot_critical_difference(
         axis.plot(rank, 0, "o", color=_INK, ms=4, clip_on=False)
         axis.text(end, row, text, ha=side, va="center", fontsize=10)
     style = {"color": BLUE, "lw": 4.5, "solid_capstyle": "round"}
+    more = 0.008 * (high - 1)  # tied methods would leave a bar without length
     for (start, stop), level in zip(runs, bars, strict=True):
-        # Tied methods would leave a bar without length.
-        more = 0.008 * (high - 1)
         ends = [ranks[start] - more, ranks[stop] + more]
         axis.plot(ends, [level, level], **style)
     return figure
