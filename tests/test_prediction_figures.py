@@ -61,6 +61,8 @@ def test_three_classes_differ_without_colour(tmp_path, drawn):
     plot_timeline(windows(50, THREE), tmp_path / "t.png", "T")
     found = [(n.get_label(), n.get_ls()) for n in drawn[0].axes[0].lines]
     assert found == [*zip(THREE, ("-", "--", "-."), strict=True)]
+    bands = [n.get_label() for n in drawn[0].axes[0].collections]
+    assert bands == ["± standard deviation", *["_± standard deviation"] * 2]
 
 
 def test_intensities_and_attention_over_frames_and_seconds(tmp_path, drawn):

@@ -15,7 +15,7 @@ import tokenize
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PARTS = ("keras_pain", "tfds_builders", "reproduce", "benchmarks", "tests")
 # Most lines, files and tokens of a part.
-BUDGETS = {"keras_pain": (33_000, 130, 150_000), "tests": (16_500, None, None)}
+BUDGETS = {"keras_pain": (37_500, 160, 150_000), "tests": (16_500, None, None)}
 _LAYOUT = {
     tokenize.COMMENT,
     tokenize.NL,

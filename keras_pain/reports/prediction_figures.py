@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from keras_pain.io import SIMULATED
 from keras_pain.reports import figures as drawing
-from keras_pain.reports.figures import BLUE, ORANGE, STYLE
+from keras_pain.reports.figures import ORANGE, STYLE
 
 _FEW = 20  # windows up to which each has a point
 _HALF = 0.5  # of a window's frames are valid where it is joined to others
@@ -96,11 +96,11 @@ def plot_timeline(
 ) -> pathlib.Path:
     """Predictions over time: the last of two classes, all of more, intensity.
 
-    A single line has a band of a standard deviation to either side. Windows
-    that are hardly valid are hollow points. Attention is `(frames,)`, the rate
-    in frames a second; gaps are spans without valid frames. `unit`, "s" or
-    "frame", is that of table and gaps. Returns the path written; raises
-    ValueError where nothing is to be drawn, or the rate is missing.
+    A line has a band of a standard deviation to either side. Windows that are
+    hardly valid are hollow points. Attention is `(frames,)`, the rate in frames
+    a second; gaps are spans without valid frames. `unit`, "s" or "frame", is
+    that of table and gaps. Returns the path written; raises ValueError where
+    nothing is to be drawn, or the rate is missing.
     """
     if attention is not None and unit == "s" and not frame_rate:
         raise ValueError("attention over seconds needs a frame rate")
@@ -153,14 +153,15 @@ def _draw_line(axis, table, column, gaps=(), number=0, several=False):
     dashes = {"linestyle": _DASHES[number % len(_DASHES)]}
     dashes |= {"marker": marker if any(dots) else "", "markevery": list(dots)}
     spread = "sd" + column[1:] * share
-    band = spread in joined and not several and any(y.notna())
+    band = spread in joined and any(y.notna())
     label = column[2:] if several else "mean" if band else None
     axis.plot(x, y, label=label, **style, **dashes)
     if band:
         ends = y - joined[spread], y + joined[spread]
         ends = [end.clip(0, 1) if share else end for end in ends]
-        fill = {"color": BLUE, "alpha": 0.2, "linewidth": 0}
-        axis.fill_between(x, *ends, label="± standard deviation", **fill)
+        fill = {"color": style["color"], "alpha": 0.2 - 0.1 * several}
+        said = "_" * bool(number) + "± standard deviation"  # once
+        axis.fill_between(x, *ends, label=said, linewidth=0, **fill)
     if len(hidden := table[table.valid < _HALF]):
         middles = (hidden.start + hidden.end) / 2
         label = "_" * several + "window mostly invalid"
