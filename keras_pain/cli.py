@@ -184,14 +184,14 @@ def build_parser() -> argparse.ArgumentParser:
     text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
     add("fold", help=text)
 
-    text = "Say for each method whether this machine agrees with the stored "
-    text += "results of a suite: to the last byte, in every class, or within a "
-    text += "tolerance. Exit code 1 where it does not."
+    text = "Say by method whether this machine agrees with a suite's stored "
+    text += (
+        "results: to the byte, in classes, or a tolerance; else exit code 1."
+    )
     add = command("verify", _verify, text).add_argument
     text = "a suite with a reference, e.g. ui_prmd_loso_v1"
     add("suite", help=text)
-    text = "folder of its corpus: it is run, or resumed, first; left out, what "
-    text += "lies in --results_dir is compared"
+    text = "folder of its corpus, to run it first [compare --results_dir only]"
     add("--manual_dir", help=text)
     add("--results_dir", help="of that run [results/verify_SUITE]")
     text = "further flags of its script, behind --, e.g. -- --jobs=2"
@@ -460,9 +460,8 @@ def _share(args):
 def _verify(args):
     from keras_pain.reproduction import suites
 
-    given = vars(args)
-    names = ("manual_dir", "results_dir", "flags")
-    lines = suites.verify(args.suite, **{name: given[name] for name in names})
+    given = {"manual_dir": args.manual_dir, "results_dir": args.results_dir}
+    lines = suites.verify(args.suite, **given, flags=args.flags)
     print(*lines, sep="\n")
 
 

@@ -121,7 +121,7 @@ def test_scripts_still_run_the_suite(name, tmp_path):
         extra=experiment.method_arguments(options, []),
     )
     store = ResultStore(tmp_path)
-    found = suites.deviations(suite, experiment.table, tasks, store)
+    found = [*suites.deviations(suite, experiment.table, tasks, store)]
     allowed = ("people:", "folds.", f"{len(tasks)} of {len(tasks)} folds")
     assert [text for text in found if not text.startswith(allowed)] == []
 
@@ -143,7 +143,7 @@ def test_a_run_says_which_suite_it_may_cite(run):
     # Without being asked, only a run that fits is told.
     first = (base / "first").glob("*.md")
     assert not any("may be cited" in file.read_text() for file in first)
-    assert suites.cited(None, *_parts(made)) == ([], {})
+    assert suites.fitting_suite(*_parts(made)) is None
 
 
 def _parts(made):
@@ -153,23 +153,25 @@ def _parts(made):
 def test_a_fitting_suite_is_found(run, monkeypatch):
     _, path, base, again = run
     monkeypatch.setattr(suites, "folders", lambda: [path.parent])
-    lines, note = suites.cited(None, *_parts(again))
-    assert "may be cited" in lines[0] and note["suite"]["name"] == "mine_v1"
+    # What else lies in such a folder, does not matter.
+    (path.parent / "a_note.toml").write_text("x = 1")
+    assert suites.fitting_suite(*_parts(again))["name"] == "mine_v1"
+    (path.parent / "a_note.toml").unlink()
 
 
 def test_unfinished_folds_and_simulated_data_deviate(run, tmp_path):
     _, path, _, again = run
     table, tasks, _ = _parts(again)
     suite = suites.read_suite(str(path))
-    found = suites.deviations(suite, table, tasks, ResultStore(tmp_path, True))
-    assert found == [
+    store = ResultStore(tmp_path, True)
+    assert [*suites.deviations(suite, table, tasks, store)] == [
         "its data are simulated",
         f"{len(tasks)} of {len(tasks)} folds are not finished",
     ]
-    found = suites.deviations(
-        {**suite, "evaluation": "cv5"}, table, tasks, None
-    )
-    assert found == ["it has no folds of cv5 leak_free"]
+    other = {**suite, "evaluation": "cv5"}
+    assert [*suites.deviations(other, table, tasks, store)] == [
+        "it has no folds of cv5 leak_free"
+    ]
 
 
 def test_verify(run, capsys, monkeypatch):
@@ -178,9 +180,7 @@ def test_verify(run, capsys, monkeypatch):
     assert main(words) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "knn: equal to the last byte"
-    assert out[-1].endswith(
-        "mine_v1.toml: this machine agrees in 3 of 3 methods"
-    )
+    assert out[-1] == "mine_v1: this machine agrees in 3 of 3 methods"
     reference = path.with_suffix(".json")
     whole = reference.read_text()
     told = json.loads(whole)
@@ -285,6 +285,8 @@ def test_people_who_choose_are_drawn(run, tmp_path, tested_alone):
     [
         ("", "needs the columns fold, participant_id, and part"),
         ("{}", "it names no fold"),
+        ('{"..": {"test": ["P1"]}}', r"a fold cannot be called '..'"),
+        ("fold,participant_id\na", "fold a: '' has no samples here"),
         ("{", "holds no folds of people"),
         ('{"a": {"train": ["P1"]}}', "fold 'a' tests nobody"),
         ('{"a": {"tests": ["P1"]}}', "has a part 'tests'"),

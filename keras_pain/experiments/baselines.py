@@ -192,6 +192,7 @@ def _scaled(make):
     return lambda seed: make_pipeline(StandardScaler(), make(seed))
 
 
+_SVM = {"kernel": "rbf", "C": 0.1}
 # Their estimators, given a seed; what these see; and settings for the record.
 _CLASSIFIERS = {
     "majority": (
@@ -211,13 +212,13 @@ _CLASSIFIERS = {
         {"neighbors": 1, "metric": "manhattan"},
         _scaled(lambda _: KNeighborsRegressor(1, metric="manhattan")),
     ),
-    # Gaussian kernel (scikit-learn's own choice) and box constraint from an
-    # older one of these images; the table says "Sigmoid / Gaussian kernels".
+    # Gaussian kernel and box constraint from an older one of these images; the
+    # table says "Sigmoid / Gaussian kernels".
     "svm": (
-        _scaled(lambda seed: SVC(C=0.1, break_ties=True, random_state=seed)),
+        _scaled(lambda seed: SVC(**_SVM, break_ties=True, random_state=seed)),
         window_statistics,
-        {"kernel": "rbf", "C": 0.1},
-        _scaled(lambda _: SVR(C=0.1)),
+        _SVM,
+        _scaled(lambda _: SVR(**_SVM)),
     ),
     # "RF-frames", arXiv 1902.08990v4, Table 2.
     "rf_frames": (

@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from keras_pain.corpora.base import shorten
 from keras_pain.errors import ConfigurationError, check_choice, reading
 from keras_pain.io import read_text
 
@@ -218,23 +219,27 @@ def read_folds(path) -> dict[str, dict[str, list[str]]]:
         else:
             dialect = "excel-tab" if "\t" in text else "excel"
             table = csv.DictReader(text.splitlines(), dialect=dialect)
+            columns = {"fold": "", "part": "test", "participant_id": ""}
             if not {"fold", "participant_id"} <= {*(table.fieldnames or ())}:
-                raise ValueError(
-                    "it needs the columns fold, participant_id, and part"
-                )
+                needs = "it needs the columns fold, participant_id, and part"
+                raise ValueError(needs)
             told = {}
             for row in table:
-                parts = told.setdefault(row["fold"].strip(), {})
-                part = (row.get("part") or "test").strip().lower()
-                people = parts.setdefault(part, [])
-                people.append(row["participant_id"].strip())
+                name, part, person = (
+                    (row.get(column) or usual).strip()
+                    for column, usual in columns.items()
+                )
+                parts = told.setdefault(name, {})
+                parts.setdefault(part.lower(), []).append(person)
         found = {}
         for name, parts in told.items():
             if odd := parts.keys() - {*_PARTS, "name", "simulated"}:
                 raise ValueError(f"fold {name!r} has a part {min(odd)!r}")
             parts = {part: list(parts.get(part, ())) for part in _PARTS}
-            if not name or not parts["test"]:
+            if not parts["test"]:
                 raise ValueError(f"fold {name!r} tests nobody")
+            if not name or name.strip(". ") != name:
+                raise ValueError(f"a fold cannot be called {name!r}")
             if parts["validation"] == parts["test"]:  # as published
                 parts["validation"] = []
             found[name] = parts
@@ -250,7 +255,7 @@ def _people_of(name, parts, subjects):
         if unknown := sorted({*parts[part]} - known.keys()):
             raise ConfigurationError(
                 f"--subjects_file: fold {name}: {unknown[0]!r} has no samples "
-                f"here; there are {', '.join(sorted(known))}"
+                f"here; there are {shorten(sorted(known))}"
             )
     if not parts["train"]:
         others = known.keys() - {*parts["test"], *parts["validation"]}

@@ -118,8 +118,8 @@ def plan(
         resolved = resolve_defects(defects)
         if isinstance(subjects, Mapping):
             people = subjects[protocol.name]
-        given = (people, evaluation, protocol.base, 0, num_folds)
-        folds = make_folds(*given, split=split)
+        given = people, evaluation, protocol.base, 0, num_folds, split
+        folds = make_folds(*given)
         folds = apply_defects(defects, "folds", folds)
         settings = settings_with(defects, dataset.get("windows", {}))
         common = {

@@ -146,9 +146,6 @@ def _trivial(target):
     return ("train_mean", "train_median")
 
 
-# --- Experiments ---
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Own(abc.ABC):
     """What experiments on folders share.
@@ -171,10 +168,8 @@ class _Own(abc.ABC):
         """Group, sex and band of age of people, as far as they are said."""
         found = {"group": {}, "sex": {}, "age": {}}
         for number, tables in enumerate(self.tables):
-            columns = {"group": tables.groups, **tables.others}
-            for name, of in columns.items():
-                people = {_TESTED * number + p: v for p, v in of.items()}
-                found[name] |= people
+            for name, of in {"group": tables.groups, **tables.others}.items():
+                found[name] |= {_TESTED * number + p: v for p, v in of.items()}
         return found
 
     def prepare(self, options, console):
@@ -1029,7 +1024,8 @@ def evaluate(
             f"{', '.join(sorted(known))}"
         )
     given = {"label": label, "evaluation": evaluation, **options}
-    given |= {"manual_dir": os.fspath(folder), "seeds": seeds and tuple(seeds)}
+    seeds = None if seeds is None else tuple(seeds)
+    given |= {"manual_dir": os.fspath(folder), "seeds": seeds}
     own, run_options = (
         kind(**{k: v for k, v in given.items() if k in names})
         for kind, names in fields.items()

@@ -45,7 +45,7 @@ from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
 from keras_pain.reproduction.flags import Options, parse_folds, parse_share
-from keras_pain.reproduction.suites import cited, read_suite
+from keras_pain.reproduction.suites import cited, fitting_suite, read_suite
 
 OWN = "own"  # its entry about own recordings
 _BASES = {
@@ -106,10 +106,8 @@ def finish(
             "--share trains a part of the folds, --collect trains nothing; "
             "give one of them"
         )
-    suite = options.suite and read_suite(options.suite)
-    split = None
-    if options.subjects_file:
-        split = read_folds(options.subjects_file)
+    suite = read_suite(options.suite) if options.suite else None
+    split = read_folds(options.subjects_file) if options.subjects_file else None
     table = _table(experiment, options)
     if split:
         table = _of_one_evaluation(table, len(split))
@@ -121,7 +119,7 @@ def finish(
 
     prepared = experiment.prepare(options, console)
     loaded = experiment.load(prepared, options.smoke)
-    protocols = _protocols(experiment, options)
+    protocols = _protocols(experiment, options, suite)
     settings = experiment.settings_for(options)
     if options.augment != "none":
         # Only here: its generators are many modules.
@@ -145,8 +143,8 @@ def finish(
     evaluations = {evaluation: [] for evaluation in table.evaluations}
     for row in table.methods:
         evaluations[row.evaluation].append(row.method)
-    seeds = options.seeds or (suite and tuple(suite["seeds"]))
-    seeds = seeds or experiment.seeds[: 1 if options.smoke else None]
+    usual = suite["seeds"] if suite else experiment.seeds
+    seeds = options.seeds or tuple(usual[: 1 if options.smoke else None])
     epochs = experiment.epochs
     if options.manual_dir is None:
         epochs = experiment.simulated_epochs
@@ -204,8 +202,11 @@ def finish(
         )
         return None, []
     hide = None if options.keep_paths else results_dir
-    suite_lines, of_suite = cited(options.suite, table, tasks, store)
-    note = {COMMAND: list(command), **experiment.note(), **of_suite}
+    note = {COMMAND: list(command), **experiment.note()}
+    # One that nobody asked for is named where nothing deviates.
+    suite = suite or fitting_suite(table, tasks, store)
+    line, of_suite = cited(suite, table, tasks, store) if suite else ("", {})
+    note |= of_suite
     lists = _write_notes(tasks, prepared, results_dir, note, hide)
     header = [
         *(["SMOKE RUN: a few people and samples, one epoch."] * options.smoke),
@@ -219,12 +220,11 @@ def finish(
         f"Seeds: {', '.join(map(str, seeds))}, of training: folds are the same "
         "for every seed.",
         *map(_protocol_line, protocols),
-        *suite_lines,
+        *([line] if line else []),
     ]
-    if split:
-        name = Path(options.subjects_file).name
-        mark = sha256_of(options.subjects_file)[:12]
-        header.append(f"Folds of people are those of {name} (sha256 {mark}).")
+    if path := options.subjects_file:
+        said = f"{Path(path).name} (sha256 {sha256_of(path)[:12]})"
+        header.append(f"Folds of people are those of {said}.")
     split_by_owners = all(map(has_owners_split, subjects.values()))
     if "holdout" in table.evaluations and not (split_by_owners or split):
         header.append(
@@ -477,10 +477,10 @@ def _named_rows(table):
     return dataclasses.replace(table, rows=tuple(rows))
 
 
-def _protocols(experiment, options) -> list[Protocol]:
+def _protocols(experiment, options, suite) -> list[Protocol]:
     wanted, known = options.protocol, experiment.protocols
-    if options.suite and wanted == "both":
-        wanted = read_suite(options.suite)["protocol"]
+    if suite and wanted == "both":
+        wanted = suite["protocol"]
     chosen = [p for p in known if wanted in (p.name, "both")]
     if not chosen:
         raise ConfigurationError(

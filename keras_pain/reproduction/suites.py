@@ -8,12 +8,13 @@ every person and hashes of all predictions, so that `verify` can tell whether
 another machine agrees. Both are written by `tools/freeze_suite.py`.
 """
 
+import contextlib
 import hashlib
 import json
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,9 @@ _PARTS = (
 # Nobody without the corpus can freeze these.
 _OF_FILES = ("fingerprint", "tables", "clips")
 _POOLED = ("accuracy", "macro_f1")
+# What every suite says, and of which type.
+_NEEDED = {"data": dict, "seeds": list}
+_NEEDED |= dict.fromkeys(("evaluation", "protocol", "script"), str)
 
 
 def folders() -> list[Path]:
@@ -71,8 +75,8 @@ def read_suite(name: str) -> dict:
         )
     with reading(path, "is no suite", "take the released file"):
         suite = tomllib.loads(path.read_text(encoding="utf-8"))
-        for entry in ("data", "evaluation", "protocol", "seeds", "script"):
-            if entry not in suite:
+        for entry, kind in _NEEDED.items():
+            if not isinstance(suite.get(entry), kind):
                 raise ValueError(f"it has no {entry!r}")
     return {**suite, "name": path.stem, "path": path}
 
@@ -86,7 +90,7 @@ def described(table: TableSpec, tasks: Sequence[Task]) -> dict:
     for task in tasks:
         parts = (task.outer_fold.train, task.outer_fold.validation)
         parts = [sorted(part) for part in (*parts, task.outer_fold.test)]
-        folds[task.outer_fold.name] = _sha256(canonical_json(parts))
+        folds[task.outer_fold.name] = _sha256(canonical_json(parts).encode())
         people.update(*parts)
     return _plain(
         {
@@ -104,18 +108,18 @@ def described(table: TableSpec, tasks: Sequence[Task]) -> dict:
 
 def deviations(
     suite: Mapping, table: TableSpec, tasks: Sequence[Task], store: ResultStore
-) -> list[str]:
-    """In what a run is not the suite's, each in some words; empty if it is.
+) -> Iterator[str]:
+    """In what a run is not the suite's, each in some words; nothing if it is.
 
     Methods that the suite does not have are no deviation.
     """
-    place = (suite["evaluation"], suite["protocol"])
-    tasks = [t for t in tasks if (t.key.evaluation, t.key.protocol) == place]
+    tasks = [task for task in tasks if _is_of(suite, task.key)]
     if not tasks:
-        return [f"it has no folds of {' '.join(place)}"]
-    found, texts = described(table, tasks), []
+        yield f"it has no folds of {suite['evaluation']} {suite['protocol']}"
+        return
+    found = described(table, tasks)
     if store.simulated and not suite.get("simulated"):
-        texts.append("its data are simulated")
+        yield "its data are simulated"
     for name in _OF_FILES:
         if name not in suite["data"]:
             found["data"].pop(name, None)
@@ -123,37 +127,42 @@ def deviations(
         pair = [{name: of[name]} if name in of else {} for of in (suite, found)]
         # Which people a restricted corpus has, a suite may not know.
         if name in suite or name not in ("people", "folds"):
-            texts.append(first_difference(*pair))
+            if text := first_difference(*pair):
+                yield text
     both = found["methods"].keys() & suite.get("methods", {}).keys()
     for name in sorted(both):
         pair = (of["methods"][name] for of in (suite, found))
-        text = first_difference(*pair)
-        texts.append(text and f"{name}: {text}")
-    count = sum(not store.contains(task.key) for task in tasks)
-    texts.append(count and f"{count} of {len(tasks)} folds are not finished")
-    return [text for text in texts if text]
+        if text := first_difference(*pair):
+            yield f"{name}: {text}"
+    if count := sum(not store.contains(task.key) for task in tasks):
+        yield f"{count} of {len(tasks)} folds are not finished"
+
+
+def _is_of(suite, key):
+    place = suite["evaluation"], suite["protocol"]
+    return place == (key.evaluation, key.protocol)
+
+
+def fitting_suite(
+    table: TableSpec, tasks: Sequence[Task], store: ResultStore
+) -> dict | None:
+    """The first suite from which a finished run does not deviate, if any."""
+    corpus = tasks[0].config["dataset"]["corpus"] if tasks else ""
+    for name in suite_names():
+        # Whose file it is that is none, does not matter to this run.
+        with contextlib.suppress(KerasPainError):
+            suite = read_suite(name)
+            fits = suite["data"].get("corpus") == corpus
+            if fits and not any(deviations(suite, table, tasks, store)):
+                return suite
+    return None
 
 
 def cited(
-    name: str | None,
-    table: TableSpec,
-    tasks: Sequence[Task],
-    store: ResultStore,
-) -> tuple[list[str], dict]:
-    """Lines for a header, and entries for `run.json`.
-
-    Of the suite that a run was asked for, else of those that it fits.
-    """
-    if name is None:
-        corpus = tasks[0].config["dataset"]["corpus"] if tasks else ""
-        for other in suite_names():
-            suite = read_suite(other)
-            fits = suite["data"].get("corpus") == corpus
-            if fits and not deviations(suite, table, tasks, store):
-                return cited(other, table, tasks, store)
-        return [], {}
-    suite = read_suite(name)
-    found, path = deviations(suite, table, tasks, store), suite["path"]
+    suite: Mapping, table: TableSpec, tasks: Sequence[Task], store: ResultStore
+) -> tuple[str, dict]:
+    """Whether a run may be cited as a suite: for a header and `run.json`."""
+    found, path = [*deviations(suite, table, tasks, store)], suite["path"]
     text = f"Suite {path.stem} (`{path.name}`, sha256 "
     text += f"{_sha256(path.read_bytes())}): "
     if found:
@@ -161,9 +170,10 @@ def cited(
         text += f"{'; '.join(found)}."
     else:
         text += "no deviation; this table may be cited as it, folds of people "
+        tasks = [task for task in tasks if _is_of(suite, task.key)]
         folds = described(table, tasks)["folds"]
-        text += f"{_sha256(canonical_json(folds))}."
-    return [text], {SUITE: {"name": path.stem, "deviations": found}}
+        text += f"{_sha256(canonical_json(folds).encode())}."
+    return text, {SUITE: {"name": path.stem, "deviations": found}}
 
 
 def summary(folds: Sequence[FoldResult]) -> dict:
@@ -259,25 +269,24 @@ def verify(
         words = [sys.executable, str(script), *words]
         if subprocess.run(words, stdout=subprocess.DEVNULL).returncode:
             raise KerasPainError(f"{script}: failed, see above")
-    lines, wrong, seen = [], [], set()
+    lines, wrong, seen = [], [], set()  # of methods; what does not agree
     for note in sorted(root.rglob(RUN_FILE)):
         with reading(note):
             told = json.loads(note.read_text(encoding="utf-8")).get(SUITE)
-        if not told or told["name"] != suite["name"]:
-            continue
-        lines += [f"{note.parent}: deviates: {t}" for t in told["deviations"]]
-        wrong += told["deviations"]
+            if not told or told["name"] != suite["name"]:
+                continue
+            wrong += [
+                f"{note.parent}: deviates: {d}" for d in told["deviations"]
+            ]
         store, folds = ResultStore(note.parent), {}
-        place = suite["evaluation"], suite["protocol"]
         for key in store.completed():
-            of_suite = place == (key.evaluation, key.protocol)
-            if of_suite and key.seed in suite["seeds"]:
+            if _is_of(suite, key) and key.seed in suite["seeds"]:
                 folds.setdefault(key.method, []).append(store.read(key))
         for method in sorted(folds.keys() & reference.keys()):
             found = summary(folds[method])
-            agrees, text = compared(reference[method], found)
-            lines.append(f"{method}: {text}")
-            wrong += [] if agrees else [method]
+            with reading(path, "is no reference", "take the released file"):
+                agrees, text = compared(reference[method], found)
+            (lines if agrees else wrong).append(f"{method}: {text}")
             seen.add(method)
     if not seen:
         raise ConfigurationError(
@@ -286,10 +295,10 @@ def verify(
         )
     lines += [f"{method}: not run" for method in sorted({*reference} - seen)]
     if wrong:
-        print(*lines, sep="\n")
-        raise KerasPainError(f"{name}: this machine does not agree")
-    number = f"{len(seen)} of {len(reference)} methods"
-    return [*lines, f"{name}: this machine agrees in {number}"]
+        print(*lines, *wrong, sep="\n")
+        raise KerasPainError(f"{suite['name']}: this machine does not agree")
+    count = f"{len(seen)} of {len(reference)} methods"
+    return [*lines, f"{suite['name']}: this machine agrees in {count}"]
 
 
 def _plain(value):
@@ -302,7 +311,5 @@ def _plain(value):
     return json.loads(canonical_json(value))
 
 
-def _sha256(content: str | bytes) -> str:
-    if isinstance(content, str):
-        content = content.encode()
+def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]

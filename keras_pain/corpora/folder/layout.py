@@ -214,8 +214,10 @@ def read_tables(root: StrPath) -> Tables:
     groups, others = {}, {"sex": {}, "age": {}}
     for line, row in enumerate(people, start=2):
         person = row["participant_id"]
-        others["sex"][person] = _known(row.get("sex", "")).lower()
-        others["age"][person] = _age_band(row.get("age", ""))
+        for name, of in others.items():
+            text = _known(row.get(name, "")).lower()
+            if value := _age_band(text) if name == "age" else text:
+                of.setdefault(person, value)
         group = _known(row.get("group", ""))
         if (other := groups.setdefault(person, group)) != group:
             problem = f"line {line}: {person} is in the group {group!r} and in "
