@@ -220,7 +220,9 @@ def test_verify_says_what_is_missing(run, tmp_path, capsys):
         assert main(["verify", *words]) == 1
         assert text in capsys.readouterr().err
     broken = tmp_path / "broken_v1.toml"
-    for text in ("x = [", 'script = "a"'):
+    made = path.read_text()
+    odd = (made.replace("seeds = [0]", f"seeds = {n}") for n in ("[]", '["x"]'))
+    for text in ("x = [", 'script = "a"', *odd):
         broken.write_text(text)
         with pytest.raises(KerasPainError, match="broken_v1.toml: is no suite"):
             suites.read_suite(str(broken))
@@ -231,7 +233,7 @@ def split_of(base):
     return path, json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("kind", ["json", "csv", "tsv"])
+@pytest.mark.parametrize("kind", ["json", "csv", "ssv", "tsv"])
 def test_somebody_elses_folds(run, tmp_path, kind):
     given, _, base, again = run
     path, folds = split_of(base)
@@ -248,7 +250,7 @@ def test_somebody_elses_folds(run, tmp_path, kind):
             for part in ("train", "validation", "test")
             for person in of[part]
         ]
-        mark = {"csv": ",", "tsv": "\t"}[kind]
+        mark = {"csv": ",", "ssv": ";", "tsv": "\t"}[kind]
         path.write_text("\n".join(mark.join(row) for row in rows))
     made = keras_pain.evaluate(
         **given, results_dir=str(tmp_path / "out"), subjects_file=str(path)
@@ -285,6 +287,7 @@ def test_people_who_choose_are_drawn(run, tmp_path, tested_alone):
     [
         ("", "needs the columns fold, participant_id, and part"),
         ("{}", "it names no fold"),
+        ('{"a": {"test": [7]}}', "fold a: '7' has no samples here"),
         ('{"..": {"test": ["P1"]}}', r"a fold cannot be called '..'"),
         ("fold,participant_id\na", "fold a: '' has no samples here"),
         ("{", "holds no folds of people"),

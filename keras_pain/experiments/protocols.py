@@ -207,9 +207,10 @@ def _holdout(subjects, seed):
 def read_folds(path) -> dict[str, dict[str, list[str]]]:
     """Somebody's folds by name: ids of people in `train`, `validation`, `test`.
 
-    From a `subjects_*.json` of the suite, or a table of text, whose commas or
-    tabs divide the columns fold, participant_id and part (none: test). No
-    training people means all others. Raises BadFileError where it is neither.
+    From a `subjects_*.json` of the suite, or a table of text, whose commas,
+    semicolons or tabs divide the columns fold, participant_id and part (none:
+    test). No training people means all others. Raises BadFileError where it is
+    neither.
     """
     cure = "see --subjects_file in --help"
     with reading(path, "holds no folds of people", cure):
@@ -217,8 +218,8 @@ def read_folds(path) -> dict[str, dict[str, list[str]]]:
         if text.lstrip().startswith("{"):
             told = json.loads(text)
         else:
-            dialect = "excel-tab" if "\t" in text else "excel"
-            table = csv.DictReader(text.splitlines(), dialect=dialect)
+            mark = next((mark for mark in "\t;" if mark in text), ",")
+            table = csv.DictReader(text.splitlines(), delimiter=mark)
             columns = {"fold": "", "part": "test", "participant_id": ""}
             if not {"fold", "participant_id"} <= {*(table.fieldnames or ())}:
                 needs = "it needs the columns fold, participant_id, and part"
@@ -235,7 +236,8 @@ def read_folds(path) -> dict[str, dict[str, list[str]]]:
         for name, parts in told.items():
             if odd := parts.keys() - {*_PARTS, "name", "simulated"}:
                 raise ValueError(f"fold {name!r} has a part {min(odd)!r}")
-            parts = {part: list(parts.get(part, ())) for part in _PARTS}
+            # A list may have ids that are numbers.
+            parts = {p: [*map(str, parts.get(p, ()))] for p in _PARTS}
             if not parts["test"]:
                 raise ValueError(f"fold {name!r} tests nobody")
             if not name or name.strip(". ") != name:

@@ -643,9 +643,6 @@ def _seconds(tasks, samples) -> float:
     return total
 
 
-# --- Tables ---
-
-
 def own_experiment(
     folder,
     own: OwnOptions,
@@ -810,9 +807,6 @@ def fitting_methods(corpus: str, folder) -> dict[str, dict[str, str]]:
         except KerasPainError as error:
             found[name] = {"any method": str(error)}
     return found
-
-
-# --- Reports ---
 
 
 def own_report(run: runs.FinishedRun) -> list[Path]:

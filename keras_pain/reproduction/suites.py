@@ -42,7 +42,7 @@ _PARTS = (
 _OF_FILES = ("fingerprint", "tables", "clips")
 _POOLED = ("accuracy", "macro_f1")
 # What every suite says, and of which type.
-_NEEDED = {"data": dict, "seeds": list}
+_NEEDED = {"data": dict, "seeds": list, "methods": dict}
 _NEEDED |= dict.fromkeys(("evaluation", "protocol", "script"), str)
 
 
@@ -78,6 +78,8 @@ def read_suite(name: str) -> dict:
         for entry, kind in _NEEDED.items():
             if not isinstance(suite.get(entry), kind):
                 raise ValueError(f"it has no {entry!r}")
+        if not all(type(n) is int and n >= 0 for n in suite["seeds"] or [""]):
+            raise ValueError("its seeds are no numbers")
     return {**suite, "name": path.stem, "path": path}
 
 
