@@ -273,7 +273,7 @@ def verify(
             raise KerasPainError(f"{script}: failed, see above")
     lines, wrong, seen = [], [], set()  # of methods; what does not agree
     for note in sorted(root.rglob(RUN_FILE)):
-        with reading(note):
+        with reading(note, cure="run it again, with --manual_dir"):
             told = json.loads(note.read_text(encoding="utf-8")).get(SUITE)
             if not told or told["name"] != suite["name"]:
                 continue
