@@ -1,6 +1,9 @@
 """Methods for tests of the runner: instant, deterministic, observable."""
 
 import functools
+import os
+import pathlib
+import signal
 
 import numpy as np
 import pandas
@@ -43,6 +46,19 @@ class FailingMethod(MeanMethod):
 
     def fit(self, train, validation, seed):
         raise RuntimeError("the method broke")
+
+
+class DyingMethod(MeanMethod):
+    """Kills its process in the first fold of all, in mid-training."""
+
+    name = "dying_method"
+
+    def fit(self, train, validation, seed):
+        marker = pathlib.Path(os.environ["DIES_ONCE"])
+        if not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().fit(train, validation, seed)
 
 
 class ContinuingMethod(MeanMethod):

@@ -25,6 +25,7 @@ from keras_pain.cli import main
 from keras_pain.errors import ConfigurationError, KerasPainError
 from keras_pain.experiments.method_registry import fed
 from keras_pain.reproduction import Options, reproduce
+from keras_pain.reproduction.jobs import submit
 from keras_pain.simulate import simulate
 
 EXERCISES = {"m03": "inline lunge", "m05": "sit to stand"}
@@ -301,6 +302,63 @@ def test_shares_make_the_table_of_a_serial_run(small, tmp_path, capsys):
         path = small("table1_protective", **place, **more)[0]
         tables.append(strip_timings(path.with_suffix(".csv").read_text()))
     assert tables[0] == tables[1]
+
+
+def stand_in(folder, name, text):
+    """A program of this name, before all others on the path."""
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+
+
+def test_the_array_script_runs_its_share(tmp_path):
+    script = ROOT / "examples" / "slurm" / "shares.sbatch"
+    subprocess.run(["bash", "-n", script], check=True)
+    told = stand_in(tmp_path, "python", 'echo "$@"')
+    told |= {"SLURM_ARRAY_TASK_COUNT": "8"}
+    for i in ("1", "8"):
+        told["SLURM_ARRAY_TASK_ID"] = i
+        command = ["bash", script, "table.py", "--smoke"]
+        done = subprocess.check_output(command, env=told, text=True)
+        assert done == f"table.py --smoke --share {i}/8\n"
+
+
+def test_shares_are_submitted_to_slurm(tmp_path, monkeypatch):
+    utils = pytest.importorskip("submitit.core.utils")
+    stand_in(tmp_path, "srun", "")
+    copied = f'cp "$1" {tmp_path}/$(date +%s%N).sbatch'
+    told = stand_in(tmp_path, "sbatch", f"{copied}; echo batch job 77")
+    monkeypatch.setenv("PATH", told["PATH"])
+    flags = ["--submit", "slurm,slurm_partition=cpu,mem_gb=16", "--jobs=3"]
+    done = run_script("table8_lsfan", "--smoke", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 shares are submitted" in done.stdout
+    array, last = sorted(tmp_path.glob("*.sbatch"))
+    assert "--array=0-2" in array.read_text()
+    for line in ("--partition=cpu", "--mem=16GB"):
+        assert line in array.read_text() and line in last.read_text()
+    assert "--dependency=afterany:77_0:77_1:77_2" in last.read_text()
+    pickles = sorted(tmp_path.glob("results/table8_lsfan/jobs/*.pkl"))
+    runs = [utils.DelayedSubmission.load(path).args[0] for path in pickles]
+    script = [sys.executable, str(REPRODUCE / "table8_lsfan.py"), "--smoke"]
+    script += [*flags, "--submit=", "--jobs=1"]
+    ends = [f"--share={i}/3" for i in (1, 2, 3)] + ["--collect"]
+    assert sorted(runs) == sorted([*script, end] for end in ends)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ("slurm", "srun"),
+        ("loadleveler", "loadleveler"),
+        ("local,mem_gb=much", "mem_gb"),
+    ],
+)
+def test_submitting_in_vain_is_one_line(asked, error, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = Options(submit=asked.split(","), results_dir=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=f"--submit: .*{error}"):
+        submit(options, ["table.py"])
 
 
 def test_open_recordings_smoke(open_data, tmp_path):

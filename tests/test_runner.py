@@ -105,6 +105,30 @@ def test_order_and_processes_change_no_prediction(tasks_of, windows, tmp_path):
         assert (one.root / path).read_bytes() == (two.root / path).read_bytes()
 
 
+def test_a_dask_worker_that_dies_is_made_good(
+    tasks_of, windows, tmp_path, monkeypatch
+):
+    distributed = pytest.importorskip("distributed")
+    marker = tmp_path / "died"
+    monkeypatch.setenv("DIES_ONCE", str(marker))
+    tasks = tasks_of("fake_methods:DyingMethod")
+    one, two = ResultStore(tmp_path / "1"), ResultStore(tmp_path / "2")
+    settings = {"threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=2, **settings) as cluster:
+        runner.run(tasks, windows, two, dask=cluster.scheduler_address)
+    assert marker.exists()
+    runner.run(tasks, windows, one)
+    for task in tasks:
+        path = task.key.path / "predictions.npz"
+        assert (one.root / path).read_bytes() == (two.root / path).read_bytes()
+
+
+def test_no_dask_scheduler_is_one_line(tasks_of, windows, store):
+    pytest.importorskip("distributed")
+    with pytest.raises(ConfigurationError, match="--dask nonsense: no scheduler"):
+        runner.run(tasks_of(), windows, store, dask="nonsense")
+
+
 def test_another_configuration_is_refused(tasks_of, windows, store):
     runner.run(tasks_of(), windows, store)
     other = tasks_of(dataset={"fingerprint": "xyz"})

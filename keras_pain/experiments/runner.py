@@ -199,6 +199,7 @@ def run(
     *,
     folds: slice | None = None,
     jobs: int = 1,
+    dask: str | None = None,
     about: Mapping | None = None,
 ) -> None:
     """Runs the tasks that the store does not hold yet.
@@ -209,11 +210,12 @@ def run(
         store: Where results go.
         folds: Only these fold numbers; the others stay open.
         jobs: Processes; training times of parallel folds disturb each other.
+        dask: Address of a Dask scheduler, whose workers train instead.
         about: The data, for `preprocessing.describe`.
 
     Raises:
         ConfigurationError: The store holds a fold of another configuration, or
-            a fold cannot be trained on.
+            a fold cannot be trained on; or no scheduler answers.
     """
     if not tasks:  # a share of few
         return
@@ -244,7 +246,8 @@ def run(
         console.print(f"{done} of {len(wanted)} folds are finished and kept")
     if not todo:
         return
-    with _Progress(console, len(todo)) as shown:
+    workers = contextlib.nullcontext(jobs) if dask is None else _on_dask(dask)
+    with workers as jobs, _Progress(console, len(todo)) as shown:
         if jobs == 1:
             for task in todo:
                 epoch = shown.on_epoch(task)
@@ -261,6 +264,32 @@ def run(
         for finished in joblib.Parallel(jobs, **how)(calls):
             for task, metrics in finished:
                 shown.done(task, metrics)
+
+
+@contextlib.contextmanager
+def _on_dask(address):
+    """The number of a scheduler's workers, on which joblib runs; at least 2.
+
+    A worker that dies takes nothing with it but the fold that it was at, which
+    the scheduler gives to another one.
+    """
+    try:
+        from distributed import Client, KilledWorker
+    except ImportError as error:
+        text = "--dask: needs pip install keras-pain[cluster]"
+        raise ConfigurationError(text) from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        text = (
+            f"--dask {address}: no scheduler answers; `dask scheduler` is one"
+        )
+        raise ConfigurationError(text) from error
+    with client, joblib.parallel_config("dask", client=client):
+        try:
+            yield max(2, len(client.nthreads()))
+        except (KilledWorker, TimeoutError) as error:  # no worker left
+            raise KerasPainError(f"--dask: {error}") from error
 
 
 def _run_chain(chain, samples, store, jobs, this_run, about):

@@ -28,6 +28,7 @@ from keras_pain.reproduction.flags import (
     own_flags,
     parse_flags,
 )
+from keras_pain.reproduction.jobs import submit
 
 __all__ = ["Experiment", "Options", "main", "main_own", "reproduce"]
 
@@ -74,6 +75,8 @@ def main(
                 f"--corpus={'|'.join(corpora)}"
             )
         check_used(options, set().union(*(e.flags for e in chosen)))
+        if options.submit:
+            return submit(options, sys.argv)
         shared = len(chosen if choose_corpus else experiments) > 1
         for experiment in chosen:
             own = options

@@ -77,6 +77,17 @@ class Options:
         "training times incomparable.",
         default=1,
     )
+    dask: str | None = _flag(
+        "Address of a Dask scheduler, tcp://HOST:8786. Its workers, of one "
+        "thread each (dask worker --nthreads 1), train the folds instead of "
+        "--jobs processes; all see --results_dir."
+    )
+    submit: Sequence[str] | None = _flag(
+        "Hands --jobs shares of the folds to a scheduler of jobs, and the "
+        "table after them: slurm, or slurm with parameters of submitit, e.g. "
+        "slurm,slurm_partition=cpu,mem_gb=16,timeout_min=600.",
+        define=flags.DEFINE_list,
+    )
     suite: str | None = _flag(
         "A frozen protocol of suites/, e.g. ui_prmd_loso_v1: its seeds and "
         "protocol are the defaults, and the table says whether it may be cited "

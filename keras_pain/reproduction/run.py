@@ -187,7 +187,8 @@ def finish(
         "hashes": prepared.hashes,
         "groups": {f["subject_id"]: f["group"] for f in prepared.report},
     }
-    more = {"folds": folds, "jobs": options.jobs, "about": about}
+    more = {"folds": folds, "jobs": options.jobs, "dask": options.dask}
+    more["about"] = about
     if share == (0, 0):
         print(*(task.name for task in todo), sep="\n")
         print(f"{len(todo)} of {len(tasks)} folds are open")
