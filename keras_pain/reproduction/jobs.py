@@ -57,6 +57,6 @@ def submit(options: Options, command: Sequence[str]) -> None:
     except (AssertionError, NameError, RuntimeError, ValueError) as error:
         raise ConfigurationError(f"--submit: {error}") from error
     print(
-        f"{count} shares are submitted; job {last.job_id} writes the table, and "
-        f"{folder} has the logs"
+        f"{count} shares are submitted; job {last.job_id} writes the table, "
+        f"logs go to {folder}"
     )
