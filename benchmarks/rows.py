@@ -27,7 +27,7 @@ from keras_pain.experiments.protocols import subjects_of
 from keras_pain.experiments.store import ResultStore
 from keras_pain.models.flops import count_flops
 from keras_pain.models.registry import FEATURES, LANDMARKS, MODELS, WINDOWS
-from keras_pain.signals.faces import FaceDetector
+from keras_pain.signals.faces import FaceDetector, find_faces
 from keras_pain.simulate import simulate
 
 LSFAN_CUT = {"cut": "lsfan_windows"}
@@ -357,25 +357,51 @@ def frames_of(folder: str, videos: int, frames: int) -> list[list[np.ndarray]]:
     return found
 
 
-def faces(run: Run) -> Sides:
-    """One full-size detection a frame, against reduced frames in batches."""
+def with_face(frame: np.ndarray, side: int) -> np.ndarray:
+    """A frame of one face in a picture of 640 x 480, the face `side` long."""
+    box = find_faces([frame])[0, 1:5]
+    zoom = side / max(box[2:] - box[:2])
+    how = {"interpolation": cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC}
+    small = cv2.resize(frame, None, fx=zoom, fy=zoom, **how)[:480, :640]
+    height, width = small.shape[:2]
+    top, left = (480 - height) // 2, (640 - width) // 2
+    edges = (top, 480 - height - top, left, 640 - width - left)
+    return cv2.copyMakeBorder(small, *edges, cv2.BORDER_REPLICATE)
+
+
+def faces(side: int | None, run: Run) -> Sides:
+    """One full-size detection a frame, against reduced frames in batches.
+
+    With a `side`, of faces that are so many pixels long, in 640 x 480.
+    """
     if run.videos is None:
         raise Skipped("no videos of single people: give --videos")
     from mtcnn import MTCNN
 
     mtcnn, detector = MTCNN(), FaceDetector()
     films = frames_of(run.videos, *run.size((5, 20), (1, 2)))
+    if side:
+        films = [[with_face(frame, side) for frame in film] for film in films]
+    frames = list(itertools.chain(*films))
 
     def full_size():
-        return [mtcnn.detect_faces(frame) for film in films for frame in film]
+        return [mtcnn.detect_faces(frame) for frame in frames]
 
     def ours():
         return [found for film in films for found in detector.detect(film)]
 
-    seen = [[len(boxes) > 0 for boxes in way()] for way in (full_size, ours)]
-    note = "a face in {:.0%} and {:.0%} of {} frames"
-    note = note.format(*map(np.mean, seen), len(seen[0]))
-    return Sides(full_size, ours, note=note)
+    found, apart = [], []
+    for frame, boxes in zip(frames, ours(), strict=True):
+        true = find_faces([frame])[:, 1:5]
+        found.append((len(true) > 0, len(boxes) > 0))
+        if all(found[-1]):
+            largest = np.subtract(true[:, 2:], true[:, :2]).max(axis=1).argmax()
+            off = np.abs(boxes[:, :4] - true[largest]).max(axis=1).min()
+            apart.append(off / max(true[largest, 2:] - true[largest, :2]))
+    seen, most = np.mean(found, axis=0), (np.median(apart), max(apart))
+    note = f"a face in {seen[0]:.0%} and {seen[1]:.0%} of {len(found)} frames; "
+    note += "edges {:.1%} of the face apart (median), {:.1%} at most"
+    return Sides(full_size, ours, note=note.format(*most))
 
 
 def features(run: Run) -> Sides:
@@ -512,9 +538,13 @@ def all_rows() -> dict[str, Row]:
     for name, what in (("", "decoded once"), ("_jpeg", "from JPEG")):
         what, sides = f"L3D, clips fed {what}", part(feed_clips, bool(name))
         rows[f"feed_clips{name}"] = Row(what, "arrays in memory", sides)
-    rows["faces"] = Row(
-        "Finding faces", "one full-size detection a frame", faces, 8.0
-    )
+    for side in (None, 50, 75, 100, 150):
+        what, name = "Finding faces", "faces"
+        if side:
+            what += f" of {side} pixels in 640 x 480"
+            name += f"_{side}"
+        sides = part(faces, side)
+        rows[name] = Row(what, "one full-size detection a frame", sides, 8)
     rows["features"] = Row(
         "Frames through ConvNeXtTiny, 32 pixels", "`predict` a clip", features
     )

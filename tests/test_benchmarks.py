@@ -23,6 +23,9 @@ def seconds(ratios):
     return np.stack([ours * np.reshape(ratios, (-1, 1)), ours], axis=1)
 
 
+SIDES = (50, 75, 100, 150)  # of faces, in pixels
+
+
 def test_list_names_every_row_and_its_target(capsys):
     run.main(["--list"])
     said = capsys.readouterr().out.splitlines()
@@ -36,7 +39,7 @@ def test_list_names_every_row_and_its_target(capsys):
         "banet_inference": "4.5",
         "lsfan_training": "1.35",
         "lsfan_inference": "1.2",
-        "faces": "8",
+        **dict.fromkeys(["faces", *(f"faces_{n}" for n in SIDES)], "8"),
     }
     names = {line.split(":")[0] for line in said}
     assert {"ceilings", "growth", "fold", "xla_bi_lstm", "c3d_training"} < names
