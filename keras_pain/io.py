@@ -129,6 +129,11 @@ def read_text(path) -> str:
     return decoded(content)
 
 
+def read_json(path):
+    """What a JSON file holds; raises OSError, or ValueError if it is none."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
 def decoded(content: bytes) -> str:
     """What `read_text` makes of bytes."""
     wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -442,7 +447,5 @@ def load_object(path: str, flag: str):
             return operator.attrgetter(attribute)(loaded)
         except AttributeError as error:
             problem = error
-    raise ConfigurationError(
-        f"{flag}: cannot load {path[:80]!r}: {str(problem)[:200]}; give "
-        "package.module:object"
-    ) from problem
+    text = f"{flag}: cannot load {path[:80]!r}: {str(problem)[:200]}"
+    raise ConfigurationError(f"{text}; give package.module:object") from problem

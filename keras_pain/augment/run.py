@@ -228,8 +228,7 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     pixels, notes = decode(coded, source.name)
     (faces,), box = run.detector.detect([pixels]), np.full(4, np.nan)
     if len(faces):
-        sides = faces[:, 2:4] - faces[:, :2]
-        box = faces[sides.prod(axis=1).argmax(), :4]
+        box = faces[(faces[:, 2:4] - faces[:, :2]).prod(axis=1).argmax(), :4]
     points = given
     if given is None:
         points = run.landmarks.clip([pixels], box[None], source.name)[0]

@@ -113,9 +113,8 @@ def prepare_dataset(
     if problem := _not_reusable(builder, fingerprint):
         raise KerasPainError(f"{path}: {problem}")
     if reused:
-        print(
-            f"{path}: reused, it was built from the same files", file=sys.stderr
-        )
+        text = f"{path}: reused, it was built from the same files"
+        print(text, file=sys.stderr)
     metadata = builder.info.metadata
     return PreparedDataset(
         path=path,
@@ -229,9 +228,8 @@ def clip_example(
 def check_built(path: base.StrPath) -> None:
     """Raises KerasPainError where a folder holds no TFDS dataset."""
     if not pathlib.Path(path, "dataset_info.json").exists():
-        raise KerasPainError(
-            f"{path}: is no TFDS dataset; build one with `tfds build`"
-        )
+        problem = f"{path}: is no TFDS dataset; build one with `tfds build`"
+        raise KerasPainError(problem)
 
 
 def _plain(example, features):

@@ -241,9 +241,8 @@ def whole_recordings(
 
 def _check_length(length, step):
     if min(length, step) < 1:
-        raise ConfigurationError(
-            f"window length and step must be positive, got {length}, {step}"
-        )
+        problem = f"window length and step must be positive, got {length}"
+        raise ConfigurationError(f"{problem}, {step}")
 
 
 def signal_windows(
@@ -273,8 +272,7 @@ def signal_windows(
 
     def cut(recording, frames):
         count, label = len(frames), np.asarray(recording["label"], float)
-        over = max(count - length, 0)
-        starts = step * np.arange(-(-over // step) + 1)
+        starts = step * np.arange(-(-max(count - length, 0) // step) + 1)
         stops = np.minimum(starts + length, count)
         full = 2 * (stops - starts) >= length
         starts, stops = starts[full], stops[full]
@@ -326,8 +324,7 @@ def _statistics(x, starts, stops, types, sums):
         others = others[:, :, ~angles]
         mean = others.sum(axis=1) / length[:, None]
         spread = np.where(real, others - mean[:, None], 0.0)
-        spread = np.sqrt((spread**2).sum(axis=1) / length[:, None])
-        found += [mean, spread]
+        found += [mean, np.sqrt((spread**2).sum(axis=1) / length[:, None])]
     return np.concatenate(found, axis=1).astype(np.float32)
 
 

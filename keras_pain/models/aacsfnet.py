@@ -286,8 +286,7 @@ def BiScaleCrossViT(
     inputs, x = _frames_input(name, input_shape, num_classes)
     sizes = (embed_dim, vit_layers, vit_heads)
     x = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
-    x = _output(x, num_classes)
-    return Model(inputs, x, name=name)
+    return Model(inputs, _output(x, num_classes), name=name)
 
 
 def _switches(name, mode, *values):

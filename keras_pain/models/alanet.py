@@ -114,9 +114,8 @@ def ALANet(
     """
     gates = {"recurrent_activation": recurrent_activation}
     body = body if body_parts else None
-    inputs, codes, _ = _encode(
-        name, input_shape, num_classes, mask_value, units, body, gates
-    )
+    given = name, input_shape, num_classes, mask_value, units, body, gates
+    inputs, codes, _ = _encode(*given)
     x = own.FrameMasking(name="code_mask")(codes)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = blocks.temporal_attention(x)

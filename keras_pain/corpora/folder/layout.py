@@ -232,8 +232,7 @@ def read_tables(root: StrPath) -> Tables:
             raise BadFileError(path, f"line {line}: {error}", cure) from error
     channels = _channels(root / CHANNELS) if kind == "signals" else ()
     rate = about.get("SamplingFrequency")
-    fits = rate is None or isinstance(rate, int | float) and 0 < rate < 1e6
-    if not fits:
+    if not (rate is None or isinstance(rate, int | float) and 0 < rate < 1e6):
         problem = f"SamplingFrequency is {rate!r}"
         cure = "give a number of frames a second"
         raise BadFileError(root / DESCRIPTION, problem, cure)
@@ -281,10 +280,8 @@ def make_tables(
             )
     unknown = {row.subject for row in rows} - groups.keys()
     if groups and unknown:
-        raise KerasPainError(
-            f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is not in "
-            f"{PARTICIPANTS}; add the row"
-        )
+        problem = f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is"
+        raise KerasPainError(f"{problem} not in {PARTICIPANTS}; add the row")
     absent = sorted(groups.keys() - {row.subject for row in rows})
     found.listed("no_recording", absent, "{n} participants without one: {}")
     return Tables(root, kind, tuple(rows), groups, findings=found, **more)
