@@ -105,10 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     text = "store path, size and sha256 of every file beside the files"
     add("--write_manifest", action="store_true", help=text)
     add("--json", metavar="FILE", help="write a report; - writes it to stdout")
-    text = (
-        "emopain: 0-based label columns of the challenge2020 layout, e.g. "
-        "exercise=30,pain=none,protective=31"
-    )
+    text = "emopain: 0-based label columns of the challenge2020 layout, e.g. "
+    text += "exercise=30,pain=none,protective=31"
     add("--challenge_columns", metavar="NAME=COLUMN,...", help=text)
 
     text = "Write an example of a folder of your own recordings, explained."
@@ -126,10 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
     }
     add("--only", **names, help="these, by script [all]")
     add("--out", default="results", help="folder of results [results]")
-    text = (
-        "folder that holds emopain/, ui_prmd/ and others, as far as you have "
-        "them [that of KERAS_PAIN_DATA]; without one a corpus is simulated"
-    )
+    text = "folder that holds emopain/, ui_prmd/ and others, as far as you "
+    text += "have them [that of KERAS_PAIN_DATA]; without one a corpus is "
+    text += "simulated"
     add("--manual_dir", help=text)
     text = "further flags of the scripts, behind --, e.g. -- --jobs=2"
     add("flags", nargs="*", help=text)
@@ -180,9 +177,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("fold", help="the fold's folder, e.g. results/table8_lsfan/folds/...")
 
     text = "Say by method whether this machine agrees with a suite's stored "
-    text += (
-        "results: to the byte, in classes, or a tolerance; else exit code 1."
-    )
+    text += "results: to the byte, in classes, or a tolerance; else exit "
+    text += "code 1."
     add = command("verify", _verify, text).add_argument
     add("suite", help="a suite with a reference, e.g. ui_prmd_loso_v1")
     text = "folder of its corpus, to run it first [compare --results_dir only]"
@@ -210,17 +206,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--protocol", default="leak_free", help="of the fold [leak_free]")
     add("--seed", type=int, default=0, help="of the fold [0]")
     add("--out", help="folder to write to [RESULTS_DIR/explanations]")
-    text = (
-        "epochs of the two trainings that the label check needs [those of the "
-        "fold, 5 at most]"
-    )
+    text = "epochs of the two trainings that the label check needs [those of "
+    text += "the fold, 5 at most]"
     add("--check_epochs", type=int, metavar="N", help=text)
     switch = {"dest": "checks", "action": "store_false"}
     add("--no_checks", **switch, help="draw the maps only")
-    text = (
-        "as_released: channels are labelled as in the released L-SFAN figure, "
-        "in the wrong order (defect misordered_axis_labels) [real]"
-    )
+    text = "as_released: channels are labelled as in the released L-SFAN "
+    text += "figure, in the wrong order (defect misordered_axis_labels) [real]"
     ways = ("real", "as_released")
     add("--axis_labels", choices=ways, default="real", help=text)
 
@@ -271,9 +263,8 @@ def _loaded(args):
     """The predictor that the arguments of `_add_networks` name."""
     import keras_pain
 
-    names = ("method", "protocol", "evaluation", "seed", "fold")
+    names = "method protocol evaluation seed fold backbone_weights".split()
     given = {name: getattr(args, name) for name in names}
-    given["backbone_weights"] = args.backbone_weights
     return keras_pain.load(args.networks, **given)
 
 

@@ -335,10 +335,8 @@ def unwritable(path, error: Exception, cure: str | None = None):
         what = "check that it can be written"
         if full:
             what = "free some space there"
-        cure = (
-            f"{what} or choose another --results_dir; finished folds are kept, "
-            "and the same command goes on from them"
-        )
+        cure = f"{what} or choose another --results_dir; finished folds are "
+        cure += "kept, and the same command goes on from them"
     reason = getattr(error, "strerror", None) or full or str(error)
     reason = " ".join(reason.split())
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")

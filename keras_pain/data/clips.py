@@ -113,12 +113,9 @@ def open_frames(path: str | os.PathLike) -> FrameStore:
     folder = pathlib.Path(path) / _FOLDER
     if not folder.exists():
         prepare.check_built(path)
-        write_folder(
-            folder,
-            lambda target: _write(target, path),
-            is_complete=folder.exists,  # another process was faster
-            cure="free space there",
-        )
+        # It is complete where another process was faster.
+        more = {"is_complete": folder.exists, "cure": "free space there"}
+        write_folder(folder, lambda target: _write(target, path), **more)
     cure = "delete this folder, it is written anew from the dataset"
     with errors.reading(folder, cure=cure):
         notes = json.loads((folder / "clips.json").read_text("utf-8"))
@@ -188,9 +185,8 @@ def coded_pictures(frames: FrameStore, numbers):
     """JPEG bytes of `(n,)` frames inside a tf.data pipeline."""
     import tensorflow as tf
 
-    codes = tf.numpy_function(
-        frames.coded, [numbers], tf.string, stateful=False
-    )
+    given = frames.coded, [numbers], tf.string
+    codes = tf.numpy_function(*given, stateful=False)
     return tf.ensure_shape(codes, (None,))
 
 
@@ -323,9 +319,8 @@ def cut_clips(
         columns["recording"] = clip.name
         columns = {k: np.full(keep.sum(), v) for k, v in columns.items()}
         parts.append({"first": number[keep], "y": y[keep], **columns})
-    arrays = joined(
-        parts, f"{frames.path}: no {level} is left that has a label {label!r}"
-    )
+    problem = f"no {level} is left that has a label {label!r}"
+    arrays = joined(parts, f"{frames.path}: {problem}")
     arrays["y"] = arrays["y"].astype(np.int64 if class_names else np.float32)
     return ClipSet(
         frames=frames,

@@ -37,14 +37,12 @@ def training_batches(
     low, high = seed % (2**31), seed // (2**31)
 
     def epoch(number):
-        draw = tf.random.stateless_uniform(
-            [count], [low, high * 2**20 + number], 0, 2**62, tf.int64
-        )
+        key = [low, high * 2**20 + number]
+        draw = tf.random.stateless_uniform([count], key, 0, 2**62, tf.int64)
         order = tf.argsort(draw, stable=True)
         order = tf.concat([order, order[:missing]], 0)
-        return tf.data.Dataset.range(steps).map(
-            lambda step: order[step * batch_size :][:batch_size]
-        )
+        numbers = tf.data.Dataset.range(steps)
+        return numbers.map(lambda i: order[i * batch_size :][:batch_size])
 
     batches = tf.data.Dataset.counter().flat_map(epoch)
     gathered = batches.map(lambda i: tuple(tf.gather(t, i) for t in tensors))
@@ -183,19 +181,16 @@ def _draws(clips, index, jitter, rng):
     return numbers, rows.astype(np.int32), columns.astype(np.int32)
 
 
-def _pipeline(
-    clips, targets, batches, weights=None, limit=clip_data.DECODED_BYTES
-):
+def _pipeline(clips, targets, batches, weights=None, *limit):
     frames, size = clips.frames, clips.size
-    pixels = frames.decoded(size, limit)
+    pixels = frames.decoded(size, *limit)
     wanted = [targets] if weights is None else [targets, weights]
     wanted = [np.asarray(array, np.float32) for array in wanted]
     index = tf.TensorSpec((None,), tf.int64)
     plane = tf.TensorSpec((None, size), tf.int32)
     numbers = tf.TensorSpec((None, max(clips.num_frames, 1)), tf.int64)
-    drawn = tf.data.Dataset.from_generator(
-        batches, output_signature=(index, numbers, plane, plane)
-    )
+    form = (index, numbers, plane, plane)
+    drawn = tf.data.Dataset.from_generator(batches, output_signature=form)
 
     def pictures(index, numbers, rows, columns):
         if pixels is not None:

@@ -349,13 +349,10 @@ def _spatial_branch(x, name, patch_sizes, class_keys, transformer, dropout):
     text = "patch_sizes must be two or more different sizes in pixels, not "
     require(fits, name, f"{text}{sizes}")
     for size in sizes:
-        require(
-            height % size == width % size == 0,
-            name,
-            f"an image of {height} x {width} cannot be cut into patches of "
-            f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels, or "
-            f"other patch_sizes than {sizes}",
-        )
+        text = f"an image of {height} x {width} cannot be cut into patches of "
+        text += f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels,"
+        text += f" or other patch_sizes than {sizes}"
+        require(height % size == width % size == 0, name, text)
     text = f"embed_dim must be a multiple of the {heads} heads, not {embed_dim}"
     require(embed_dim % heads == 0, name, text)
     norm = layers.LayerNormalization(epsilon=1e-5, name="token_norm")

@@ -281,11 +281,9 @@ def _cancelled():
             weight.assign(rng.normal(size=weight.shape))
             number += int(np.prod(weight.shape))
     off = float(np.abs(model.predict(x, verbose=0) - before).max())
-    text = (
-        f"with {number:,} GRU weights of a small one drawn anew, scores move "
-    )
-    text += f"by {off:.0e}: the logits are equal for all neighbours and cancel"
-    return _verdict(off > 1e-5, text)
+    text = f"with {number:,} GRU weights of a small one drawn anew, scores "
+    text += f"move by {off:.0e}: the logits are equal for all neighbours and "
+    return _verdict(off > 1e-5, f"{text}cancel")
 
 
 @_row(_PEMF, "STGCN-LSTM", "the graph joins neighbouring landmarks")

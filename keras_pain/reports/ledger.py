@@ -251,10 +251,8 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
             for row in measured
         }
         groups = {f["subject_id"]: f["group"] for f in run.prepared.report}
-        paths += calibration.write_calibration(
-            *(found, {"group": groups}, run.table.title, run.results_dir),
-            simulated=simulated,
-        )
+        what = found, {"group": groups}, run.table.title, run.results_dir
+        paths += calibration.write_calibration(*what, simulated=simulated)
     return paths
 
 

@@ -99,10 +99,8 @@ def _of_script(path, data, out, smoke, flags):
                 simulator_of(corpus)
             except ConfigurationError:
                 where = f"in {data}" if data else "as no folder is given"
-                why = (
-                    f"needs the folder {corpus}/, {where}; see tfds_builders/"
-                    f"{corpus}/README.md, and give --manual_dir"
-                )
+                why = f"needs the folder {corpus}/, {where}; see tfds_builders/"
+                why += f"{corpus}/README.md, and give --manual_dir"
         command += flags if corpus else ()
         yield Job(name, path.stem, tuple(command), why)
 

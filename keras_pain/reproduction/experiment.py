@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -220,12 +221,9 @@ def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
     if not folder.is_dir():
         line = f"no --manual_dir: simulating a small {name} corpus in {folder}"
         console.print(f"{line}; results will be marked SIMULATED")
-        write_folder(
-            folder,
-            lambda new: simulate(name, new, seed=0, **arguments),
-            is_complete=folder.is_dir,
-            cure="free some space there, or give --manual_dir",
-        )
+        fill = functools.partial(simulate, name, seed=0, **arguments)
+        cure = "free some space there, or give --manual_dir"
+        write_folder(folder, fill, is_complete=folder.is_dir, cure=cure)
     return folder
 
 

@@ -813,13 +813,9 @@ def own_report(run: runs.FinishedRun) -> list[Path]:
     if run.experiment.development:
         paths += _write_people(run)
     if names and finished:
-        paths += calibration.write_calibration(
-            finished,
-            run.experiment.attributes(),
-            run.table.title,
-            run.results_dir,
-            simulated=run.prepared.simulated,
-        )
+        what = finished, run.experiment.attributes(), run.table.title
+        more = {"simulated": run.prepared.simulated}
+        paths += calibration.write_calibration(*what, run.results_dir, **more)
     return paths
 
 

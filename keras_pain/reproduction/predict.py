@@ -470,11 +470,9 @@ class Predictor:
         if found.path.is_dir():  # of pictures, each of which may be known
             digests |= set(map(manifest.input_hash, list_stills(found.path)))
         if trained := sum(not digests.isdisjoint(of) for of in files):
-            notes.insert(
-                0,
-                f"{found.path} is among the training recordings of {trained} "
-                f"of {len(files)} networks: this is no test of them",
-            )
+            text = f"{found.path} is among the training recordings of {trained}"
+            text += f" of {len(files)} networks: this is no test of them"
+            notes.insert(0, text)
         if not found.rate:
             text = "start and end are frames"
             notes.append(f"{text}: nobody says their rate (--rate does)")

@@ -101,13 +101,8 @@ def save_to_preset(predictor, folder) -> Path:
         text = json.dumps(note, indent=1, allow_nan=False) + "\n"
         (new / PRESET_FILE).write_text(text, encoding="utf-8")
 
-    write_folder(
-        folder,
-        fill,
-        is_complete=lambda: (folder / PRESET_FILE).exists(),
-        cure="give another folder",
-    )
-    return folder
+    there, cure = (folder / PRESET_FILE).exists, "give another folder"
+    return write_folder(folder, fill, is_complete=there, cure=cure)
 
 
 def read_preset(folder: Path) -> dict:

@@ -206,9 +206,8 @@ def csv_rate(path: str | os.PathLike) -> float | None:
 
     The mean over the file, as OpenFace writes milliseconds.
     """
-    with errors.reading(
-        pathlib.Path(path), "cannot be read as text", _CSV_CURE
-    ):
+    path = pathlib.Path(path)
+    with errors.reading(path, "cannot be read as text", _CSV_CURE):
         lines = csv.DictReader(read_text(path).splitlines())
         names = {name.strip(): name for name in lines.fieldnames or ()}
         if "timestamp" not in names or "x_0" not in names:

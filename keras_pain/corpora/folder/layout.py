@@ -321,11 +321,9 @@ def read_label(tables: Tables, name: str) -> Label:
     if words := [text for text, value in values.items() if value is None]:
         if len(words) < len(said):
             one = next(t for t in said if values[t] is not None)
-            raise BadFileError(
-                path,
-                f"label {name} has words ({words[0]!r}) and numbers ({one})",
-                "write either, and leave a cell empty that is not known",
-            )
+            problem = f"label {name} has words ({words[0]!r}) and numbers "
+            cure = "write either, and leave a cell empty that is not known"
+            raise BadFileError(path, f"{problem}({one})", cure)
         points = [number(text.replace(",", ".")) for text in said]
         ways = {_folded(text): text for text in said}
         problem, cure = "", "write each in one way"
@@ -402,10 +400,8 @@ def read_rows(
 
 def _base(root):
     """The folder that holds the tables: this one, or one in it."""
-    nothing = (
-        f"no {RECORDINGS} here (it holds {{}}); `keras-pain template signals "
-        "FOLDER` writes an example of such a folder"
-    )
+    nothing = f"no {RECORDINGS} here (it holds {{}}); `keras-pain template "
+    nothing += "signals FOLDER` writes an example of such a folder"
 
     def fits(folder):
         return (folder / RECORDINGS).is_file()

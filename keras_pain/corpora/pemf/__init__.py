@@ -98,11 +98,9 @@ def _find_archive(root, layouts):
             return layout, base, archive
     names = [facts.ARCHIVES[layout] for layout in layouts]
     wanted = " or ".join(f"{name}/Modified/S001/Neutral/" for name in names)
-    raise raw.nothing_found(
-        root,
-        f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
-        "folder in which the owners' archives were unpacked with --manual_dir",
-    )
+    text = f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
+    text += "folder in which the owners' archives were unpacked with "
+    raise raw.nothing_found(root, text + "--manual_dir")
 
 
 def _inner(folder):
