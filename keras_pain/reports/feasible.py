@@ -316,10 +316,8 @@ def report(
             lines.append(f"the rest fits if one is left out: {names}")
         return "\n".join([*lines, "cannot hold: no confusion matrix fits"])
     for hits in found.examples.tolist():
-        cells = (
-            f"class {k}: {h} right of {p} predicted"
-            for k, (h, p) in enumerate(hits)
-        )
+        text = "class {}: {} right of {} predicted".format
+        cells = (text(k, *pair) for k, pair in enumerate(hits))
         lines.append(f"  e.g. {'; '.join(cells)}")
     for name, (low, high) in found.ranges.items():
         lines.append(f"  {name} from {low:.4f} to {high:.4f}")

@@ -292,11 +292,8 @@ def _changes(run, method, disputes):
 
 def _tested_by_both(*sides):
     """Predictions of windows that both sides have, by seed and fold."""
-    ids = [
-        np.concatenate([fold["window_id"] for seed in side for fold in seed])
-        for side in sides
-    ]
-    both = np.intersect1d(*ids)
+    ids = [[f["window_id"] for seed in side for f in seed] for side in sides]
+    both = np.intersect1d(*map(np.concatenate, ids))
 
     def kept(fold):
         mine = np.isin(fold["window_id"], both)
@@ -332,10 +329,8 @@ def _grid(row_of, changes):
         rows.append(row)
     title = f"{method}: pooled score (change, 95 % interval; smallest)"
     columns = ["What is on", *(METRIC_NAMES[name] for name in METRICS)]
-    sources = [
-        [(row_of.evaluation, protocol, row_of.method)]
-        for protocol in map(_protocol_of, changes)
-    ]
+    protocols = map(_protocol_of, changes)
+    sources = [[(row_of.evaluation, p, row_of.method)] for p in protocols]
     return Grid(title, columns, [rows], left=1, sources=sources)
 
 

@@ -170,12 +170,10 @@ def _of_classes(results, people, classes):
 
 
 def _of_intensities(results, people):
-    errors, whose = [], []
-    for result in results:
-        of = result.predictions
-        errors.append(np.abs(of["y_true"] - of["y_pred"]))
-        whose.append(of["subject"])
-    errors, whose = np.concatenate(errors), np.concatenate(whose)
+    predictions = [result.predictions for result in results]
+    errors = [np.abs(of["y_true"] - of["y_pred"]) for of in predictions]
+    errors = np.concatenate(errors)
+    whose = np.concatenate([of["subject"] for of in predictions])
     means = np.array([errors[whose == who].mean() for who in people])
     interval = statistics.mean_interval(means) if len(means) > 1 else None
     return {
