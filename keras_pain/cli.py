@@ -64,16 +64,14 @@ def build_parser() -> argparse.ArgumentParser:
         description="Reproductions of published pain recognition systems.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--version", action="version", version=f"keras-pain {__version__}"
-    )
+    version = f"keras-pain {__version__}"
+    parser.add_argument("--version", action="version", version=version)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name, run, text):
         """Adds a subcommand; returns its parser."""
-        added = subparsers.add_parser(
-            name, help=text, description=text, allow_abbrev=False
-        )
+        more = {"description": text, "allow_abbrev": False}
+        added = subparsers.add_parser(name, help=text, **more)
         added.set_defaults(run=run)
         return added
 
@@ -107,10 +105,8 @@ def build_parser() -> argparse.ArgumentParser:
     text = "store path, size and sha256 of every file beside the files"
     add("--write_manifest", action="store_true", help=text)
     add("--json", metavar="FILE", help="write a report; - writes it to stdout")
-    text = (
-        "emopain: 0-based label columns of the challenge2020 layout, e.g. "
-        "exercise=30,pain=none,protective=31"
-    )
+    text = "emopain: 0-based label columns of the challenge2020 layout, e.g. "
+    text += "exercise=30,pain=none,protective=31"
     add("--challenge_columns", metavar="NAME=COLUMN,...", help=text)
 
     text = "Write an example of a folder of your own recordings, explained."
@@ -128,10 +124,9 @@ def build_parser() -> argparse.ArgumentParser:
     }
     add("--only", **names, help="these, by script [all]")
     add("--out", default="results", help="folder of results [results]")
-    text = (
-        "folder that holds emopain/, ui_prmd/ and others, as far as you have "
-        "them [that of KERAS_PAIN_DATA]; without one a corpus is simulated"
-    )
+    text = "folder that holds emopain/, ui_prmd/ and others, as far as you "
+    text += "have them [that of KERAS_PAIN_DATA]; without one a corpus is "
+    text += "simulated"
     add("--manual_dir", help=text)
     text = "further flags of the scripts, behind --, e.g. -- --jobs=2"
     add("flags", nargs="*", help=text)
@@ -144,8 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
     text = "List the folds of a reproduce script that are not run yet."
     add = command("tasks", _tasks, text).add_argument
     add("script", help="e.g. reproduce/table1_protective.py")
-    text = "flags of the script"
-    add("flags", nargs=argparse.REMAINDER, help=text)
+    add("flags", nargs=argparse.REMAINDER, help="flags of the script")
 
     text = "Recompute what the papers claim, row by row; builds networks."
     add = command("audit", _audit, text).add_argument
@@ -153,8 +147,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--out", help=text)
 
     text = "Look whether a confusion matrix fits the metrics a paper prints."
-    audit = command("audit-metrics", _audit_metrics, text)
-    add = audit.add_argument
+    add = command("audit-metrics", _audit_metrics, text).add_argument
     text = "samples of each class, two or three, e.g. 2651,182"
     add("--counts", required=True, type=_numbers, help=text)
     for name in _SCALAR:
@@ -181,16 +174,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     text = "Run one finished fold again, and say whether it is the same."
     add = command("rerun", _rerun, text).add_argument
-    text = "the fold's folder, e.g. results/table8_lsfan/folds/..."
-    add("fold", help=text)
+    add("fold", help="the fold's folder, e.g. results/table8_lsfan/folds/...")
 
     text = "Say by method whether this machine agrees with a suite's stored "
-    text += (
-        "results: to the byte, in classes, or a tolerance; else exit code 1."
-    )
+    text += "results: to the byte, in classes, or a tolerance; else exit "
+    text += "code 1."
     add = command("verify", _verify, text).add_argument
-    text = "a suite with a reference, e.g. ui_prmd_loso_v1"
-    add("suite", help=text)
+    add("suite", help="a suite with a reference, e.g. ui_prmd_loso_v1")
     text = "folder of its corpus, to run it first [compare --results_dir only]"
     add("--manual_dir", help=text)
     add("--results_dir", help="of that run [results/verify_SUITE]")
@@ -216,17 +206,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--protocol", default="leak_free", help="of the fold [leak_free]")
     add("--seed", type=int, default=0, help="of the fold [0]")
     add("--out", help="folder to write to [RESULTS_DIR/explanations]")
-    text = (
-        "epochs of the two trainings that the label check needs [those of the "
-        "fold, 5 at most]"
-    )
+    text = "epochs of the two trainings that the label check needs [those of "
+    text += "the fold, 5 at most]"
     add("--check_epochs", type=int, metavar="N", help=text)
     switch = {"dest": "checks", "action": "store_false"}
     add("--no_checks", **switch, help="draw the maps only")
-    text = (
-        "as_released: channels are labelled as in the released L-SFAN figure, "
-        "in the wrong order (defect misordered_axis_labels) [real]"
-    )
+    text = "as_released: channels are labelled as in the released L-SFAN "
+    text += "figure, in the wrong order (defect misordered_axis_labels) [real]"
     ways = ("real", "as_released")
     add("--axis_labels", choices=ways, default="real", help=text)
 
@@ -264,10 +250,8 @@ def _add_networks(parser):
     add = parser.add_argument
     text = "folder of results, of one fold or of a preset, or a preset's name"
     add("networks", help=text)
-    text = "of a results folder [the one of the best score]"
-    add("--method", help=text)
-    text = "of its folds [leak_free]"
-    add("--protocol", help=text)
+    add("--method", help="of a results folder [the one of the best score]")
+    add("--protocol", help="of its folds [leak_free]")
     add("--evaluation", help="of its folds [that of most folds]")
     add("--seed", type=int, help="of its folds [all]")
     add("--fold", help="a single one [all]")
@@ -279,9 +263,8 @@ def _loaded(args):
     """The predictor that the arguments of `_add_networks` name."""
     import keras_pain
 
-    names = ("method", "protocol", "evaluation", "seed", "fold")
+    names = "method protocol evaluation seed fold backbone_weights".split()
     given = {name: getattr(args, name) for name in names}
-    given["backbone_weights"] = args.backbone_weights
     return keras_pain.load(args.networks, **given)
 
 
@@ -299,10 +282,8 @@ def _simulate(args):
     corpus = get_corpus(args.corpus)
     simulator = simulator_of(args.corpus)
     if args.layout not in ("all", *corpus.LAYOUTS):
-        raise ConfigurationError(
-            f"--layout={args.layout}: {args.corpus} has the layouts "
-            f"{', '.join(corpus.LAYOUTS)}, or all"
-        )
+        text = f"--layout={args.layout}: {args.corpus} has the layouts"
+        raise ConfigurationError(f"{text} {', '.join(corpus.LAYOUTS)}, or all")
     given = {k: v for k, v in vars(args).items() if v is not None}
     del given["run"]
     paths = simulate(given.pop("corpus"), **given, progress=True)
@@ -323,9 +304,8 @@ def _check(args) -> int:
     options = {name: getattr(args, name) for name in names}
     if args.challenge_columns is not None:
         if not hasattr(corpus, "parse_challenge_columns"):
-            raise ConfigurationError(
-                f"--challenge_columns does not apply to {args.corpus}"
-            )
+            said = f"--challenge_columns does not apply to {args.corpus}"
+            raise ConfigurationError(said)
         columns = corpus.parse_challenge_columns(args.challenge_columns)
         options["challenge_columns"] = columns
     checks = []
@@ -426,10 +406,8 @@ def _report(args):
 
 def _tasks(args) -> int:
     if not (args.script.endswith(".py") and os.path.isfile(args.script)):
-        raise ConfigurationError(
-            f"{args.script}: is no script; give one of reproduce/, e.g. "
-            "reproduce/table1_protective.py"
-        )
+        problem = f"{args.script}: is no script; give one of reproduce/, e.g."
+        raise ConfigurationError(f"{problem} reproduce/table1_protective.py")
     command = [sys.executable, args.script, *args.flags, "--share=list"]
     return subprocess.call(command)
 
@@ -461,8 +439,7 @@ def _verify(args):
     from keras_pain.reproduction import suites
 
     given = {"manual_dir": args.manual_dir, "results_dir": args.results_dir}
-    lines = suites.verify(args.suite, **given, flags=args.flags)
-    print(*lines, sep="\n")
+    print(*suites.verify(args.suite, **given, flags=args.flags), sep="\n")
 
 
 def _models(args):

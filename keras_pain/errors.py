@@ -64,9 +64,8 @@ class ConfigurationError(KerasPainError):
 def check_choice(name: str, value: str, known: Iterable[str]) -> None:
     """Raises ConfigurationError where a setting is none of the known values."""
     if value not in known:
-        raise ConfigurationError(
-            f"{name} must be one of {', '.join(known)}; got {value!r}"
-        )
+        problem = f"{name} must be one of {', '.join(known)}; got {value!r}"
+        raise ConfigurationError(problem)
 
 
 def expanded(text: str) -> str:

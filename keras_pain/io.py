@@ -129,6 +129,11 @@ def read_text(path) -> str:
     return decoded(content)
 
 
+def read_json(path):
+    """What a JSON file holds; raises OSError, or ValueError if it is none."""
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
 def decoded(content: bytes) -> str:
     """What `read_text` makes of bytes."""
     wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -330,10 +335,8 @@ def unwritable(path, error: Exception, cure: str | None = None):
         what = "check that it can be written"
         if full:
             what = "free some space there"
-        cure = (
-            f"{what} or choose another --results_dir; finished folds are kept, "
-            "and the same command goes on from them"
-        )
+        cure = f"{what} or choose another --results_dir; finished folds are "
+        cure += "kept, and the same command goes on from them"
     reason = getattr(error, "strerror", None) or full or str(error)
     reason = " ".join(reason.split())
     return KerasPainError(f"{path}: cannot be written ({reason}); {cure}")
@@ -442,7 +445,5 @@ def load_object(path: str, flag: str):
             return operator.attrgetter(attribute)(loaded)
         except AttributeError as error:
             problem = error
-    raise ConfigurationError(
-        f"{flag}: cannot load {path[:80]!r}: {str(problem)[:200]}; give "
-        "package.module:object"
-    ) from problem
+    text = f"{flag}: cannot load {path[:80]!r}: {str(problem)[:200]}"
+    raise ConfigurationError(f"{text}; give package.module:object") from problem

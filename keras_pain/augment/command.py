@@ -121,10 +121,9 @@ def run(args: argparse.Namespace, start_tensorflow: Callable[[], None]) -> int:
         start()  # TensorFlow Datasets may read it
         frames = sources.of_dataset(args.input, args.every, args.all_frames)
     elif args.every != 1 or args.all_frames:
-        raise ConfigurationError(
-            "--every and --all_frames choose from a dataset; --input "
-            f"{args.input} is none: it has no dataset_info.json"
-        )
+        problem = "--every and --all_frames choose from a dataset"
+        told = f"--input {args.input} is none: it has no dataset_info.json"
+        raise ConfigurationError(f"{problem}; {told}")
     else:
         frames = sources.find_sources(args.input, args.labels)
     points = sources.open_landmarks(args.landmarks, args.input)
@@ -187,7 +186,5 @@ def _generator(args):
         names = "strength guidance steps negative_prompt size".split()
         settings = {name: getattr(args, name) for name in names}
         return DiffusersGenerator(model, depth=Depth(args.depth), **settings)
-    raise ConfigurationError(
-        "--generator is diffusers:FOLDER, diffusers:OWNER/NAME or geometric, "
-        f"not {args.generator!r}"
-    )
+    text = "--generator is diffusers:FOLDER, diffusers:OWNER/NAME or geometric"
+    raise ConfigurationError(f"{text}, not {args.generator!r}")

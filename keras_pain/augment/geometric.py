@@ -98,9 +98,8 @@ def change_face(
 
     shift = _shift(face, axes, distance, free, strength, random)
     place = (grid + shift).astype(np.float32)
-    moved = cv2.remap(
-        picture, place, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    how = {"borderMode": cv2.BORDER_REFLECT_101}
+    moved = cv2.remap(picture, place, None, cv2.INTER_CUBIC, **how)
     moved[protected] = frame[protected]
     gain = _light(face, strength, random)
     return _pixels(moved * gain), protected, shift, gain, background

@@ -85,8 +85,7 @@ def measure(points: np.ndarray) -> dict[str, float]:
     (ear to ear by brows to chin). Errors are those of `eye_axis`.
     """
     middle, axes, distance = eye_axis(points)
-    face = (np.asarray(points, np.float64) - middle) @ axes.T / distance
-    x, y = face.T
+    x, y = ((np.asarray(points, np.float64) - middle) @ axes.T / distance).T
     ear, chin, other_ear = _JAW
     mouth = np.ptp(x[_CORNERS])
     height = y[chin] - y[BROWS].min()

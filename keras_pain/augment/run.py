@@ -32,14 +32,8 @@ import numpy as np
 
 import keras_pain
 from keras_pain.augment import MIN_IOU, SEED
+from keras_pain.augment import sources as inputs
 from keras_pain.augment.prompts import PromptBuilder
-from keras_pain.augment.sources import (
-    COLUMNS,
-    DetectorPoints,
-    Source,
-    decode,
-    encode_png,
-)
 from keras_pain.corpora.manifest import content_hash
 from keras_pain.errors import BadFileError, ConfigurationError, reading
 from keras_pain.experiments.store import first_difference
@@ -121,7 +115,7 @@ class PictureRun:
 
 
 def generate(
-    sources: Sequence[Source], output: str | os.PathLike, run: PictureRun
+    sources: Sequence[inputs.Source], output: str | os.PathLike, run: PictureRun
 ) -> dict[str, Any]:
     """Makes pictures from frames; goes on from what a folder already holds.
 
@@ -213,7 +207,7 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     coded, given = source.read(), source.points
     sha256 = hashlib.sha256(coded).hexdigest()
     facts = {"source": source.name, "source_sha256": sha256}
-    facts |= {key: getattr(source, key) for key in COLUMNS[1:]}
+    facts |= {key: getattr(source, key) for key in inputs.COLUMNS[1:]}
     here = facts if given is None else {**facts, "points_sha256": _hash(given)}
     lines = [done.get((source.name, copy)) for copy in range(run.copies)]
     for line in filter(None, lines):
@@ -225,11 +219,10 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     missing = [copy for copy, line in enumerate(lines) if line is None]
     if not missing:
         return []
-    pixels, notes = decode(coded, source.name)
+    pixels, notes = inputs.decode(coded, source.name)
     (faces,), box = run.detector.detect([pixels]), np.full(4, np.nan)
     if len(faces):
-        sides = faces[:, 2:4] - faces[:, :2]
-        box = faces[sides.prod(axis=1).argmax(), :4]
+        box = faces[(faces[:, 2:4] - faces[:, :2]).prod(axis=1).argmax(), :4]
     points = given
     if given is None:
         points = run.landmarks.clip([pixels], box[None], source.name)[0]
@@ -245,7 +238,9 @@ def _jobs_of(source, run: PictureRun, output, done, landmarks, versions):
     made |= {"points_sha256": _hash(points), "notes": notes}
     made |= {"versions": versions}
     if generator.reads_prompts:
-        schematic = given is None and isinstance(run.landmarks, DetectorPoints)
+        schematic = given is None and isinstance(
+            run.landmarks, inputs.DetectorPoints
+        )
         known = points, pixels.shape, generator.count_tokens
         made["prompt"] = run.prompts.build(*known, measured=not schematic)
     jobs = []
@@ -329,7 +324,7 @@ def add_picture(
     `sha256` and, of simulated frames, `simulated`. Raises KerasPainError where
     the folder cannot be written to.
     """
-    coded = encode_png(pixels)
+    coded = inputs.encode_png(pixels)
     kind = marked("images" if line["status"] == GOOD else REJECTED, simulated)
     name = f"{line['source']}_{line['copy']:02d}.png"
     # By its own name, too, so that a copied picture can be told.
@@ -404,7 +399,7 @@ def _json(value) -> bytes:
 
 @matplotlib.rc_context(STYLE)
 def contact_sheet(
-    path: pathlib.Path, sources: Sequence[Source]
+    path: pathlib.Path, sources: Sequence[inputs.Source]
 ) -> pathlib.Path:
     """Draws some sources of a run, each with its first pictures to its right.
 
@@ -426,7 +421,7 @@ def contact_sheet(
     axes = figure.subplots(rows, beside * width, squeeze=False, subplot_kw=bare)
 
     def show(axis, coded, name, text, colour):
-        axis.imshow(decode(coded, name)[0])
+        axis.imshow(inputs.decode(coded, name)[0])
         axis.set_title(text, fontsize=8, color=colour)
         axis.set_frame_on(colour == "red")
         axis.spines[:].set(color=colour, linewidth=2)

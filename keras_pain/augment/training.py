@@ -165,11 +165,9 @@ def with_generated(
         digest.update(identity.encode() + picture.path.read_bytes())
     methods = ", ".join(sorted({picture.method for picture in pictures}))
     people = len({picture.subject for picture in pictures})
-    note = (
-        f"trained on {len(pictures)} generated pictures ({methods}, "
-        f"{digest.hexdigest()[:12]}) of {people} people as well, each in the "
-        "training folds of its person only"
-    )
+    note = f"trained on {len(pictures)} generated pictures ({methods}, "
+    note += f"{digest.hexdigest()[:12]}) of {people} people as well, each in "
+    note += "the training folds of its person only"
     label = methods.replace("gsff", "GSFF")
     return ExtendedFrames(frames, pictures), label, note
 

@@ -135,10 +135,8 @@ def _listed(root, files):
 
 
 def _entries(base, listed):
-    return [
-        (name, _size(parts), _sha256(base, parts))
-        for name, parts in sorted(listed.items())
-    ]
+    items = sorted(listed.items())
+    return [(name, _size(of), _sha256(base, of)) for name, of in items]
 
 
 def _digest(entries):

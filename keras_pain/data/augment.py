@@ -146,8 +146,7 @@ def discard(
         part[13:] -= 13
     hit = rng.random((count, frames)) < probability
     parts = rng.random((count, part.max() + 1)) < probability
-    hit = hit[:, :, None] & parts[:, None, part]
-    return np.where(hit, np.float32(0), x)
+    return np.where(hit[:, :, None] & parts[:, None, part], np.float32(0), x)
 
 
 def crop(

@@ -16,14 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from keras_pain import errors
 from keras_pain.data import prepare
 from keras_pain.data.windows import SampleSet, joined
-from keras_pain.errors import (
-    ConfigurationError,
-    KerasPainError,
-    check_choice,
-    reading,
-)
 from keras_pain.io import write_folder
 from keras_pain.signals.faces import INTERPOLATED
 
@@ -118,14 +113,11 @@ def open_frames(path: str | os.PathLike) -> FrameStore:
     folder = pathlib.Path(path) / _FOLDER
     if not folder.exists():
         prepare.check_built(path)
-        write_folder(
-            folder,
-            lambda target: _write(target, path),
-            is_complete=folder.exists,  # another process was faster
-            cure="free space there",
-        )
+        # It is complete where another process was faster.
+        more = {"is_complete": folder.exists, "cure": "free space there"}
+        write_folder(folder, lambda target: _write(target, path), **more)
     cure = "delete this folder, it is written anew from the dataset"
-    with reading(folder, cure=cure):
+    with errors.reading(folder, cure=cure):
         notes = json.loads((folder / "clips.json").read_text("utf-8"))
         arrays = dict(np.load(folder / "arrays.npz"))
         data = np.memmap(folder / "frames.bin", np.uint8, "r")
@@ -174,7 +166,7 @@ def decoded_frames(
     """Frames by number, decoded in parallel, in batches of uint8."""
     import tensorflow as tf
 
-    dataset = (
+    return (
         tf.data.Dataset.from_tensor_slices(numbers.astype(np.int64))
         .batch(_DECODE_BATCH)
         .map(lambda number: coded_pictures(frames, number))
@@ -185,17 +177,16 @@ def decoded_frames(
         )
         .batch(_DECODE_BATCH)
         .prefetch(1)
+        .as_numpy_iterator()
     )
-    return dataset.as_numpy_iterator()
 
 
 def coded_pictures(frames: FrameStore, numbers):
     """JPEG bytes of `(n,)` frames inside a tf.data pipeline."""
     import tensorflow as tf
 
-    codes = tf.numpy_function(
-        frames.coded, [numbers], tf.string, stateful=False
-    )
+    given = frames.coded, [numbers], tf.string
+    codes = tf.numpy_function(*given, stateful=False)
     return tf.ensure_shape(codes, (None,))
 
 
@@ -292,26 +283,23 @@ def cut_clips(
             label.
         KerasPainError: No sample is left.
     """
-    check_choice("level", level, ("clip", "frame"))
-    check_choice("unit", unit, ("subject", "clip"))
+    errors.check_choice("level", level, ("clip", "frame"))
+    errors.check_choice("unit", unit, ("subject", "clip"))
     if min(num_frames, size, every) < 1:
-        raise ConfigurationError(
-            "num_frames, size and every must be positive, got "
-            f"{num_frames}, {size}, {every}"
-        )
+        text = f"num_frames, size and every must be positive, got {num_frames}"
+        raise errors.ConfigurationError(f"{text}, {size}, {every}")
     made = any(clip.name.startswith(GENERATED) for clip in frames.clips)
     if made and (level, unit) != ("frame", "subject"):
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             "generated pictures are for single frames in folds by subject: "
             "else a picture of a tested person could be trained on"
         )
     of_level = "labels" if level == "clip" else "frame_labels"
     known = {k for clip in frames.clips for k in getattr(clip, of_level)}
     if label not in known:
-        raise ConfigurationError(
-            f"{frames.path}: no {level} has a label {label!r}; there are "
-            f"{', '.join(sorted(known)) or 'none'}"
-        )
+        problem = f"{frames.path}: no {level} has a label {label!r}"
+        told = f"there are {', '.join(sorted(known)) or 'none'}"
+        raise errors.ConfigurationError(f"{problem}; {told}")
     parts = []
     for clip, number in frames.numbered:
         wanted = all(clip.labels[k] in v for k, v in (where or {}).items())
@@ -331,9 +319,8 @@ def cut_clips(
         columns["recording"] = clip.name
         columns = {k: np.full(keep.sum(), v) for k, v in columns.items()}
         parts.append({"first": number[keep], "y": y[keep], **columns})
-    arrays = joined(
-        parts, f"{frames.path}: no {level} is left that has a label {label!r}"
-    )
+    problem = f"no {level} is left that has a label {label!r}"
+    arrays = joined(parts, f"{frames.path}: {problem}")
     arrays["y"] = arrays["y"].astype(np.int64 if class_names else np.float32)
     return ClipSet(
         frames=frames,
@@ -366,7 +353,7 @@ class LandmarkedFrames(FrameStore):
                 continue
             of_clip = np.asarray(points[clip.name], np.float32)
             if len(of_clip) != len(numbers):
-                raise KerasPainError(
+                raise errors.KerasPainError(
                     f"{clip.name}: {len(of_clip)} frames with landmarks, but "
                     f"{len(numbers)} pictures; build both datasets from the "
                     "same files"
@@ -375,7 +362,7 @@ class LandmarkedFrames(FrameStore):
             clips.append(dataclasses.replace(clip, frame_labels=labels))
             kept.append(numbers)
         if not clips:
-            raise KerasPainError(
+            raise errors.KerasPainError(
                 f"{frames.path}: none of its {len(frames.clips)} clips has "
                 "landmarks; take them from the same files"
             )
@@ -399,10 +386,9 @@ def landmarks_of(frames: FrameStore) -> np.ndarray:
     points = []
     for clip in frames.clips:
         if LANDMARKS not in clip.frame_labels:
-            raise KerasPainError(
-                f"{clip.name}: has no landmarks, which this method is fed; "
-                "build the dataset's config `landmarks` as well"
-            )
+            problem = f"{clip.name}: has no landmarks, which this method is fed"
+            cure = "build the dataset's config `landmarks` as well"
+            raise errors.KerasPainError(f"{problem}; {cure}")
         points.append(clip.frame_labels[LANDMARKS])
     return np.concatenate(points, dtype=np.float32)
 

@@ -11,12 +11,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from keras_pain.data.clips import (
-    DECODED_BYTES,
-    ClipSet,
-    coded_pictures,
-    decoded_picture,
-)
+from keras_pain.data import clips as clip_data
 from keras_pain.errors import check_choice
 
 
@@ -42,14 +37,12 @@ def training_batches(
     low, high = seed % (2**31), seed // (2**31)
 
     def epoch(number):
-        draw = tf.random.stateless_uniform(
-            [count], [low, high * 2**20 + number], 0, 2**62, tf.int64
-        )
+        key = [low, high * 2**20 + number]
+        draw = tf.random.stateless_uniform([count], key, 0, 2**62, tf.int64)
         order = tf.argsort(draw, stable=True)
         order = tf.concat([order, order[:missing]], 0)
-        return tf.data.Dataset.range(steps).map(
-            lambda step: order[step * batch_size :][:batch_size]
-        )
+        numbers = tf.data.Dataset.range(steps)
+        return numbers.map(lambda i: order[i * batch_size :][:batch_size])
 
     batches = tf.data.Dataset.counter().flat_map(epoch)
     gathered = batches.map(lambda i: tuple(tf.gather(t, i) for t in tensors))
@@ -100,7 +93,7 @@ STILL = Jitter(flip=0.0, shift=0.0, sampling="uniform")
 
 
 def frame_numbers(
-    clips: ClipSet, index: np.ndarray, sampling: str, rng=None
+    clips: clip_data.ClipSet, index: np.ndarray, sampling: str, rng=None
 ) -> np.ndarray:
     """Which frames of the clips at `(b,)` positions a network sees.
 
@@ -114,8 +107,7 @@ def frame_numbers(
     first, count = clips.first[index, None], clips.count[index, None]
     steps = np.arange(wanted)[None, :]
     if sampling == "centre":
-        start = (count - wanted) // 2
-        inside = np.clip(start + steps, 0, count - 1)
+        inside = np.clip((count - wanted) // 2 + steps, 0, count - 1)
     else:
         place = np.full((1, 1), 0.5)
         if sampling == "random":
@@ -125,13 +117,13 @@ def frame_numbers(
 
 
 def training_clips(
-    clips: ClipSet,
+    clips: clip_data.ClipSet,
     targets: np.ndarray,
     batch_size: int,
     seed: int,
     jitter: Jitter = Jitter(),
     weights: np.ndarray | None = None,
-    limit: int = DECODED_BYTES,
+    limit: int = clip_data.DECODED_BYTES,
     steps: int | None = None,
     chances: np.ndarray | None = None,
 ) -> tf.data.Dataset:
@@ -163,7 +155,7 @@ def training_clips(
 
 
 def evaluation_clips(
-    clips: ClipSet, targets: np.ndarray, batch_size: int
+    clips: clip_data.ClipSet, targets: np.ndarray, batch_size: int
 ) -> tf.data.Dataset:
     """One pass in order, unvaried; see `training_clips`."""
     steps = num_steps(len(clips), batch_size)
@@ -189,25 +181,24 @@ def _draws(clips, index, jitter, rng):
     return numbers, rows.astype(np.int32), columns.astype(np.int32)
 
 
-def _pipeline(clips, targets, batches, weights=None, limit=DECODED_BYTES):
+def _pipeline(clips, targets, batches, weights=None, *limit):
     frames, size = clips.frames, clips.size
-    pixels = frames.decoded(size, limit)
+    pixels = frames.decoded(size, *limit)
     wanted = [targets] if weights is None else [targets, weights]
     wanted = [np.asarray(array, np.float32) for array in wanted]
     index = tf.TensorSpec((None,), tf.int64)
     plane = tf.TensorSpec((None, size), tf.int32)
     numbers = tf.TensorSpec((None, max(clips.num_frames, 1)), tf.int64)
-    drawn = tf.data.Dataset.from_generator(
-        batches, output_signature=(index, numbers, plane, plane)
-    )
+    form = (index, numbers, plane, plane)
+    drawn = tf.data.Dataset.from_generator(batches, output_signature=form)
 
     def pictures(index, numbers, rows, columns):
         if pixels is not None:
             x = tf.gather(pixels, numbers)
         else:
             x = tf.map_fn(
-                lambda code: decoded_picture(code, size),
-                coded_pictures(frames, tf.reshape(numbers, [-1])),
+                lambda code: clip_data.decoded_picture(code, size),
+                clip_data.coded_pictures(frames, tf.reshape(numbers, [-1])),
                 fn_output_signature=tf.uint8,
                 parallel_iterations=32,
             )

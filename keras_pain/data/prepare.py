@@ -85,9 +85,8 @@ def prepare_dataset(
         check_choice("on_bad_file", on_bad_file, base.ON_BAD_FILE)
     base.get_corpus(corpus)  # says which there are
     tfds = _import_tfds()
-    module = importlib.import_module(
-        f"tfds_builders.{corpus}.{corpus}_dataset_builder"
-    )
+    name = f"tfds_builders.{corpus}.{corpus}_dataset_builder"
+    module = importlib.import_module(name)
     config = module.Builder.config_for(manual_dir, layout)
     with _quiet():  # of a config that is not among the builder's own
         builder = module.Builder(config=config, data_dir=os.fspath(data_dir))
@@ -104,18 +103,16 @@ def prepare_dataset(
                 newest = max(file.stat().st_mtime for file in written)
                 if time.time() - newest > _STALE:
                     shutil.rmtree(folder)
-        settings = tfds.download.DownloadConfig(
-            manual_dir=os.fspath(manual_dir)
-        )
+        settings = {"manual_dir": os.fspath(manual_dir)}
+        settings = tfds.download.DownloadConfig(**settings)
         with _quiet():
             builder.download_and_prepare(download_config=settings)
     # Another process may have built it, from other files, in the meantime.
     if problem := _not_reusable(builder, fingerprint):
         raise KerasPainError(f"{path}: {problem}")
     if reused:
-        print(
-            f"{path}: reused, it was built from the same files", file=sys.stderr
-        )
+        text = f"{path}: reused, it was built from the same files"
+        print(text, file=sys.stderr)
     metadata = builder.info.metadata
     return PreparedDataset(
         path=path,
@@ -135,9 +132,8 @@ def identify(manual_dir: base.StrPath, files: Sequence[base.RawFile]) -> str:
 
     Raises KerasPainError where they differ from their manifest.
     """
-    return manifest.verify_manifest(manual_dir, files) or manifest.fingerprint(
-        manual_dir, files
-    )
+    given = manual_dir, files
+    return manifest.verify_manifest(*given) or manifest.fingerprint(*given)
 
 
 def load_recordings(
@@ -187,9 +183,8 @@ def read_examples(
         if by_index and coded:
             raise KerasPainError(f"{path}: has pictures as {form}; {cure}")
         if left_out and not by_index:
-            decoders = tfds.decode.PartialDecoding(
-                {name: True for name in features if name not in left_out}
-            )
+            wanted = {name: True for name in features if name not in left_out}
+            decoders = tfds.decode.PartialDecoding(wanted)
         report = (builder.info.metadata or {}).get("report", ())
         owners = {file["split"] for file in report}
         for split in builder.info.splits:
@@ -229,9 +224,8 @@ def clip_example(
 def check_built(path: base.StrPath) -> None:
     """Raises KerasPainError where a folder holds no TFDS dataset."""
     if not pathlib.Path(path, "dataset_info.json").exists():
-        raise KerasPainError(
-            f"{path}: is no TFDS dataset; build one with `tfds build`"
-        )
+        problem = f"{path}: is no TFDS dataset; build one with `tfds build`"
+        raise KerasPainError(problem)
 
 
 def _plain(example, features):

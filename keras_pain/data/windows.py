@@ -241,9 +241,8 @@ def whole_recordings(
 
 def _check_length(length, step):
     if min(length, step) < 1:
-        raise ConfigurationError(
-            f"window length and step must be positive, got {length}, {step}"
-        )
+        problem = f"window length and step must be positive, got {length}"
+        raise ConfigurationError(f"{problem}, {step}")
 
 
 def signal_windows(
@@ -273,8 +272,7 @@ def signal_windows(
 
     def cut(recording, frames):
         count, label = len(frames), np.asarray(recording["label"], float)
-        over = max(count - length, 0)
-        starts = step * np.arange(-(-over // step) + 1)
+        starts = step * np.arange(-(-max(count - length, 0) // step) + 1)
         stops = np.minimum(starts + length, count)
         full = 2 * (stops - starts) >= length
         starts, stops = starts[full], stops[full]
@@ -287,9 +285,8 @@ def signal_windows(
             y = label_rules.window_sums(votes, starts, stops).argmax(axis=1)
             y = np.where(enough, y, -1)
         else:
-            total = label_rules.window_sums(
-                np.where(known, label, 0.0), starts, stops, np.float64
-            )
+            total = np.where(known, label, 0.0)
+            total = label_rules.window_sums(total, starts, stops, np.float64)
             number = label_rules.window_sums(known, starts, stops)
             y = np.where(enough, total / np.maximum(number, 1), np.nan)
         x = _padded(frames, starts, stops, length)
@@ -326,8 +323,7 @@ def _statistics(x, starts, stops, types, sums):
         others = others[:, :, ~angles]
         mean = others.sum(axis=1) / length[:, None]
         spread = np.where(real, others - mean[:, None], 0.0)
-        spread = np.sqrt((spread**2).sum(axis=1) / length[:, None])
-        found += [mean, spread]
+        found += [mean, np.sqrt((spread**2).sum(axis=1) / length[:, None])]
     return np.concatenate(found, axis=1).astype(np.float32)
 
 
@@ -386,16 +382,12 @@ def _windows(recordings, cut, class_names, wanted, names=CHANNEL_NAMES):
         part["subject"] = np.full(count, recording["subject_id"])
         part["recording"] = np.full(count, recording["recording"])
         parts.append(part)
-    columns = joined(
-        parts,
-        f"none of the {len(parts)} recordings gave {wanted}: check that this "
-        "release has the labels (`keras-pain check`), and that recordings are "
-        "long enough",
-    )
+    problem = f"none of the {len(parts)} recordings gave {wanted}: check that "
+    problem += "this release has the labels (`keras-pain check`), and that "
+    columns = joined(parts, f"{problem}recordings are long enough")
     names = tuple(names[: columns["x"].shape[2]])
-    return WindowSet(
-        **columns, class_names=tuple(class_names), channel_names=names
-    )
+    more = {"class_names": tuple(class_names), "channel_names": names}
+    return WindowSet(**columns, **more)
 
 
 # L-SFAN uses 21 of the 24 activity columns: not these three, which are no

@@ -242,10 +242,10 @@ _BY_TYPE = "statistics by the channels' type"
 
 
 def _linear(name, features, of):
-    """Logistic regression; ridge regression of intensities."""
+    """Logistic regression; ridge regression of intensities; by its name."""
     make = _scaled(lambda _: LogisticRegression(max_iter=5000))
     more = {"features": features, "C": 1.0}, of, _scaled(lambda _: Ridge())
-    return functools.partial(Baseline, name, make, *more)
+    return {name: functools.partial(Baseline, name, make, *more)}
 
 
 # Ours: what a network has to beat on recordings of one's own.
@@ -258,15 +258,11 @@ WINDOW_CLASSIFIERS = {
         window_statistics,
         lambda seed: RandomForestRegressor(300, random_state=seed),
     ),
-    "logistic_regression": _linear(
-        "logistic_regression", _BY_TYPE, window_statistics
-    ),
+    **_linear("logistic_regression", _BY_TYPE, window_statistics),
 }
-LANDMARK_CLASSIFIERS = {
-    "lr_displacements": _linear(
-        "lr_displacements", "statistics of displacements", displacements
-    )
-}
+LANDMARK_CLASSIFIERS = _linear(
+    "lr_displacements", "statistics of displacements", displacements
+)
 _SEARCHED = {"C": [0.01, 0.1, 1.0, 10.0, 100.0], "kernel": ["linear", "rbf"]}
 
 

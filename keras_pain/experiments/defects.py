@@ -16,12 +16,7 @@ import numpy as np
 from keras_pain.data.clips import ClipSet
 from keras_pain.data.windows import WindowSet
 from keras_pain.errors import ConfigurationError, check_choice
-from keras_pain.experiments.metrics import (
-    REGRESSION_METRICS,
-    compute_metrics,
-    compute_ordinal,
-    compute_regression,
-)
+from keras_pain.experiments import metrics as measures
 from keras_pain.models.registry import CLIPS, FRAMES, MODELS, WINDOWS
 
 Samples = WindowSet | ClipSet
@@ -109,12 +104,12 @@ def score(
     intensities, of which `batch_size` are tested at once.
     """
     if num_classes:
-        metrics = compute_metrics(y_true, predicted, num_classes)
+        metrics = measures.compute_metrics(y_true, predicted, num_classes)
         if ordinal:
-            metrics |= compute_ordinal(y_true, predicted)
+            metrics |= measures.compute_ordinal(y_true, predicted)
     else:
         pair = scored_intensities(y_true, predicted, defects, batch_size)
-        metrics = compute_regression(*pair)
+        metrics = measures.compute_regression(*pair)
     return apply_defects(defects, "metrics", metrics, y_true, predicted)
 
 
@@ -151,9 +146,8 @@ def _label_rule(**changes):
     def change(settings):
         rule = settings.get("label_rule", "papers_per_frame")
         if rule not in changes:
-            raise ConfigurationError(
-                f"this defect cannot be switched on over label rule {rule!r}"
-            )
+            problem = "this defect cannot be switched on over label rule"
+            raise ConfigurationError(f"{problem} {rule!r}")
         return {**settings, "label_rule": changes[rule]}
 
     return change
@@ -161,9 +155,7 @@ def _label_rule(**changes):
 
 def _arguments(methods, **arguments):
     """These arguments, for these methods."""
-    return lambda found, method: (
-        found | arguments if method in methods else found
-    )
+    return lambda found, name: found | (arguments if name in methods else {})
 
 
 def _last_epoch(found, method):
@@ -224,11 +216,8 @@ def _sliced(samples, _=None):
     Windows that overlap with these belong to a third one.
     """
     kinds = np.array([*map(_exercise, samples.recording.tolist())])
-    _, of = np.unique(
-        np.stack([samples.subject, kinds, samples.y.astype(str)]),
-        axis=1,
-        return_inverse=True,
-    )
+    names = np.stack([samples.subject, kinds, samples.y.astype(str)])
+    _, of = np.unique(names, axis=1, return_inverse=True)
     subject = samples.subject.astype(object)
     for group in range(of.max() + 1):
         mine = np.flatnonzero(of == group)
@@ -286,14 +275,10 @@ def _trained_on(own, known=False):
         for fold in folds:
             for tested, other in (_EXERCISES, _EXERCISES[::-1]):
                 source = _MARK + (tested if own else other)
-                train = fold.train + (fold.test if known else ())
-                parts = (train, fold.validation)
+                parts = fold.train + fold.test * known, fold.validation
                 parts = [tuple(p + source for p in part) for part in parts]
                 test = tuple(p + _MARK + tested for p in fold.test)
-                name = f"{fold.name}_{tested}"
-                parts = {"train": parts[0], "validation": parts[1]}
-                parts |= {"test": test, "name": name}
-                new.append(dataclasses.replace(fold, **parts))
+                new.append(type(fold)(f"{fold.name}_{tested}", *parts, test))
         return new
 
     return change
@@ -557,13 +542,13 @@ _OF_AACSFNET = (
         "the test frames behind the last full batch are not predicted, and "
         "count as a true 0 predicted as 0",
         intensities=_zero_tail,
-        distorts=REGRESSION_METRICS,
+        distorts=measures.REGRESSION_METRICS,
     ),
     _aacsfnet(
         "predictions_clipped",
         "predictions are cut to 0 to 15, though PSPI goes up to 16",
         intensities=lambda pair, _: (pair[0], np.clip(pair[1], 0.0, 15.0)),
-        distorts=REGRESSION_METRICS,
+        distorts=measures.REGRESSION_METRICS,
     ),
     _aacsfnet(
         "constant_correlates_zero",

@@ -60,9 +60,8 @@ def prepare_fold(
     for name in ("train", "validation", "test"):
         parts[name] = samples.of_subjects(getattr(fold, name))
         if not len(parts[name]):
-            raise ConfigurationError(
-                f"fold {fold.name}: its {name} subjects have no windows"
-            )
+            problem = f"fold {fold.name}: its {name} subjects have no windows"
+            raise ConfigurationError(problem)
     if of_clips := isinstance(samples, ClipSet):
         _keep_from_tests(parts, fold)
     parts["train"] = apply_defects(defects, "train", parts["train"])
@@ -97,8 +96,7 @@ def prepare_fold(
     else:
         scaler = fit_scaler(parts.get("augmented", parts["train"]))
     parts = {k: apply_scaler(scaler, part) for k, part in parts.items()}
-    parts = parts if first else with_copies(parts)
-    return FoldData(**parts, scaler=scaler)
+    return FoldData(**(parts if first else with_copies(parts)), scaler=scaler)
 
 
 def _keep_from_tests(parts, fold):
@@ -108,10 +106,8 @@ def _keep_from_tests(parts, fold):
         parts[name] = parts[name].take(~parts[name].generated)
     both = np.intersect1d(train.person[train.generated], parts["test"].person)
     if len(both):
-        raise ConfigurationError(
-            f"fold {fold.name}: generated pictures of {both[0]} would be "
-            "trained on, who is tested in it"
-        )
+        problem = f"fold {fold.name}: generated pictures of {both[0]} would be"
+        raise ConfigurationError(f"{problem} trained on, who is tested in it")
     # A method that chooses no epoch also trains on those of the validation.
     held_out = np.isin(train.person, parts["validation"].person)
     parts["train"] = train.take(~(train.generated & held_out))

@@ -33,10 +33,9 @@ def measure_latency(
     window, or a number is not positive.
     """
     if not len(windows) or min(batch_sizes) < 1:
-        raise ConfigurationError(
-            "latency needs at least one window, and batches of at least 1; got "
-            f"{len(windows)} windows, batches of {tuple(batch_sizes)}"
-        )
+        problem = "latency needs at least one window, and batches of at least 1"
+        told = f"got {len(windows)} windows, batches of {tuple(batch_sizes)}"
+        raise ConfigurationError(f"{problem}; {told}")
     result = {}
     for size in batch_sizes:
         batch = windows.take(np.resize(np.arange(len(windows)), size))

@@ -26,19 +26,12 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator
 
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments import baselines as simple
 from keras_pain.experiments import methods
-from keras_pain.experiments.baselines import (
-    CLASSICAL,
-    CONSTANTS,
-    ESTIMATOR_FILE,
-    OWN_CLASSIFIERS,
-    load_estimator,
-    save_estimator,
-)
 from keras_pain.io import load_object, source_sha256
 from keras_pain.models import registry
 
-_BASELINES = CLASSICAL | CONSTANTS | OWN_CLASSIFIERS
+_BASELINES = simple.CLASSICAL | simple.CONSTANTS | simple.OWN_CLASSIFIERS
 # What an own method is asked for classes, the first that it has.
 _ASKED = ("predict_proba", "decision_function", "predict")
 # It names folders and rows; reports escape what means something to them.
@@ -141,16 +134,13 @@ def check_samples(
     """
     fits = [*baselines, *(n for n in registered_methods() if fed(n) in data)]
     if ":" not in name and name not in fits:
-        raise ConfigurationError(
-            f"--methods: {name!r} cannot be used on {noun}; those that can are "
-            f"{', '.join(sorted(fits))}"
-        )
+        problem = f"--methods: {name!r} cannot be used on {noun}; those that"
+        raise ConfigurationError(f"{problem} can are {', '.join(sorted(fits))}")
     if ":" in name and registry.WINDOWS not in data:
         if resolve_method(name).of_arrays:
-            raise ConfigurationError(
-                f"--methods: {name}: fit(X, y) is for windows; for {noun} it "
-                "has to be fit(train, validation, seed)"
-            )
+            text = f"--methods: {name}: fit(X, y) is for windows"
+            told = f"for {noun} it has to be fit(train, validation, seed)"
+            raise ConfigurationError(f"{text}; {told}")
 
 
 def resolve_method(name: str, **options) -> methods.Method:
@@ -164,10 +154,8 @@ def resolve_method(name: str, **options) -> methods.Method:
         return factory(**options)
     if ":" in name:
         return OwnMethod(name)
-    raise ConfigurationError(
-        f"--methods: {name!r} is not one of {sorted(registered_methods())}, "
-        "nor of the form package.module:object"
-    )
+    text = f"--methods: {name!r} is not one of {sorted(registered_methods())}"
+    raise ConfigurationError(f"{text}, nor of the form package.module:object")
 
 
 def load_method(name: str, folder: Path, config: Mapping) -> methods.Method:
@@ -176,8 +164,9 @@ def load_method(name: str, folder: Path, config: Mapping) -> methods.Method:
     A scikit-learn estimator of the user's own is known by its file. Raises
     KerasPainError where nothing that can be loaded was stored.
     """
-    if _factory(name) is None and (folder / ESTIMATOR_FILE).exists():
-        return OwnMethod(GivenMethod(load_estimator(folder), config["name"]))
+    if _factory(name) is None and (folder / simple.ESTIMATOR_FILE).exists():
+        given = GivenMethod(simple.load_estimator(folder), config["name"])
+        return OwnMethod(given)
     if name.startswith("given:"):
         raise KerasPainError(
             f"{folder}: {config['name']} was given as an object and is no "
@@ -322,9 +311,8 @@ class OwnMethod:
             return methods.FitReport({"fit": time.perf_counter() - start})
         text = json.dumps(vars(report), default=float)
         # NaN, of a loss for example, is no JSON.
-        return methods.FitReport(
-            **json.loads(text, parse_constant=lambda _: None)
-        )
+        told = json.loads(text, parse_constant=lambda _: None)
+        return methods.FitReport(**told)
 
     def predict(self, samples) -> np.ndarray:
         """`(n,)` intensities."""
@@ -374,14 +362,13 @@ class OwnMethod:
         elif self.of_arrays and isinstance(self._own, BaseEstimator):
             # Of what skops does not know there is nothing to predict with.
             with contextlib.suppress(Exception):
-                save_estimator(self._own, folder)
+                simple.save_estimator(self._own, folder)
 
     def load(self, folder, config):
         """See `Method`; the user's own may return the trained object."""
         if not callable(getattr(self._own, "load", None)):
-            raise KerasPainError(
-                f"{folder}: {self._path} cannot predict: it has no load(folder)"
-            )
+            problem = f"{folder}: {self._path} cannot predict"
+            raise KerasPainError(f"{problem}: it has no load(folder)")
         with own_code(self._path):
             self._own = self._own.load(folder) or self._own
 
@@ -395,10 +382,8 @@ class OwnMethod:
         known |= {name: k for k, name in enumerate(names)}
         texts = [str(v).removesuffix(".0") for v in np.ravel(labels).tolist()]
         if unknown := set(texts) - known.keys():
-            raise ValueError(
-                f"{min(unknown)[:40]!r} is none of the classes 0 to "
-                f"{len(names) - 1} ({', '.join(names)})"
-            )
+            problem = f"{min(unknown)[:40]!r} is none of the classes 0 to"
+            raise ValueError(f"{problem} {len(names) - 1} ({', '.join(names)})")
         return [known[text] for text in texts]
 
 
@@ -438,9 +423,7 @@ def _load(path):
     given = isinstance(path, GivenMethod)
     found = path.what if given else load_object(path, "--methods")
     made = found
-    while inspect.isclass(made) or (
-        callable(made) and not hasattr(made, "fit")
-    ):
+    while inspect.isclass(made) or callable(made) and not hasattr(made, "fit"):
         try:
             if inspect.isbuiltin(made):  # os:abort
                 raise TypeError("it is Python's own")

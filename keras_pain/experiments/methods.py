@@ -92,6 +92,5 @@ class Method(abc.ABC):
         `config` is that of the method that did. Raises KerasPainError where
         the files are missing or damaged, or nothing was saved.
         """
-        raise KerasPainError(
-            f"{folder}: {self.name} cannot be loaded: it has no load()"
-        )
+        problem = f"{folder}: {self.name} cannot be loaded: it has no load()"
+        raise KerasPainError(problem)

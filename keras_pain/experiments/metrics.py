@@ -176,10 +176,8 @@ def compute_regression(y_true: np.ndarray, y_pred: np.ndarray) -> dict:
             f"least 1; got {y_true.shape} and {y_pred.shape}"
         )
     if not np.isfinite([y_true, y_pred]).all():
-        raise ValueError(
-            "truth and prediction must be finite; the network may have "
-            "diverged: lower its learning rate"
-        )
+        problem = "truth and prediction must be finite; the network may have"
+        raise ValueError(f"{problem} diverged: lower its learning rate")
     error = y_pred - y_true
     mse = float(np.mean(error**2))
     result = {
@@ -234,6 +232,12 @@ def pool(
     return {f"pooled_{name}": value for name, value in metrics.items()}
 
 
+def stacked(predictions: Sequence[Mapping], *more: str) -> list[np.ndarray]:
+    """Truth, `probabilities`, `subject` and more arrays, over all folds."""
+    names = ("y_true", "probabilities", "subject", *more)
+    return [np.concatenate([of[name] for of in predictions]) for name in names]
+
+
 def average(fold_metrics: Sequence[Mapping]) -> dict:
     """Mean of every metric over the folds where it is defined.
 
@@ -264,16 +268,12 @@ def check_probabilities(y_true, probabilities, num_classes: int) -> None:
     if y_true.ndim != 1 or not len(y_true):
         raise ValueError(f"y_true must be a non-empty (n,) array, got {shape}")
     if probabilities.shape != (*shape, num_classes):
-        raise ValueError(
-            f"probabilities must be {(*shape, num_classes)}, got "
-            f"{probabilities.shape}"
-        )
+        problem = f"probabilities must be {(*shape, num_classes)}"
+        raise ValueError(f"{problem}, got {probabilities.shape}")
     low, high = y_true.min(), y_true.max()
     if y_true.dtype.kind not in "iu" or low < 0 or high >= num_classes:
-        raise ValueError(
-            f"y_true must lie in [0, {num_classes}), got {low} to {high}, and "
-            f"be integers, got {y_true.dtype}"
-        )
+        problem = f"y_true must lie in [0, {num_classes}), got {low} to {high}"
+        raise ValueError(f"{problem}, and be integers, got {y_true.dtype}")
     # A comparison with NaN is false, so this catches NaN and infinity too.
     sums = probabilities.sum(axis=1, dtype=np.float64)
     fits = np.abs(sums - 1) <= _SUM_TOLERANCE

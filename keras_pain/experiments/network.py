@@ -190,14 +190,13 @@ class NetworkMethod(methods.Method):
         logs = self.trained.fit(**arguments, callbacks=callbacks).history
         report.stages[self.stage] = time.perf_counter() - begin
         report.trace_seconds += begin - start
-        last = len(logs["loss"])
-        for epoch in range(last):
+        for epoch in range(len(logs["loss"])):
             row = {name: float(values[epoch]) for name, values in logs.items()}
             row |= {"stage": self.stage, "epoch": epoch + 1}
             report.history.append(row)
+        report.chosen_epoch = len(logs["loss"])
         if self.chooses_epoch:
-            last = best.best_epoch + 1
-        report.chosen_epoch = last
+            report.chosen_epoch = best.best_epoch + 1
 
 
 def one_hot(samples: Samples, y: np.ndarray | None = None) -> np.ndarray:
@@ -279,8 +278,7 @@ def fitted_windows(
     changed = {"x": windows.x[:, :, order]}
     for name in ("channels", "channel_names"):
         changed[name] = tuple(getattr(windows, name)[i] for i in order)
-    windows = dataclasses.replace(windows, **changed)
-    return windows, {"semg": sum(emg)}
+    return dataclasses.replace(windows, **changed), {"semg": sum(emg)}
 
 
 class ALANetMethod(WindowMethod):
@@ -461,10 +459,8 @@ class ClipMethod(NetworkMethod):
         wanted = self.options.batch_size or self.recipe.batch_size
         micro = min(self.options.micro_batch or wanted, wanted)
         if wanted % micro:
-            raise ConfigurationError(
-                f"--batch_size ({wanted}) must be a multiple of --micro_batch "
-                f"({micro})"
-            )
+            problem = f"--batch_size ({wanted}) must be a multiple of"
+            raise ConfigurationError(f"{problem} --micro_batch ({micro})")
         # As many updates as without micro-batches, all of equally many steps:
         # none goes on in the next epoch.
         updates = feed.num_steps(count, wanted)

@@ -45,9 +45,8 @@ def make_optimizer(
         if kind == "exponential":
             factor, steps = values
             # A schedule counts micro-batches, not updates.
-            rate = keras.optimizers.schedules.ExponentialDecay(
-                rate, steps * accumulate, factor, staircase=True
-            )
+            decay = keras.optimizers.schedules.ExponentialDecay
+            rate = decay(rate, steps * accumulate, factor, staircase=True)
         else:
             rate = EpochSchedule(rate, kind, epochs, steps_per_epoch, *values)
     config = {"learning_rate": rate, **recipe.optimizer_options}
@@ -100,8 +99,7 @@ def worth_compiling(name: str, epochs: int) -> bool:
     if row is None or float(row["gain"]) < _LEAST or not on_cpu_only():
         return False
     step, gain = float(row["step_ms"]) / 1000, float(row["gain"])
-    saved = _STEPS * step * (1 - 1 / gain)
-    return epochs * saved > float(row["compile_s"])
+    return epochs * (_STEPS * step * (1 - 1 / gain)) > float(row["compile_s"])
 
 
 def dtype_policy(mixed: bool) -> str:

@@ -200,9 +200,8 @@ class SequenceMethod(network.NetworkMethod):
 
     def load(self, folder, config):
         super().load(folder, config)  # which scales by itself
-        self.options = dataclasses.replace(
-            options_of(config), features=self.options.features
-        )
+        given = {"features": self.options.features}
+        self.options = dataclasses.replace(options_of(config), **given)
 
 
 def options_of(config: Mapping) -> PemfOptions:
@@ -338,9 +337,8 @@ class LateFusion(Method):
             of_part = part.fit(train, validation, seed)
             report.stages[part.name] = sum(of_part.stages.values())
             report.trace_seconds += of_part.trace_seconds
-            report.history += [
-                {**row, "stage": part.name} for row in of_part.history
-            ]
+            for row in of_part.history:
+                report.history.append({**row, "stage": part.name})
         return report
 
     def predict_proba(self, samples):

@@ -106,10 +106,8 @@ class Fold:
         for one, other in itertools.combinations(_PARTS, 2):
             both = set(getattr(self, one)) & set(getattr(self, other))
             if both and (one == "train" or protocol == "leak_free"):
-                raise ConfigurationError(
-                    f"fold {self.name}: subjects {sorted(both)} are in both "
-                    f"{one} and {other}"
-                )
+                problem = f"fold {self.name}: subjects {sorted(both)} are in"
+                raise ConfigurationError(f"{problem} both {one} and {other}")
 
 
 def make_folds(
@@ -148,7 +146,7 @@ def make_folds(
             f"only one subject has windows ({', '.join(found) or 'none'}): a "
             "split by subject needs at least two; simulate or provide more"
         )
-    # By name of the fold: people to train on, people to test.
+    outer = {}  # by name of the fold: people to train on, people to test
     if split:
         outer = {n: _people_of(n, of, subjects) for n, of in split.items()}
     elif evaluation == "holdout":
@@ -165,11 +163,9 @@ def make_folds(
         for stratum in _strata(subjects):
             dealt += [stratum[i] for i in rng.permutation(len(stratum))]
         parts = [dealt[number::wanted] for number in range(wanted)]
-        others = [
-            [o for p in parts if p is not test for o in p] for test in parts
-        ]
-        pairs = zip(others, parts, strict=True)
-        outer = {f"fold{number}": pair for number, pair in enumerate(pairs)}
+        for number, test in enumerate(parts):
+            others = [o for part in parts if part is not test for o in part]
+            outer[f"fold{number}"] = others, test
     else:
         # Patients first, then controls, each by id: the order of the released
         # L-SFAN's folds, which matters where they share a network.

@@ -195,9 +195,8 @@ class ResultStore:
         """
         folder = self.path(key)
         if (record := self._record(key)) is None:
-            raise errors.KerasPainError(
-                f"{folder}: there is no finished fold here; run it again"
-            )
+            text = f"{folder}: there is no finished fold here; run it again"
+            raise errors.KerasPainError(text)
         path = folder / PREDICTIONS_FILE
         cure = f"delete {folder} and run the fold again"
         with errors.reading(path, "holds no predictions", cure):

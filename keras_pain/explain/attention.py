@@ -115,6 +115,5 @@ def face_attention(
             last = first + cross.keys_of(tokens)
             part, first = weights[:, first:last], last
             if part.shape[1] > 1:  # the class token comes first
-                part = part[:, 1:].reshape(-1, rows, columns)
-                patches[asking, asked] = part
+                patches[asking, asked] = part[:, 1:].reshape(-1, rows, columns)
     return spatial, patches

@@ -622,9 +622,8 @@ def plot_clip_map(
     recording, None counts from 0; values `(T, H, W)`, not negative; `curve`
     `(F,)` PSPI of the recording. Raises ValueError where shapes do not fit.
     """
-    figure = drawing.new_figure(
-        _SIDE * min(len(frames), 8) + 1.8, 2 * _SIDE + 3.1
-    )
+    width = _SIDE * min(len(frames), 8) + 1.8
+    figure = drawing.new_figure(width, 2 * _SIDE + 3.1)
     top, bottom = figure.subfigures(2, 1, height_ratios=(2 * _SIDE + 0.5, 2))
     numbers = range(len(frames)) if numbers is None else numbers
     _draw_clip(top, frames, {quantity: values}, numbers, quantity)

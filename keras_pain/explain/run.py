@@ -200,9 +200,8 @@ def explain_fold(
             rows.append({**row, "empty_maps": int((~shown).sum())})
     table = csv_text(list(rows[0]), rows).encode()
     paths.append(write_marked(folder / "checks.csv", table, fold.simulated))
-    said = (
-        f"Spearman/SSIM to the trained network's map: {figures.reading(panels)}"
-    )
+    said = "Spearman/SSIM to the trained network's map: "
+    said += figures.reading(panels)
     return Explained(fold.key, paths, [*notes, said])
 
 

@@ -286,8 +286,7 @@ def BiScaleCrossViT(
     inputs, x = _frames_input(name, input_shape, num_classes)
     sizes = (embed_dim, vit_layers, vit_heads)
     x = _spatial_branch(x, name, patch_sizes, class_keys, sizes, dropout)
-    x = _output(x, num_classes)
-    return Model(inputs, x, name=name)
+    return Model(inputs, _output(x, num_classes), name=name)
 
 
 def _switches(name, mode, *values):
@@ -350,13 +349,10 @@ def _spatial_branch(x, name, patch_sizes, class_keys, transformer, dropout):
     text = "patch_sizes must be two or more different sizes in pixels, not "
     require(fits, name, f"{text}{sizes}")
     for size in sizes:
-        require(
-            height % size == width % size == 0,
-            name,
-            f"an image of {height} x {width} cannot be cut into patches of "
-            f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels, or "
-            f"other patch_sizes than {sizes}",
-        )
+        text = f"an image of {height} x {width} cannot be cut into patches of "
+        text += f"{size} x {size}; take multiples of {math.lcm(*sizes)} pixels,"
+        text += f" or other patch_sizes than {sizes}"
+        require(height % size == width % size == 0, name, text)
     text = f"embed_dim must be a multiple of the {heads} heads, not {embed_dim}"
     require(embed_dim % heads == 0, name, text)
     norm = layers.LayerNormalization(epsilon=1e-5, name="token_norm")

@@ -114,9 +114,8 @@ def ALANet(
     """
     gates = {"recurrent_activation": recurrent_activation}
     body = body if body_parts else None
-    inputs, codes, _ = _encode(
-        name, input_shape, num_classes, mask_value, units, body, gates
-    )
+    given = name, input_shape, num_classes, mask_value, units, body, gates
+    inputs, codes, _ = _encode(*given)
     x = own.FrameMasking(name="code_mask")(codes)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = blocks.temporal_attention(x)
@@ -176,9 +175,8 @@ def ALANetAutoencoder(
     """
     gates = {"recurrent_activation": recurrent_activation}
     body = body if body_parts else None
-    inputs, _, code = _encode(
-        name, input_shape, 2, mask_value, units, body, gates
-    )
+    given = name, input_shape, 2, mask_value, units, body, gates
+    inputs, _, code = _encode(*given)
     gates["name"] = "decoder"
     time, channels = input_shape
     repeat = layers.RepeatVector(time, name="repeat_code")
@@ -217,16 +215,12 @@ def transfer_encoder(autoencoder: Model, classifier: Model) -> None:
     """
     models = (autoencoder, classifier)
     source, target = (model.get_layer("encoder") for model in models)
-    theirs, ours = (
-        [w.shape for w in x.get_weights()] for x in (source, target)
-    )
-    require(
-        theirs == ours,
-        classifier.name,
-        f"its encoder has weights {ours}, that of {autoencoder.name} {theirs}; "
-        "build both with the same input_shape, units and body_parts",
-    )
-    target.set_weights(source.get_weights())
+    weights = source.get_weights(), target.get_weights()
+    theirs, ours = ([w.shape for w in of] for of in weights)
+    text = f"its encoder has weights {ours}, that of {autoencoder.name} "
+    text += f"{theirs}; build both with the same input_shape, units and "
+    require(theirs == ours, classifier.name, f"{text}body_parts")
+    target.set_weights(weights[0])
 
 
 def alanet_encoder(classifier: Model) -> Model:
@@ -259,9 +253,8 @@ def _encode(name, input_shape, num_classes, mask_value, units, body, gates):
     `body` are parts and channels of each; None takes the body as a whole.
     """
     channels = body[0] * body[1] if body else 1
-    inputs, x = blocks.masked_input(
-        name, input_shape, num_classes, mask_value, channels, frames=1
-    )
+    given = name, input_shape, num_classes, mask_value, channels
+    inputs, x = blocks.masked_input(*given, frames=1)
     # What cuDNN's kernel does anyway; said so that all backends agree.
     options = {**gates, "zero_output_for_mask": True, "name": "encoder"}
     if body:

@@ -216,9 +216,8 @@ def assign_tensors(
         ):
             problems.append(f"{name} is no dense tensor of real numbers")
         elif tuple(tensor.shape) != expected:
-            problems.append(
-                f"{name} has the shape {tuple(tensor.shape)}, not {expected}"
-            )
+            text = f"{name} has the shape {tuple(tensor.shape)}, not {expected}"
+            problems.append(text)
         elif not torch.isfinite(tensor).all():
             problems.append(f"{name} holds values that are not finite")
     if problems:

@@ -149,9 +149,8 @@ def BiLSTM(
 
     Returns a model from `(batch, time, channels)` to `(batch, num_classes)`.
     """
-    inputs, x = blocks.masked_input(
-        name, input_shape, num_classes, mask_value, channels or 1
-    )
+    given = name, input_shape, num_classes, mask_value, channels or 1
+    inputs, x = blocks.masked_input(*given)
     x = SelectChannels(0, channels, name="used_channels")(x)
     options = ([units] * num_layers, dropout, recurrent_activation)
     x = blocks.lstm_layers(x, *options, both_directions=True)

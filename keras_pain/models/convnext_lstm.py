@@ -134,12 +134,10 @@ def ConvNeXtLSTM(
     check_choice(name, "variant", variant, VARIANTS)
     check_backbone(name, backbone)
     shape = tuple(input_shape)
-    require(
-        len(shape) == 4 and shape[0] and num_classes != 1,
-        name,
-        "needs an input_shape (frames, height, width, 3) with a fixed number "
-        f"of frames and 2 or more classes, not {shape} and {num_classes}",
-    )
+    text = "needs an input_shape (frames, height, width, 3) with a fixed "
+    text += "number of frames and 2 or more classes, not "
+    text += f"{shape} and {num_classes}"
+    require(len(shape) == 4 and shape[0] and num_classes != 1, name, text)
     options = {"weights": weights, "normalise_twice": normalise_twice}
     encoder = FrameEncoder(shape[1:], backbone, name="encoder", **options)
     encoder.trainable = trainable_backbone
@@ -204,12 +202,9 @@ def FrameEncoder(
     """
     check_backbone("frame encoder", backbone)
     shape = tuple(input_shape)
-    require(
-        len(shape) == 3 and shape[2] == 3 and min(shape[:2]) >= _LEAST_SIDE,
-        backbone,
-        f"needs pictures (height, width, 3) of at least {_LEAST_SIDE} pixels "
-        f"a side, not {shape}",
-    )
+    fits = len(shape) == 3 and shape[2] == 3 and min(shape[:2]) >= _LEAST_SIDE
+    text = f"needs pictures (height, width, 3) of at least {_LEAST_SIDE} pixels"
+    require(fits, backbone, f"{text} a side, not {shape}")
     network = _network(backbone, shape, weights)
     network = _with_depthwise_layers(network, copy=weights is not None)
     if name is None and not normalise_twice:

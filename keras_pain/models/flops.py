@@ -157,10 +157,8 @@ def _operations(layer, shapes):
     """Operations of one call of a layer."""
     problem = f"cannot count the operations of layer {layer.name!r}: "
     if any(None in shape for shape in shapes):
-        raise ConfigurationError(
-            f"{problem}its input shape {shapes} is not fixed; build the model "
-            "with a fixed shape"
-        )
+        text = f"{problem}its input shape {shapes} is not fixed"
+        raise ConfigurationError(f"{text}; build the model with a fixed shape")
     kind = type(layer)
     if kind in RULES:
         return RULES[kind](layer, shapes)
@@ -169,10 +167,8 @@ def _operations(layer, shapes):
     free = ("LayerScale", "StochasticDepth") if is_layer else _FREE_OPERATIONS
     if kind.__name__ in free or _module(layer) in _BY_ELEMENT:
         return 0
-    raise ConfigurationError(
-        f"{problem}no rule for {kind.__name__}; add one with "
-        "keras_pain.models.flops.register"
-    )
+    text = f"{problem}no rule for {kind.__name__}; add one with"
+    raise ConfigurationError(f"{text} keras_pain.models.flops.register")
 
 
 def _module(layer):

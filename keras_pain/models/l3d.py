@@ -158,12 +158,9 @@ def L3D(
     last maps before pooling and head: S, or the joined ones.
     """
     filters = _filters(name, widths)
-    require(
-        len(head_pool) == 3 and min(*head_pool, units, ratio) > 0,
-        name,
-        "head_pool must be three positive numbers, units and ratio positive, "
-        f"not {head_pool}, {units} and {ratio}",
-    )
+    fits = len(head_pool) == 3 and min(*head_pool, units, ratio) > 0
+    text = "head_pool must be three positive numbers, units and ratio positive"
+    require(fits, name, f"{text}, not {head_pool}, {units} and {ratio}")
 
     def attend(x, tag):
         if not attention:
@@ -333,12 +330,10 @@ def _build(
     kind, name, input_shape, num_classes, widths, frame_units, units, head_units
 ):
     others = (frame_units, units, *head_units)
-    require(
-        len(widths) == 4 and min(*widths, *others) > 0,
-        name,
-        "widths must be four positive numbers, frame_units, units and "
-        f"head_units positive, not {widths} and {others}",
-    )
+    fits = len(widths) == 4 and min(*widths, *others) > 0
+    text = "widths must be four positive numbers, frame_units, units and "
+    text += f"head_units positive, not {widths} and {others}"
+    require(fits, name, text)
     common.check_classes(name, num_classes)
     inputs, x = common.clip_input(name, input_shape)
     time = input_shape[0]

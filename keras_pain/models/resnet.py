@@ -93,12 +93,10 @@ def ResNet50(
     ConfigurationError where an argument is impossible, or the weights cannot be
     fetched; BadFileError where the weights do not fit.
     """
-    require(
-        len(blocks) == 4 and min(width, *blocks) >= 1,
-        name,
-        "needs a width of 1 or more and 4 numbers of blocks, not "
-        f"width={width}, blocks={tuple(blocks)}",
-    )
+    fits = len(blocks) == 4 and min(width, *blocks) >= 1
+    text = "needs a width of 1 or more and 4 numbers of blocks, not "
+    text += f"width={width}, blocks={tuple(blocks)}"
+    require(fits, name, text)
     inputs = layers.Input(input_shape, name="images")
     x = _pool(_normed(inputs, width, 7, 2, "conv1", "bn1"), "")
     for stage, count in enumerate(blocks):
@@ -106,10 +104,8 @@ def ResNet50(
         for i in range(count):
             stride = 2 if i == 0 and stage else 1
             block, shortcut = f"layer{stage + 1}_{i}", x
-            for number, (size, step, wide) in enumerate(
-                ((1, 1, filters), (3, stride, filters), (1, 1, 4 * filters)),
-                start=1,
-            ):
+            parts = (1, 1, filters), (3, stride, filters), (1, 1, 4 * filters)
+            for number, (size, step, wide) in enumerate(parts, start=1):
                 names = (f"{block}_conv{number}", f"{block}_bn{number}")
                 x = _normed(x, wide, size, step, *names)
                 if number < 3:

@@ -81,9 +81,8 @@ def print_registry() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(description="The models of the suite.")
-    parser.add_argument(
-        "--write", action="store_true", help="generate summary.csv anew"
-    )
+    text = "generate summary.csv anew"
+    parser.add_argument("--write", action="store_true", help=text)
     if parser.parse_args(argv).write:
         content = summary_csv().encode()
         for path in summary_paths():

@@ -86,8 +86,7 @@ def _banet_of_table_one():
 def _table_three():
     claims = {"accuracy": "0.4561", "f1": ("0.403", "0", "0")}
     # A class without a right prediction has an F1 of 0 exactly.
-    zero = {"recall": ("-", "0.0000", "0.0000")}
-    return _fits(_TASK2, **claims, **zero)
+    return _fits(_TASK2, **claims, recall=("-", "0.0000", "0.0000"))
 
 
 @_row(_ALANET, "Table III", "SVM, hold-out: mean of F1 0, .14 and 0 is .34")
@@ -282,24 +281,20 @@ def _cancelled():
             weight.assign(rng.normal(size=weight.shape))
             number += int(np.prod(weight.shape))
     off = float(np.abs(model.predict(x, verbose=0) - before).max())
-    text = (
-        f"with {number:,} GRU weights of a small one drawn anew, scores move "
-    )
-    text += f"by {off:.0e}: the logits are equal for all neighbours and cancel"
-    return _verdict(off > 1e-5, text)
+    text = f"with {number:,} GRU weights of a small one drawn anew, scores "
+    text += f"move by {off:.0e}: the logits are equal for all neighbours and "
+    return _verdict(off > 1e-5, f"{text}cancel")
 
 
 @_row(_PEMF, "STGCN-LSTM", "the graph joins neighbouring landmarks")
 def _shifted():
     from keras_pain.signals.face_graph import edges
 
-    right, coded = (
-        set(map(tuple, edges(kind))) for kind in ("corrected", "as_released")
-    )
+    kinds = "corrected", "as_released"
+    right, coded = (set(map(tuple, edges(kind))) for kind in kinds)
     text = f"{len(coded - right)} of {len(coded)} released edges are between "
-    return _verdict(
-        coded <= right, f"{text}other points than a face's mesh has"
-    )
+    text += "other points than a face's mesh has"
+    return _verdict(coded <= right, text)
 
 
 @_row("ErAS-Net", "abstract", "98.77 % on UNBC is of people never seen")

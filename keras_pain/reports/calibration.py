@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_pain.experiments.metrics import stacked
 from keras_pain.experiments.store import FoldResult
 from keras_pain.io import marked_title
 from keras_pain.reports import figures, statistics
@@ -29,10 +30,7 @@ def sums_by_person(
     squared errors; and `(S, BINS, 3)`: the samples, confidence and right ones
     whose most probable class has a probability in that tenth.
     """
-    truth, probabilities, subject = (
-        np.concatenate([fold.predictions[name] for fold in folds])
-        for name in ("y_true", "probabilities", "subject")
-    )
+    truth, probabilities, subject = stacked([f.predictions for f in folds])
     row = np.searchsorted(people, subject)
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == truth
@@ -79,9 +77,7 @@ def write_calibration(
     given, where there are two or more; the title is that of the run.
     """
     first = next(iter(methods.values()))
-    people = np.unique(
-        np.concatenate([f.predictions["subject"] for f in first])
-    )
+    people = np.unique(stacked([fold.predictions for fold in first])[2])
     parts = {"all people": np.ones(len(people), bool)}
     for name, of in attributes.items():
         values = np.array([of.get(person, "") for person in people.tolist()])
@@ -98,8 +94,7 @@ def write_calibration(
             drawn = dict.fromkeys(_COLUMNS)
             if number > 1:
                 rng = np.random.default_rng(0)
-                counts = statistics.draw(number, 2000, rng)
-                drawn = scores(*chosen, counts)
+                drawn = scores(*chosen, statistics.draw(number, 2000, rng))
             cells = [label, part, str(number)]
             for name, value in found.items():
                 text = f"{value[0]:.3f}"

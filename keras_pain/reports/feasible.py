@@ -47,16 +47,14 @@ class Claim:
             value = decimal.Decimal(plain)
             half = decimal.Decimal((0, (5,), value.as_tuple().exponent - 1))
         except (decimal.InvalidOperation, TypeError):
-            raise ConfigurationError(
-                f"{flag}: {text!r} is no number as it is printed, e.g. 0.851"
-            ) from None
+            problem = f"{flag}: {text!r} is no number as it is printed, e.g."
+            raise ConfigurationError(f"{problem} 0.851") from None
         low, high = ((value + sign * half) / scale for sign in (-1, 1))
         least = -1 if name == "mcc" else 0
         if not least <= value / scale <= 1:
             cure = "; write 85.1% for a percentage" if value > 1 else ""
-            raise ConfigurationError(
-                f"{flag}: {text!r} is not between {least} and 1{cure}"
-            )
+            problem = f"{flag}: {text!r} is not between {least} and 1{cure}"
+            raise ConfigurationError(problem)
         edge = decimal.Decimal(_EDGE)
         return cls(name, label, text, float(low - edge), float(high + edge))
 
@@ -159,18 +157,12 @@ def feasible(counts: Sequence[int], claims: Sequence[Claim]) -> Feasible:
         if not len(hits[0]):
             continue
         number += len(hits[0])
-        few = np.stack(
-            [np.stack([h, p], 1) for h, p in zip(hits, predicted, strict=True)],
-            1,
-        )
+        few = np.stack([hits, predicted]).T
         examples.append(few[:: max(len(few) // 5, 1)][:5])
         for name in SCALAR:
             values = metric(name, None, counts, hits, predicted)
-            low, high = ranges.get(name, (np.inf, -np.inf))
-            ranges[name] = (
-                min(low, float(values.min())),
-                max(high, float(values.max())),
-            )
+            both = [*ranges.get(name, ()), values.min(), values.max()]
+            ranges[name] = float(min(both)), float(max(both))
     if not number:
         return Feasible(0, np.empty((0, len(counts), 2)), {})
     examples = np.concatenate(examples)
@@ -252,10 +244,7 @@ def _joined(counts, pairs, claims):
     looked = 0
     for begin in range(0, len(first), step):
         some = first[begin : begin + step]
-        i, j = np.meshgrid(
-            np.arange(len(some)), np.arange(len(second)), indexing="ij"
-        )
-        i, j = i.ravel(), j.ravel()
+        i, j = np.indices((len(some), len(second))).reshape(2, -1)
         left = total - some[i, 1] - second[j, 1]
         inside = (left >= 0) & (left <= total)
         i, j, left = i[inside], j[inside], left[inside]
@@ -265,13 +254,10 @@ def _joined(counts, pairs, claims):
             yield None, None
             return
         rows = np.repeat(np.arange(len(i)), number)
-        offset = np.arange(len(rows)) - np.repeat(
-            np.cumsum(number) - number, number
-        )
-        k = np.repeat(places[left], number) + offset
+        before = np.cumsum(number) - number
+        k = np.arange(len(rows)) + np.repeat(places[left] - before, number)
         columns = some[i[rows]], second[j[rows]], third[k]
-        hits = [c[:, 0] for c in columns]
-        predicted = [c[:, 1] for c in columns]
+        hits, predicted = zip(*(c.T for c in columns), strict=True)
         wrong = total - sum(hits)
         fits = _fits(claims, counts, hits, predicted)
         for count, h, p in zip(counts, hits, predicted, strict=True):
@@ -310,10 +296,8 @@ def report(
             for c in claims
             if c.name == "accuracy"
         ]
-        lines.append(
-            f"means over {folds} folds, taken to be of one size: accuracy is "
-            f"that of all samples to within {slack:.2g}"
-        )
+        text = f"means over {folds} folds, taken to be of one size: accuracy is"
+        lines.append(f"{text} that of all samples to within {slack:.2g}")
         if other:
             names = ", ".join(map(str, other))
             lines.append(f"not looked at, as a mean over folds: {names}")
@@ -332,10 +316,8 @@ def report(
             lines.append(f"the rest fits if one is left out: {names}")
         return "\n".join([*lines, "cannot hold: no confusion matrix fits"])
     for hits in found.examples.tolist():
-        cells = (
-            f"class {k}: {h} right of {p} predicted"
-            for k, (h, p) in enumerate(hits)
-        )
+        text = "class {}: {} right of {} predicted".format
+        cells = (text(k, *pair) for k, pair in enumerate(hits))
         lines.append(f"  e.g. {'; '.join(cells)}")
     for name, (low, high) in found.ranges.items():
         lines.append(f"  {name} from {low:.4f} to {high:.4f}")

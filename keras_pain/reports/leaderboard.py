@@ -407,10 +407,8 @@ def _pairs(standings, labels):
     ]
     metric = METRIC_NAMES[standings.metric]
     title = f"All pairs: {metric} of the first minus the second"
-    sources = [
-        [(*standings.place, name) for name in (pair.first, pair.second)]
-        for pair in standings.comparisons
-    ]
+    names = [(pair.first, pair.second) for pair in standings.comparisons]
+    sources = [[(*standings.place, name) for name in pair] for pair in names]
     more = {"remarks": (tests,), "sources": sources}
     return Grid(title, columns, list(groups.values()), **more)
 

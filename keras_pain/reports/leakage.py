@@ -5,6 +5,7 @@ machine-learning-based science" (Patterns 4(9), 2023), Table 1. What neither
 the folds nor the defects that they declare answer is left open.
 """
 
+import collections
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -15,13 +16,8 @@ import pandas as pd
 
 from keras_pain.errors import ConfigurationError
 from keras_pain.experiments import preprocessing
+from keras_pain.experiments import store as stores
 from keras_pain.experiments.defects import DEFECTS
-from keras_pain.experiments.store import (
-    PREDICTIONS_FILE,
-    RESULT_FILE,
-    FoldResult,
-    ResultStore,
-)
 from keras_pain.io import marked_title
 from keras_pain.reports.table import Grid, Sheet
 
@@ -37,6 +33,10 @@ QUESTIONS = {
     "L3.2": "Do training and test share people, recordings or windows?",
     "L3.3": "Is the test set of another population than the one claimed?",
 }
+# Where answers were found.
+_RESULTS = f"folds/…/{stores.RESULT_FILE}"
+_PREDICTIONS = f"folds/…/{stores.PREDICTIONS_FILE}"
+_TOLD = f"folds/…/{preprocessing.PREPROCESSING_FILE}"
 # What folds declare, and the question that each defect answers with yes.
 _DECLARED = {
     "L1.1": ("epoch_on_test", "threshold_on_test"),
@@ -53,7 +53,7 @@ _DECLARED = {
 class _Folds:
     """The folds of one evaluation and protocol, of all methods and seeds."""
 
-    results: list[FoldResult]
+    results: list[stores.FoldResult]
     told: list[dict]  # their preprocessing; {} of those from before it
 
     def of(self, name: str) -> list:
@@ -61,7 +61,7 @@ class _Folds:
         found = [told.get(name) for told in self.told]
         return [value for value in found if value is not None]
 
-    def people(self) -> list[tuple[FoldResult, set, set, set]]:
+    def people(self) -> list[tuple[stores.FoldResult, set, set, set]]:
         """By fold the people trained on, choosing the epoch, and tested.
 
         Units of a split may be recordings, whose people the folds that test
@@ -94,7 +94,7 @@ def leakage_sheet(folder) -> pd.DataFrame:
     whether the data are. Raises KerasPainError where there is no finished fold,
     or one is damaged.
     """
-    store, parts = ResultStore(folder), {}
+    store, parts = stores.ResultStore(folder), {}
     for key in store.completed():
         fold = store.read(key)
         told = {}
@@ -114,9 +114,8 @@ def leakage_sheet(folder) -> pd.DataFrame:
             place = f"{evaluation}, {protocol}", f"{number} {question}"
             rows.append((*place, *_answer(folds, number)))
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    frame.attrs["simulated"] = any(
-        any(folds.of("simulated")) for folds in parts.values()
-    )
+    simulated = (any(folds.of("simulated")) for folds in parts.values())
+    frame.attrs["simulated"] = any(simulated)
     return frame
 
 
@@ -153,12 +152,8 @@ def _answer(folds, number):
         return answer, text, file
     says = "; ".join(f"{name}, {DEFECTS[name].says}" for name in found)
     if answer != YES:
-        return YES, f"declared: {says}", _any(RESULT_FILE)
+        return YES, f"declared: {says}", _RESULTS
     return YES, f"{text}; declared: {says}", file
-
-
-def _any(name):
-    return f"folds/…/{name}"
 
 
 def _list(names: Sequence[str]) -> str:
@@ -174,50 +169,49 @@ def _no_test_set(folds):
             text = f"{fold.key.method}, fold {fold.key.fold}: its epoch was "
             text += f"chosen on {_list(both)}, tested as well"
             text = text if tested else "nobody is tested"
-            return YES, text, _any(RESULT_FILE)
+            return YES, text, _RESULTS
     count = len({fold.key.fold for fold in folds.results})
     text = f"in all of {count} folds those who are tested chose no epoch"
-    return NO, text, _any(RESULT_FILE)
+    return NO, text, _RESULTS
 
 
 def _preprocessing(folds):
-    file, scalers = _any(preprocessing.PREPROCESSING_FILE), {}
+    scalers = {}
     for fold, told in zip(folds.results, folds.told, strict=True):
         if scaler := told.get("scaler"):
             if scaler["leaking"]:
                 text = f"the scaler of fold {fold.key.fold} is marked leaking"
-                return YES, text, file
+                return YES, text, _TOLD
             numbers = json.dumps([scaler["mean"], scaler["scale"]])
             people = tuple(sorted(fold.config["subjects"]["train"]))
             scalers.setdefault(numbers, set()).add(people)
     if any(len(people) > 1 for people in scalers.values()):
         text = "folds of different training people have the same scaler"
-        return YES, text, file
+        return YES, text, _TOLD
     if scalers:
         text = "no scaler is the same for two sets of training people"
-        return NO, text, file
+        return NO, text, _TOLD
     if folds.of("method"):
-        return NO, "nothing is scaled by statistics of samples", file
-    return OPEN, "folds of before scalers were stored", file
+        return NO, "nothing is scaled by statistics of samples", _TOLD
+    return OPEN, "folds of before scalers were stored", _TOLD
 
 
 def _selection(folds):
     own = {told["called"] for told in folds.of("method")}
     own = {name for name in own if ":" in name}
-    file = _any(preprocessing.PREPROCESSING_FILE)
     if own or not folds.of("method"):
-        return OPEN, f"methods of one's own: {_list(own) or 'unknown'}", file
+        return OPEN, f"methods of one's own: {_list(own) or 'unknown'}", _TOLD
     text = "no method of the suite selects features outside of its training"
-    return NO, f"{text}; whether people chose channels is for them to say", file
+    text += "; whether people chose channels is for them to say"
+    return NO, text, _TOLD
 
 
 def _duplicates(folds):
-    file = _any(preprocessing.PREPROCESSING_FILE)
     for fold in folds.results:
         names = fold.predictions["window_id"]
         if twice := len(names) - len(np.unique(names)):
             text = f"fold {fold.key.fold}: {twice} tested samples have the name"
-            return YES, f"{text} of another", _any(PREDICTIONS_FILE)
+            return YES, f"{text} of another", _PREDICTIONS
     for (_, *learnt, tested), told in zip(
         folds.people(), folds.told, strict=True
     ):
@@ -226,28 +220,27 @@ def _duplicates(folds):
         # Of the same people it is the same file: L1.1 and L3.2 say so.
         if both and tested.isdisjoint(set().union(*learnt)):
             text = f"fold {told['key']['fold']}: {len(both)} files of the same "
-            return YES, f"{text}content are trained on and tested", file
+            return YES, f"{text}content are trained on and tested", _TOLD
         if twins := told.get("identical_windows"):
             text = f"fold {told['key']['fold']}: {twins} tested windows equal "
-            return YES, f"{text}one that was trained on", file
+            return YES, f"{text}one that was trained on", _TOLD
     windows, files = folds.of("identical_windows"), folds.of("tested_files")
     if not (windows or any(files)):
-        return OPEN, "folds hold no hashes of files or windows", file
+        return OPEN, "folds hold no hashes of files or windows", _TOLD
     counted = "windows and files" if windows and any(files) else "files"
     counted = counted if any(files) else "windows"
-    return NO, f"no two {counted} across training and test are the same", file
+    return NO, f"no two {counted} across training and test are the same", _TOLD
 
 
 def _illegitimate(folds):
-    file = _any(preprocessing.PREPROCESSING_FILE)
     labels, channels = {*folds.of("label")}, folds.of("channels")
     names = {name for of in channels for name in of}
     if both := labels & names:
-        return YES, f"the label {_list(both)} is among the channels", file
+        return YES, f"the label {_list(both)} is among the channels", _TOLD
     seen = _list(names) or "pictures or landmarks"
     classes = [" or ".join(of) for of in folds.of("class_names") if of]
     what = _list(labels - {""}) or _list({*classes}) or "an intensity"
-    return OPEN, f"predicted is {what} from {seen}", file
+    return OPEN, f"predicted is {what} from {seen}", _TOLD
 
 
 def _temporal(folds):
@@ -262,36 +255,27 @@ def _dependent(folds):
     for fold, train, _, tested in folds.people():
         if both := train & tested:
             text = f"fold {fold.key.fold}: {_list(both)} trained on and tested"
-            return YES, text, _any(PREDICTIONS_FILE)
+            return YES, text, _PREDICTIONS
     text = "no person who is tested is trained on"
     settings = folds.results[0].config["dataset"].get("windows", {})
     if settings.get("step", 1) < settings.get("length", 0):
         text += "; windows of one person overlap, so that samples are fewer "
         text += "than they look"
-    return NO, text, _any(PREDICTIONS_FILE)
+    return NO, text, _PREDICTIONS
 
 
 def _population(folds):
-    file = _any(preprocessing.PREPROCESSING_FILE)
     if any(folds.of("simulated")):
-        return YES, "SIMULATED people stand for nobody", file
-    groups = {
-        who: g for of in folds.of("tested_groups") for who, g in of.items()
-    }
-    counts = pd.Series(groups, dtype=object).value_counts().to_dict()
-    text = ", ".join(
-        f"{n} {group or 'of no group'}" for group, n in counts.items()
-    )
-    return OPEN, f"tested are {text or 'people of unknown groups'}", file
+        return YES, "SIMULATED people stand for nobody", _TOLD
+    groups = collections.ChainMap(*folds.of("tested_groups")[::-1])
+    counts = pd.Series(dict(groups), dtype=object).value_counts().to_dict()
+    texts = (f"{n} {group or 'of no group'}" for group, n in counts.items())
+    text = ", ".join(texts)
+    return OPEN, f"tested are {text or 'people of unknown groups'}", _TOLD
 
 
-_ANSWERS = {
-    "L1.1": _no_test_set,
-    "L1.2": _preprocessing,
-    "L1.3": _selection,
-    "L1.4": _duplicates,
-    "L2": _illegitimate,
-    "L3.1": _temporal,
-    "L3.2": _dependent,
-    "L3.3": _population,
-}
+_ANSWERS = (
+    *(_no_test_set, _preprocessing, _selection, _duplicates),
+    *(_illegitimate, _temporal, _dependent, _population),
+)
+_ANSWERS = dict(zip(QUESTIONS, _ANSWERS, strict=True))

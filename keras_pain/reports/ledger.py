@@ -14,13 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_pain.errors import ConfigurationError, KerasPainError
+from keras_pain.experiments import defects as known
 from keras_pain.experiments.baselines import TRIVIAL
-from keras_pain.experiments.defects import (
-    AGAINST,
-    ANOTHER_SEED,
-    DISPUTES,
-    LEAKS,
-)
+from keras_pain.experiments.metrics import stacked
 from keras_pain.experiments.protocols import LEAK_FREE, Protocol
 from keras_pain.io import marked_title, rounded
 from keras_pain.reports import calibration, figures, statistics
@@ -33,9 +29,9 @@ DRAWS = 2000
 
 _THRESHOLDS = np.linspace(0.01, 0.99, 99)
 _NONE = "none"
-_NULL = ANOTHER_SEED.name
-_NAMES = tuple(defect.name for defect in LEAKS)
-_SCORING = tuple(defect.name for defect in LEAKS if defect.distorts)
+_NULL = known.ANOTHER_SEED.name
+_NAMES = tuple(defect.name for defect in known.LEAKS)
+_SCORING = tuple(defect.name for defect in known.LEAKS if defect.distorts)
 # The released code prints one or the other, never both in one number.
 _ALL = {f"all, with {name}": (name,) for name in _SCORING}
 
@@ -56,7 +52,7 @@ _OF_LEAKS = (
     BY_DEFECT,
     f"The leaks of scoring, {' and '.join(_SCORING)}, are applied to the "
     "leak-free predictions.",
-    *(f"{defect.name}: {defect.says}." for defect in LEAKS),
+    *(f"{defect.name}: {defect.says}." for defect in known.LEAKS),
 )
 _OF_DISPUTES = (
     "A dispute and what it is set against are scored on the windows that both "
@@ -103,10 +99,7 @@ def condition(
     thresholds = np.append(0.5, _THRESHOLDS if tuned else [])
     confusions = []
     for folds in seeds:
-        y_true, probabilities, subject = (
-            np.concatenate([fold[name] for fold in folds])
-            for name in ("y_true", "probabilities", "subject")
-        )
+        y_true, probabilities, subject = stacked(folds)
         classes = probabilities.shape[1]
         if classes == 2:
             above = probabilities[:, 1].astype(np.float64) > thresholds[:, None]
@@ -152,10 +145,8 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
     """
     num_seeds, people = shape = base.confusions.shape[:2]
     if side.confusions.shape[:2] != shape:
-        raise ConfigurationError(
-            f"the ledger compares the same seeds and people; got {shape} and "
-            f"{side.confusions.shape[:2]} of them"
-        )
+        text = f"the ledger compares the same seeds and people; got {shape} and"
+        raise ConfigurationError(f"{text} {side.confusions.shape[:2]} of them")
     rng = np.random.default_rng(0)
     counts = statistics.draw(people, DRAWS, rng)
     equal = np.full(num_seeds, 1 / num_seeds)
@@ -187,7 +178,7 @@ def ledger_protocols() -> tuple[Protocol, ...]:
 
 def dispute_protocols(*without: str) -> tuple[Protocol, ...]:
     """Leak-free, another seed, and each of the disputes but for some."""
-    names = [d.name for d in DISPUTES if d.name not in without]
+    names = [d.name for d in known.DISPUTES if d.name not in without]
     return (LEAK_FREE, *_singles([_NULL, *names]))
 
 
@@ -210,15 +201,13 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
             "without --folds has run them"
         )
     measured = [r for r in run.table.rows if r.method not in TRIVIAL]
-    ledger = {
-        row.label: _changes(run, row.method, disputes) for row in measured
-    }
+    ledger = {r.label: _changes(run, r.method, disputes) for r in measured}
     corpus, simulated = run.prepared.corpus, run.prepared.simulated
     header = [line for line in run.header if "Protocol leak_free+" not in line]
     seeds = len({key.seed for key in run.expected})
     drawn = f" and seeds ({seeds})" if seeds > 1 else " (one seed)"
     shown = set().union(*ledger.values())
-    said = [f"{d.name}: {d.says}." for d in DISPUTES if d.name in shown]
+    said = [f"{d.name}: {d.says}." for d in known.DISPUTES if d.name in shown]
     remarks = (
         *run.table.notes,
         f"Intervals: people{drawn} drawn with replacement 2,000 times, the "
@@ -229,7 +218,7 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
         "would move, and one or two seeds hardly tell them apart.",
         "Smallest: the change that so many people would likely show at 5 %, in "
         "four of five repetitions.",
-        f"{_NULL}: {ANOTHER_SEED.says}.",
+        f"{_NULL}: {known.ANOTHER_SEED.says}.",
         *([_OF_DISPUTES, *said] if disputes else _OF_LEAKS),
     )
     title = marked_title(run.table.title, simulated)
@@ -262,10 +251,8 @@ def ledger_report(run, disputes: bool = False) -> list[pathlib.Path]:
             for row in measured
         }
         groups = {f["subject_id"]: f["group"] for f in run.prepared.report}
-        paths += calibration.write_calibration(
-            *(found, {"group": groups}, run.table.title, run.results_dir),
-            simulated=simulated,
-        )
+        what = found, {"group": groups}, run.table.title, run.results_dir
+        paths += calibration.write_calibration(*what, simulated=simulated)
     return paths
 
 
@@ -286,7 +273,7 @@ def _changes(run, method, disputes):
         return condition(folds(protocol), names, subjects)
 
     def disputed(name):
-        other = AGAINST.get(name)
+        other = known.AGAINST.get(name)
         other = f"leak_free+{other}" if other else "leak_free"
         pair = _tested_by_both(folds(other), folds(f"leak_free+{name}"))
         return change(*(condition(one, (), subjects) for one in pair))
@@ -295,7 +282,7 @@ def _changes(run, method, disputes):
     found = {_NONE: change(base, base)}
     found[_NULL] = change(base, side(f"leak_free+{_NULL}", ()))
     if disputes:
-        names = [d.name for d in DISPUTES]
+        names = [d.name for d in known.DISPUTES]
         names = [n for n in names if f"leak_free+{n}" in predictions]
         return found | {name: disputed(name) for name in names}
     sides = {n: side(_protocol_of(n), (n,)) for n in _NAMES}
@@ -305,11 +292,8 @@ def _changes(run, method, disputes):
 
 def _tested_by_both(*sides):
     """Predictions of windows that both sides have, by seed and fold."""
-    ids = [
-        np.concatenate([fold["window_id"] for seed in side for fold in seed])
-        for side in sides
-    ]
-    both = np.intersect1d(*ids)
+    ids = [[f["window_id"] for seed in side for f in seed] for side in sides]
+    both = np.intersect1d(*map(np.concatenate, ids))
 
     def kept(fold):
         mine = np.isin(fold["window_id"], both)
@@ -333,7 +317,8 @@ def _by_defect(name, metric):
 def _grid(row_of, changes):
     method, rows = row_of.label, []
     for name, by_metric in changes.items():
-        against = f" against {AGAINST[name]}" if name in AGAINST else ""
+        other = known.AGAINST.get(name)
+        against = f" against {other}" if other else ""
         row, text = [name + against], "{:.3f} ({:+.3f} [{:+.3f}, {:+.3f}]{})"
         if name == _NONE:
             text = "{:.3f}"
@@ -344,10 +329,8 @@ def _grid(row_of, changes):
         rows.append(row)
     title = f"{method}: pooled score (change, 95 % interval; smallest)"
     columns = ["What is on", *(METRIC_NAMES[name] for name in METRICS)]
-    sources = [
-        [(row_of.evaluation, protocol, row_of.method)]
-        for protocol in map(_protocol_of, changes)
-    ]
+    protocols = map(_protocol_of, changes)
+    sources = [[(row_of.evaluation, p, row_of.method)] for p in protocols]
     return Grid(title, columns, [rows], left=1, sources=sources)
 
 

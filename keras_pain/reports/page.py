@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import io
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -78,10 +77,9 @@ def write(results: Sequence, file) -> pathlib.Path:
     file = pathlib.Path(file)
     reports = [*_reports(results, file.parent)]
     if not reports:
-        raise ConfigurationError(
-            f"{', '.join(map(str, results))}: holds no report; run a script "
-            "of reproduce/ first, or `keras-pain all --smoke`"
-        )
+        problem = f"{', '.join(map(str, results))}: holds no report"
+        cure = "run a script of reproduce/ first, or `keras-pain all --smoke`"
+        raise ConfigurationError(f"{problem}; {cure}")
     room = MOST_BYTES - _ROOM
     for report in reports:
         if report.kind not in _FURTHER:
@@ -109,13 +107,8 @@ def write(results: Sequence, file) -> pathlib.Path:
 
 # --- What there is ---
 
-_reading = functools.partial(
-    reading, cure="run its script again with --collect"
-)
-
-
-def _loaded(path):
-    return json.loads(path.read_text(encoding="utf-8"))
+_AGAIN = "run its script again with --collect"
+_reading = functools.partial(reading, cure=_AGAIN)
 
 
 def _reports(results, start) -> Iterator[Report]:
@@ -123,7 +116,7 @@ def _reports(results, start) -> Iterator[Report]:
     found, paths = [], dict.fromkeys(p for of in results for p in _json(of))
     for path in paths:
         with _reading(path):
-            document = _loaded(path)
+            document = files.read_json(path)
             stem, _, mark = path.stem.partition(f"_{files.SIMULATED}")
             simulated = mark == "" and path.stem != stem
             if not isinstance(document, dict) or "rows" not in document:
@@ -137,9 +130,8 @@ def _reports(results, start) -> Iterator[Report]:
             sheet = Sheet(**of)
         where = os.path.relpath(path.parent, start)
         found.append(Report("", path, stem, document, sheet, simulated, where))
-    tried = {
-        r.path.parent for r in found if "SMOKE RUN" in " ".join(r.sheet.lines)
-    }
+    small = [of for of in found if "SMOKE RUN" in " ".join(of.sheet.lines)]
+    tried = {report.path.parent for report in small}
     for report in found:
         report.smoke = report.path.parent in tried
     # Table 10 comes behind table 9.
@@ -157,9 +149,8 @@ def _reports(results, start) -> Iterator[Report]:
 def _json(folder):
     """JSON files in a folder, but for those of folds and hidden ones."""
     if not os.path.isdir(folder):
-        raise ConfigurationError(
-            f"{folder}: no such folder; give one with results"
-        )
+        problem = f"{folder}: no such folder; give one with results"
+        raise ConfigurationError(problem)
     for place, folders, names in os.walk(folder):
         kept = (n for n in folders if n != "folds" and not n.startswith("."))
         folders[:] = sorted(kept)
@@ -187,7 +178,7 @@ def _fill(report):
     run, places = {}, _places(folder)
     if (path := folder / RUN_FILE).exists():
         with _reading(path):
-            run = dict(_loaded(path))
+            run = dict(files.read_json(path))
     run.setdefault(COMMAND, document.get(COMMAND, []))
     whole, title = f"{report.key}-all", "All of this report"
     facts = _facts(run, document.get("provenance", []))
@@ -302,7 +293,7 @@ def _wanted(report, source, seeds):
     if not path.exists():
         return 0
     with _reading(path):
-        return seeds * len(_loaded(path))
+        return seeds * len(files.read_json(path))
 
 
 def _strips(places, labels):
@@ -434,9 +425,8 @@ def _copies(reports):
     for report in reports:
         mark = files.SIMULATED if report.simulated else "real"
         for number, grid in enumerate(report.sheet.grids, start=1):
-            sheet = dataclasses.replace(
-                report.sheet, lines=(), grids=[grid], remarks=()
-            )
+            alone = {"lines": (), "grids": [grid], "remarks": ()}
+            sheet = dataclasses.replace(report.sheet, **alone)
             rows = [[*row, mark] for group in grid.groups for row in group]
             rows = [[*grid.columns, "data"], *rows]
             cells = [dict(enumerate(row)) for row in rows]

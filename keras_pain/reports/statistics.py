@@ -19,7 +19,11 @@ import numpy as np
 from scipy import stats
 
 from keras_pain.errors import ConfigurationError, check_choice
-from keras_pain.experiments.metrics import SCALAR_METRICS, compute_metrics
+from keras_pain.experiments.metrics import (
+    SCALAR_METRICS,
+    compute_metrics,
+    stacked,
+)
 from keras_pain.experiments.store import FoldResult
 
 LEVEL = 0.95
@@ -238,10 +242,9 @@ class SubjectScores:
     def of_people(self, kept: np.ndarray) -> "SubjectScores":
         """Those of some people, `(S,)` bool; pooled ones are taken anew."""
         confusions = self.confusions[:, kept]
-        subjects = np.array(self.subjects)[kept].tolist()
         return dataclasses.replace(
             self,
-            subjects=tuple(subjects),
+            subjects=tuple(np.array(self.subjects)[kept].tolist()),
             values=self.values[:, kept],
             confusions=confusions,
             pooled=scores_of(confusions.sum(axis=1))[self.metric],
@@ -275,14 +278,10 @@ def subject_scores(
     names = sorted(map("/".join, places))
     if len(names) != 1:
         got = ", ".join(names) or "no fold"
-        raise ConfigurationError(
-            f"subject scores are of one method at a time, got {got}; give the "
-            "finished folds of one method, evaluation and protocol"
-        )
-    truth, probabilities, subject = (
-        np.concatenate([fold.predictions[part] for fold in folds])
-        for part in ("y_true", "probabilities", "subject")
-    )
+        problem = f"subject scores are of one method at a time, got {got}"
+        cure = "give the finished folds of one method, evaluation and protocol"
+        raise ConfigurationError(f"{problem}; {cure}")
+    truth, probabilities, subject = stacked([f.predictions for f in folds])
     sizes = [len(fold.predictions["y_true"]) for fold in folds]
     seed = np.repeat([fold.key.seed for fold in folds], sizes)
     guess, seeds = probabilities.argmax(axis=1), np.unique(seed).tolist()
@@ -567,10 +566,8 @@ def rank_methods(scores: Sequence[SubjectScores]) -> Ranking:
     """
     scores, _ = align(scores)
     if len(scores) < 2:
-        raise ConfigurationError(
-            f"ranks need at least two methods, got only {scores[0].method!r}; "
-            "add one to --methods"
-        )
+        text = f"ranks need at least two methods, got only {scores[0].method!r}"
+        raise ConfigurationError(f"{text}; add one to --methods")
     table = np.stack([score.by_subject for score in scores])
     ranks = stats.rankdata(-table, axis=0).mean(axis=1)
     order = np.argsort(ranks, kind="stable")
@@ -615,8 +612,7 @@ def indistinct_runs(
 
     runs, ends = [], itertools.combinations(range(len(methods)), 2)
     for first, last in sorted(ends, key=lambda run: (run[0], -run[1])):
-        longer = not runs or last > runs[-1][1]
-        if longer and pairs((first, last)) <= same:
+        if (not runs or last > runs[-1][1]) and pairs((first, last)) <= same:
             runs.append((first, last))
     return runs, len(same.difference(*map(pairs, runs)))
 

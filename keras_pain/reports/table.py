@@ -393,10 +393,8 @@ def software_remarks(scores: Scores) -> list[str]:
     sources = {e.get("sources_sha256", "") for e in scores.environments}
     if len(sources) > 1:
         names = ", ".join(s[:12] or "unknown" for s in sorted(sources))
-        remarks.append(
-            f"The folds come from {len(sources)} states of the package's "
-            f"sources ({names})."
-        )
+        text = f"The folds come from {len(sources)} states of the package's"
+        remarks.append(f"{text} sources ({names}).")
     for environment in scores.environments:
         versions = environment.get("versions") or {}
         software = [f"{n} {v}" for n, v in sorted(versions.items()) if v]
@@ -541,9 +539,8 @@ class Sheet:
         texts = {"md": self.markdown(), "tex": self.latex()}
         texts["csv"] = files.csv_text(columns, rows)
         head = {"name": self.name, "title": self.title, **(head or {})}
-        head["sheet"] = vars(self) | {
-            "grids": [g._asdict() for g in self.grids if not g.timing]
-        }
+        grids = [g._asdict() for g in self.grids if not g.timing]
+        head["sheet"] = vars(self) | {"grids": grids}
         head["times"] = [g._asdict() for g in self.grids if g.timing]
         texts["json"] = files.json_text(head, rows)
         paths = []
@@ -556,8 +553,7 @@ class Sheet:
 def _plain(text, commands=r"(?!)"):
     """Text on one line in which nothing is HTML, a link or of `commands`."""
     text = re.sub(commands, r"\\\g<0>", " ".join(text.split()))
-    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
-    return text.replace("](", r"]\(")
+    return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("](", r"]\(")
 
 
 def _bullets(lines):

@@ -63,10 +63,8 @@ def jobs(
         if not path.stem.startswith(_NOT_RUN):
             found += _of_script(path, data, out, smoke, tuple(flags))
     if len(found) == 1:
-        raise ConfigurationError(
-            f"{scripts}: holds no script; run this in a clone of the project's "
-            "repository"
-        )
+        problem = f"{scripts}: holds no script; run this in a clone of the"
+        raise ConfigurationError(f"{problem} project's repository")
     return found
 
 
@@ -101,10 +99,8 @@ def _of_script(path, data, out, smoke, flags):
                 simulator_of(corpus)
             except ConfigurationError:
                 where = f"in {data}" if data else "as no folder is given"
-                why = (
-                    f"needs the folder {corpus}/, {where}; see tfds_builders/"
-                    f"{corpus}/README.md, and give --manual_dir"
-                )
+                why = f"needs the folder {corpus}/, {where}; see tfds_builders/"
+                why += f"{corpus}/README.md, and give --manual_dir"
         command += flags if corpus else ()
         yield Job(name, path.stem, tuple(command), why)
 
@@ -117,10 +113,9 @@ def chosen(found: Sequence[Job], only: Sequence[str] | None) -> list[Job]:
     known = {name for job in found for name in (job.name, job.script)}
     for name in only or ():
         if name not in known:
-            raise ConfigurationError(
-                f"--only: there is no {name}; there are "
-                f"{', '.join(job.name for job in found)}"
-            )
+            problem = f"--only: there is no {name}"
+            told = f"there are {', '.join(job.name for job in found)}"
+            raise ConfigurationError(f"{problem}; {told}")
     wanted = set(only or known)
     return [job for job in found if wanted & {job.name, job.script}]
 
@@ -142,14 +137,12 @@ def run_all(
     if not scripts.is_dir():
         scripts = pathlib.Path(keras_pain.__file__).parents[1] / "reproduce"
     if odd := [flag for flag in flags if not flag.startswith("--")]:
-        raise ConfigurationError(
-            f"{odd[0]!r} is no flag of the scripts; name scripts with --only"
-        )
+        problem = f"{odd[0]!r} is no flag of the scripts"
+        raise ConfigurationError(f"{problem}; name scripts with --only")
     data = manual_dir or os.environ.get(DATA) or None
     if data and not os.path.isdir(data):
-        raise ConfigurationError(
-            f"{data}: no such folder; give one with --manual_dir or {DATA}"
-        )
+        problem = f"{data}: no such folder; give one with --manual_dir or"
+        raise ConfigurationError(f"{problem} {DATA}")
     data = data and pathlib.Path(data).resolve()
     found = jobs(scripts, data, out=out, smoke=smoke, flags=flags)
     wanted = chosen(found, only)
@@ -222,9 +215,8 @@ def _run(job, log, show):
     """Runs a job, shows its last line; returns its exit code and that line."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "wb") as stream:
-        process = subprocess.Popen(
-            job.command, stdout=stream, stderr=subprocess.STDOUT
-        )
+        outputs = {"stdout": stream, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(job.command, **outputs)
         while process.poll() is None:
             show(_last(log))
             time.sleep(0.5)

@@ -5,6 +5,7 @@
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -218,16 +219,11 @@ def simulated_folder(name: str, arguments: Mapping, console: Console) -> Path:
     folder = Path("data/simulated", f"{name}_{text}_seed0_v{__version__}")
     remove_leftovers(folder.parent)
     if not folder.is_dir():
-        console.print(
-            f"no --manual_dir: simulating a small {name} corpus in {folder}; "
-            "results will be marked SIMULATED"
-        )
-        write_folder(
-            folder,
-            lambda new: simulate(name, new, seed=0, **arguments),
-            is_complete=folder.is_dir,
-            cure="free some space there, or give --manual_dir",
-        )
+        line = f"no --manual_dir: simulating a small {name} corpus in {folder}"
+        console.print(f"{line}; results will be marked SIMULATED")
+        fill = functools.partial(simulate, name, seed=0, **arguments)
+        cure = "free some space there, or give --manual_dir"
+        write_folder(folder, fill, is_complete=folder.is_dir, cure=cure)
     return folder
 
 
@@ -243,10 +239,8 @@ def chosen_recordings(
     for name, known in where.items():
         chosen = [r for r in chosen if r[name] in known]
     if not chosen:
-        raise ConfigurationError(
-            f"none of {len(recordings)} recordings has {dict(where)}: check "
-            "the folder given with --manual_dir"
-        )
+        text = f"none of {len(recordings)} recordings has {dict(where)}: check"
+        raise ConfigurationError(f"{text} the folder given with --manual_dir")
     return _few_people(chosen, by_split) if smoke else chosen
 
 

@@ -97,9 +97,8 @@ class FaceExperiment(Experiment):
         for flag, place in places.items():
             if place in (None, "", "none", "imagenet") or Path(place).exists():
                 continue
-            raise ConfigurationError(
-                f"--{flag}: there is no {place}; give the path of one that is"
-            )
+            problem = f"--{flag}: there is no {place}"
+            raise ConfigurationError(f"{problem}; give the path of one that is")
 
     def simulator_arguments(self, options):
         smoke = self.simulation.smoke_corpus if options.smoke else {}
@@ -218,11 +217,9 @@ class FaceExperiment(Experiment):
         """How many frames are left out because their face was not found."""
         if not settings.get("faces_only"):
             return []
-        found = []
-        for only in (True, False):
-            clips = cut_clips(loaded, **{**settings, "faces_only": only})
-            found.append(clips.y[~clips.generated])
-        kept, every = found
+        both = settings, {**settings, "faces_only": False}
+        both = [cut_clips(loaded, **given) for given in both]
+        kept, every = (clips.y[~clips.generated] for clips in both)
         out, painful = len(every) - len(kept), (every > 0).sum()
         return [
             f"Frames left out because no face was found in them: {out} of "

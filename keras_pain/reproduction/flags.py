@@ -247,9 +247,8 @@ SPECIAL = _NAMES[_NAMES.index("challenge_columns") :]
 def define_flags(used: Collection[str]) -> None:
     """Defines all flags; a script's `--help` shows the special ones it uses."""
     for name, field in _FIELDS.items():
-        field.metadata["define"](
-            name, default=field.default, **field.metadata["arguments"]
-        )
+        arguments = field.metadata["arguments"]
+        field.metadata["define"](name, default=field.default, **arguments)
         if name in used or name not in SPECIAL:
             _show_in_help(name)
 
@@ -259,8 +258,7 @@ def define_own_flags(*without: str) -> None:
     for name, field in _OWN.items():
         if name not in without:
             arguments = field.metadata["arguments"]
-            define = field.metadata["define"]
-            define(name, default=field.default, **arguments)
+            field.metadata["define"](name, default=field.default, **arguments)
             _show_in_help(name)
 
 
@@ -309,9 +307,8 @@ def options_of_flags() -> Options:
     parse_folds(values["folds"])
     parse_share(values["share"])
     if values["methods"] is not None and not all(values["methods"] or [""]):
-        raise ConfigurationError(
-            "--methods: names no method, or an empty one between two commas"
-        )
+        text = "--methods: names no method"
+        raise ConfigurationError(f"{text}, or an empty one between two commas")
     return Options(**values)
 
 
@@ -323,20 +320,17 @@ def check_used(options: Options, used: Collection[str]) -> None:
     for name in SPECIAL:
         if name not in used and getattr(options, name) != _FIELDS[name].default:
             can = [f"--{name}" for name in SPECIAL if name in used]
-            raise ConfigurationError(
-                f"--{name} changes nothing in this table; of the special "
-                f"flags it has {', '.join(can) or 'none'}"
-            )
+            problem = f"--{name} changes nothing in this table"
+            told = f"of the special flags it has {', '.join(can) or 'none'}"
+            raise ConfigurationError(f"{problem}; {told}")
 
 
 def _parse_seeds(texts: Sequence[str]) -> tuple[int, ...]:
     try:
         seeds = tuple(dict.fromkeys(int(text) for text in texts))
     except ValueError:
-        raise ConfigurationError(
-            f"--seeds: {','.join(texts)!r} is not a list of whole numbers, "
-            "e.g. 0,1,2"
-        ) from None
+        problem = f"--seeds: {','.join(texts)!r} is not a list of whole numbers"
+        raise ConfigurationError(f"{problem}, e.g. 0,1,2") from None
     if not seeds or min(seeds) < 0:
         raise ConfigurationError("--seeds: give at least one, none negative")
     return seeds
@@ -354,9 +348,8 @@ def parse_share(text: str | None) -> tuple[int, int] | None:
         share = int(number), int(count)
         if 1 <= share[0] <= share[1]:
             return share
-    raise ConfigurationError(
-        f"--share: {text!r} is none like 3/8, from 1/8 to 8/8"
-    )
+    problem = f"--share: {text!r} is none like 3/8, from 1/8 to 8/8"
+    raise ConfigurationError(problem)
 
 
 def parse_folds(text: str) -> slice | None:
@@ -371,6 +364,5 @@ def parse_folds(text: str) -> slice | None:
             raise ValueError
         return slice(int(begin), int(begin) + 1)
     except ValueError:
-        raise ConfigurationError(
-            f"--folds: {text!r} is neither all, nor a number, nor a:b"
-        ) from None
+        problem = f"--folds: {text!r} is neither all, nor a number, nor a:b"
+        raise ConfigurationError(problem) from None

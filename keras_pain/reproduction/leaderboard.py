@@ -60,9 +60,8 @@ def _cost(run, task) -> Cost:
     if model is not None:
         entry = MODELS.get(task.key.method)
         order = entry.channel_order if entry else "canonical"
-        latency = measure_latency(
-            keras_predictor(model), arranged(data.test, order), batches
-        )
+        seen = arranged(data.test, order)
+        latency = measure_latency(keras_predictor(model), seen, batches)
         return Cost(model.count_params(), count_flops(model), *latency.values())
     if task.key.method not in CLASSICAL:
         return Cost()

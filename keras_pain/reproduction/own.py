@@ -113,22 +113,17 @@ def target_of(
         )
     names = label.classes or tuple(f"{value:g}" for value in known)
     if class_names is None and len(known) < 2:
-        raise ConfigurationError(
-            f"{flag}: is {names[0]} in all recordings: there is nothing to "
-            "learn"
-        )
+        problem = f"{flag}: is {names[0]} in all recordings"
+        raise ConfigurationError(f"{problem}: there is nothing to learn")
     if task == "intensity":
         return label._replace(task=task)
     if len(names) > _MOST_CLASSES:
-        raise ConfigurationError(
-            f"{flag}: has {len(names)} values, too many for classes; give "
-            "--task intensity"
-        )
+        problem = f"{flag}: has {len(names)} values, too many for classes"
+        raise ConfigurationError(f"{problem}; give --task intensity")
     wanted = tuple(class_names or names)
     if unknown := sorted(set(names) - set(wanted)):
-        raise ConfigurationError(
-            f"{flag}: --test_dir has {unknown[0]!r}, which --manual_dir lacks"
-        )
+        problem = f"{flag}: --test_dir has {unknown[0]!r}"
+        raise ConfigurationError(f"{problem}, which --manual_dir lacks")
     place = np.array([*map(wanted.index, names), np.nan])
     numbers = np.arange(len(names)) if label.classes else known
 
@@ -206,14 +201,13 @@ class _Own(abc.ABC):
         for target in self.targets:
             arrays = target.of | {f"t {k}": v for k, v in target.times.items()}
             used += [sorted((k, repr(v.tolist())) for k, v in arrays.items())]
-        tested = {"tested": self.tables[1].root.name} if self.tables[1:] else {}
         return {
             "tables": _digest(used)[:16],
             "label": self.targets[0].name,
             "task": self.targets[0].task,
             # Folds may lack a class: the runner takes it for impossible there.
             ABSENT: "not predicted",
-            **tested,
+            **({"tested": self.tables[1].root.name} if self.tables[1:] else {}),
         }
 
     def subjects(self, loaded, samples):
@@ -285,10 +279,8 @@ class _Own(abc.ABC):
         for tables, target in zip(self.tables, self.targets, strict=True):
             gone = sum(not np.isfinite(v).any() for v in target.of.values())
             if gone:
-                lines.append(
-                    f"Recordings without the label {target.name}, left out: "
-                    f"{gone} of {len(tables.rows)}."
-                )
+                text = f"Recordings without the label {target.name}, left out"
+                lines.append(f"{text}: {gone} of {len(tables.rows)}.")
             lines += [f"{f.rule}: {f.detail}." for f in tables.findings]
         if self.tables[1:]:
             both = self.tables[0].groups.keys() & self.tables[1].groups.keys()
@@ -364,9 +356,8 @@ class SignalsExperiment(_Own, Experiment):
         settings = self.settings_for(Options())
         rate = settings["rate"]
         self.check_memory(parts, settings)
-        for number, (part, tables) in enumerate(
-            zip(parts, self.tables, strict=True)
-        ):
+        for number, part in enumerate(parts):
+            tables = self.tables[number]
             rows = {row.name: row for row in tables.rows}
             index, channels = zip(*self.chosen(number), strict=True)
             own_rate = tables.channels[0].rate
@@ -393,8 +384,7 @@ class SignalsExperiment(_Own, Experiment):
         count = seconds * settings["rate"] / settings["step"]
         size = settings["length"] * len(settings["channels"]) * 4
         needed = 1 + _COPIES * count * size / 2**30
-        limit = self.own.memory_gb
-        if limit is None:
+        if (limit := self.own.memory_gb) is None:
             pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
             limit = _MEMORY_SHARE * pages / 2**30
         if needed > limit:
@@ -679,22 +669,18 @@ def own_experiment(
         tables.append(get_corpus("folder").tables(own.test_dir))
     kinds = list(dict.fromkeys(part.kind for part in tables))
     if kinds[1:]:
-        raise ConfigurationError(
-            f"--test_dir holds {kinds[1]}, --manual_dir {kinds[0]}; both have "
-            "to be of one kind"
-        )
+        problem = f"--test_dir holds {kinds[1]}, --manual_dir {kinds[0]}"
+        raise ConfigurationError(f"{problem}; both have to be of one kind")
     if own.reader and kinds == ["faces"]:
         raise ConfigurationError("--reader is for signals and landmarks")
     if own.reader:  # fails before long work
         with method_registry.own_code(own.reader, "--reader"):
             load_object(own.reader, "--reader")
     target = target_of(layout.read_label(tables[0], own.label), own.task)
-    targets = [target] + [
-        target_of(
-            layout.read_label(part, own.label), target.task, target.classes
-        )
-        for part in tables[1:]
-    ]
+    targets = [target]
+    for part in tables[1:]:
+        of = layout.read_label(part, own.label)
+        targets.append(target_of(of, target.task, target.classes))
     kind, name = kinds[0], name or f"own_{tables[0].root.name}_{own.label}"
     level = _level(tables[0], target, own)
     noun = "windows" if kind == "signals" else f"{level}s"
@@ -764,9 +750,8 @@ def _evaluation(own):
     if kind == GROUP_KFOLD:
         if folds.isdecimal() and int(folds) > 1:
             return f"{GROUP_KFOLD}{int(folds)}"
-        raise ConfigurationError(
-            f"--evaluation: {own.evaluation!r} is not like {GROUP_KFOLD}:10"
-        )
+        problem = f"--evaluation: {own.evaluation!r} is not like"
+        raise ConfigurationError(f"{problem} {GROUP_KFOLD}:10")
     known = ("loso", "holdout", f"{GROUP_KFOLD}:N")
     check_choice("--evaluation", own.evaluation, known)
     return own.evaluation
@@ -801,9 +786,8 @@ def fitting_methods(corpus: str, folder) -> dict[str, dict[str, str]]:
             own = OwnOptions(label=name)
             of = own_experiment(folder, own, corpus=corpus, methods=()).fits()
             other = (method_registry.NO_BASELINE, method_registry.IS_FED)
-            found[name] = {
-                k: why for k, why in of.items() if not why.startswith(other)
-            }
+            fed = {k for k, why in of.items() if why.startswith(other)}
+            found[name] = {k: of[k] for k in of if k not in fed}
         except KerasPainError as error:
             found[name] = {"any method": str(error)}
     return found
@@ -829,13 +813,9 @@ def own_report(run: runs.FinishedRun) -> list[Path]:
     if run.experiment.development:
         paths += _write_people(run)
     if names and finished:
-        paths += calibration.write_calibration(
-            finished,
-            run.experiment.attributes(),
-            run.table.title,
-            run.results_dir,
-            simulated=run.prepared.simulated,
-        )
+        what = finished, run.experiment.attributes(), run.table.title
+        more = {"simulated": run.prepared.simulated}
+        paths += calibration.write_calibration(*what, run.results_dir, **more)
     return paths
 
 
@@ -1013,10 +993,8 @@ def evaluate(
     }
     known = set().union(*fields.values())
     if unknown := sorted(options.keys() - known):
-        raise ConfigurationError(
-            f"evaluate has no argument {unknown[0]!r}; it has "
-            f"{', '.join(sorted(known))}"
-        )
+        text = f"evaluate has no argument {unknown[0]!r}"
+        raise ConfigurationError(f"{text}; it has {', '.join(sorted(known))}")
     given = {"label": label, "evaluation": evaluation, **options}
     seeds = None if seeds is None else tuple(seeds)
     given |= {"manual_dir": os.fspath(folder), "seeds": seeds}

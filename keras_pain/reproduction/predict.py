@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_pain import io
 from keras_pain.corpora import emopain, manifest, media, ui_prmd
 from keras_pain.corpora.base import RawFile, shorten
 from keras_pain.corpora.emopain.rules import WIDTHS, layout_of_width
@@ -45,7 +46,6 @@ from keras_pain.experiments.preprocessing import PREPROCESSING_FILE
 from keras_pain.experiments.protocols import LEAK_FREE
 from keras_pain.experiments.store import RESULT_FILE, ResultStore
 from keras_pain.explain.attention import attention_maps, attention_outputs
-from keras_pain.io import marked, sha256_of, tracked, write_file, write_marked
 from keras_pain.models.registry import LANDMARKS
 from keras_pain.reports import prediction_figures as figures
 from keras_pain.reproduction import presets
@@ -236,10 +236,8 @@ def _read_table(path, about, usual, options):
         taken = "--rate is taken" if options.rate else "that is taken"
         notes.append(f"its times say {said:g} rows a second; {taken}")
     if not (options.rate or said):
-        notes.append(
-            f"nobody says the file's rate: {usual:g} Hz is assumed, that of "
-            "the training recordings (--rate says another)"
-        )
+        text = f"nobody says the file's rate: {usual:g} Hz is assumed, that of"
+        notes.append(f"{text} the training recordings (--rate says another)")
     return recording.signals, rate, notes
 
 
@@ -447,7 +445,7 @@ class Predictor:
 
     def scores(self, samples: Samples) -> np.ndarray:
         """`(members, n, classes)` probabilities, or `(members, n)`."""
-        members = tracked(self.members, "predicting")
+        members = io.tracked(self.members, "predicting")
         return np.stack([member_scores(of, samples) for of in members])
 
     def table(self, found: Reading, scores: np.ndarray) -> pd.DataFrame:
@@ -472,15 +470,12 @@ class Predictor:
         if found.path.is_dir():  # of pictures, each of which may be known
             digests |= set(map(manifest.input_hash, list_stills(found.path)))
         if trained := sum(not digests.isdisjoint(of) for of in files):
-            notes.insert(
-                0,
-                f"{found.path} is among the training recordings of {trained} "
-                f"of {len(files)} networks: this is no test of them",
-            )
+            text = f"{found.path} is among the training recordings of {trained}"
+            text += f" of {len(files)} networks: this is no test of them"
+            notes.insert(0, text)
         if not found.rate:
-            notes.append(
-                "start and end are frames: nobody says their rate (--rate does)"
-            )
+            text = "start and end are frames"
+            notes.append(f"{text}: nobody says their rate (--rate does)")
         frame.attrs["notes"] = notes
         frame.attrs["unit"] = "s" if found.rate else "frame"
         return frame
@@ -509,8 +504,7 @@ class Predictor:
             at = np.arange(end - begin)
             if end - begin > len(values):  # the window was resampled
                 at = np.linspace(0, len(values) - 1, end - begin)
-            values = np.interp(at, np.arange(len(values)), values)
-            summed[begin:end] += values
+            summed[begin:end] += np.interp(at, np.arange(len(values)), values)
             seen[begin:end] += 1
         return np.where(seen > 0, summed / np.maximum(seen, 1), np.nan)
 
@@ -552,9 +546,9 @@ class Predictor:
         simulated, rate = self.simulated, found.rate or 1.0
         for name in ("faces.png", "annotated.mp4"):  # of an earlier recording
             for mark in (False, True):
-                marked(out / name, mark).unlink(missing_ok=True)
+                io.marked(out / name, mark).unlink(missing_ok=True)
         text = table.to_csv(index=False, float_format="%.6g").encode()
-        paths = [write_marked(out / "predictions.csv", text, simulated)]
+        paths = [io.write_marked(out / "predictions.csv", text, simulated)]
         note = {
             "recording": str(path),
             "sha256": manifest.input_hash(path),
@@ -564,7 +558,7 @@ class Predictor:
             "simulated": simulated,
         }
         text = json.dumps(note, indent=1).encode() + b"\n"
-        paths.append(write_file(out / "predictions.json", text))
+        paths.append(io.write_file(out / "predictions.json", text))
         unit, title = table.attrs["unit"], f"{self.name}: {path.name}"
         shown = {"class_names": self.class_names, "simulated": simulated}
         edges = np.diff(np.concatenate([[0], found.lost, [0]]))
@@ -590,7 +584,7 @@ class Predictor:
                 note=NOT_MEDICAL.partition(";")[0],
                 **shown,
             )
-            place = marked(out / "annotated.mp4", simulated)
+            place = io.marked(out / "annotated.mp4", simulated)
             paths.append(media.write_mp4(place, made, found.rate or 25.0))
         return table, paths
 
@@ -654,10 +648,8 @@ def _notes(members):
             "one to believe"
         )
     if cut in _ONE:
-        notes.append(
-            "trained on one activity or exercise at a time: the recording is "
-            "taken for one"
-        )
+        line = "trained on one activity or exercise at a time"
+        notes.append(f"{line}: the recording is taken for one")
     elif cut in ("sliding_windows", "lsfan_windows"):
         notes.append(
             "trained inside labelled activities, so that transitions between "
@@ -720,8 +712,7 @@ def load(
         files = {}
         for folder in folders:
             with reading(folder / RESULT_FILE, cure=_AGAIN):
-                text = (folder / RESULT_FILE).read_text(encoding="utf-8")
-                files[folder] = json.loads(text)["files"]
+                files[folder] = io.read_json(folder / RESULT_FILE)["files"]
     with reading(path, "cannot be loaded", _AGAIN):
         members = [
             _member(folder, entries, backbone_weights)
@@ -744,10 +735,9 @@ def _check_alike(path, members, wanted):
         for part, value in wanted.items():
             known = about["key"].get(part, "all")  # a preset's of all folds
             if value is not None and str(known) != str(value):
-                raise ConfigurationError(
-                    f"{path}: is of {part} {known}, not of --{part} {value}; "
-                    "give the results folder to choose from"
-                )
+                text = f"{path}: is of {part} {known}, not of --{part} {value}"
+                cure = "give the results folder to choose from"
+                raise ConfigurationError(f"{text}; {cure}")
 
 
 def _member(folder, files, backbone_weights):
@@ -755,7 +745,7 @@ def _member(folder, files, backbone_weights):
     if PREPROCESSING_FILE in files:
         for name, entry in files.items():
             with reading(folder / name, cure=_AGAIN):
-                if sha256_of(folder / name) != entry["sha256"]:
+                if io.sha256_of(folder / name) != entry["sha256"]:
                     problem = "was changed after it was written (its SHA-256)"
                     raise BadFileError(folder / name, problem, _AGAIN)
     about = preprocessing.read(folder)
@@ -814,10 +804,8 @@ def _chosen(store, wanted):
     best = names[0]
     if len(names) > 1:
         best = max(names, key=lambda name: _score(store, keys, name))
-        notes.append(
-            f"{best} is taken, of {', '.join(names)}: the best pooled score of "
-            "its test people (--method names another)"
-        )
+        text = f"{best} is taken, of {', '.join(names)}: the best pooled score"
+        notes.append(f"{text} of its test people (--method names another)")
     return [store.path(key) for key in keys if key.method == best], notes
 
 

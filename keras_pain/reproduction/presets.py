@@ -23,7 +23,7 @@ from keras_pain.experiments.store import (
     FoldKey,
     FoldResult,
 )
-from keras_pain.io import marked_title, sha256_of, write_folder
+from keras_pain.io import marked_title, read_json, sha256_of, write_folder
 from keras_pain.reports import statistics
 
 PRESET_FILE, CARD_FILE = "preset.json", "MODEL_CARD.md"
@@ -59,9 +59,8 @@ def save_to_preset(predictor, folder) -> Path:
     """
     folder = Path(folder)
     if folder.exists():
-        raise ConfigurationError(
-            f"{folder}: is there already and is kept; give a new folder"
-        )
+        problem = f"{folder}: is there already and is kept; give a new folder"
+        raise ConfigurationError(problem)
     if predictor.store is None:
         raise ConfigurationError(
             f"{folder}: only results of this machine's own runs can be saved, "
@@ -74,9 +73,9 @@ def save_to_preset(predictor, folder) -> Path:
         for number, member in enumerate(predictor.members):
             place = new / f"network{number}"
             place.mkdir()
-            text = (member.folder / RESULT_FILE).read_text(encoding="utf-8")
+            files = read_json(member.folder / RESULT_FILE)["files"]
             # Only what the run wrote: a user may have put more there.
-            for name in json.loads(text)["files"].keys() - {PREDICTIONS_FILE}:
+            for name in files.keys() - {PREDICTIONS_FILE}:
                 (place / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(member.folder / name, place / name)
             preprocessing.write(place, _nameless(member.about), indent=None)
@@ -102,13 +101,8 @@ def save_to_preset(predictor, folder) -> Path:
         text = json.dumps(note, indent=1, allow_nan=False) + "\n"
         (new / PRESET_FILE).write_text(text, encoding="utf-8")
 
-    write_folder(
-        folder,
-        fill,
-        is_complete=lambda: (folder / PRESET_FILE).exists(),
-        cure="give another folder",
-    )
-    return folder
+    there, cure = (folder / PRESET_FILE).exists, "give another folder"
+    return write_folder(folder, fill, is_complete=there, cure=cure)
 
 
 def read_preset(folder: Path) -> dict:
@@ -118,7 +112,7 @@ def read_preset(folder: Path) -> dict:
     """
     path = folder / PRESET_FILE
     with reading(path, "is no preset", "save it anew"):
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         if about["format"] != _FORMAT:
             problem = f"is of format {about['format']}, this version reads "
             cure = "use the version that wrote it"
@@ -176,12 +170,10 @@ def _of_classes(results, people, classes):
 
 
 def _of_intensities(results, people):
-    errors, whose = [], []
-    for result in results:
-        of = result.predictions
-        errors.append(np.abs(of["y_true"] - of["y_pred"]))
-        whose.append(of["subject"])
-    errors, whose = np.concatenate(errors), np.concatenate(whose)
+    predictions = [result.predictions for result in results]
+    errors = [np.abs(of["y_true"] - of["y_pred"]) for of in predictions]
+    errors = np.concatenate(errors)
+    whose = np.concatenate([of["subject"] for of in predictions])
     means = np.array([errors[whose == who].mean() for who in people])
     interval = statistics.mean_interval(means) if len(means) > 1 else None
     return {
@@ -230,9 +222,8 @@ def model_card(predictor, scores) -> str:
     lines.append("|---|---|" + "---|" * len(metrics))
     for row in scores:
         cells = [_cell(row, metric) for metric in metrics]
-        lines.append(
-            f"| {row['group']} | {row['people']} | {' | '.join(cells)} |"
-        )
+        line = f"| {row['group']} | {row['people']} | {' | '.join(cells)} |"
+        lines.append(line)
     lines += ["", "Intervals: 95 %, bootstrap of people.", "", "## Limits", ""]
     lines += [f"- {note}." for note in predictor.notes]
     lines += [
@@ -291,8 +282,7 @@ def export(predictor, form: str, folder) -> list[tuple[Path, float]]:
         if len(shape) > 3 and shape[-1] == 3:
             x = np.clip(x * 60 + 128, 0, 255)
         expected = model.predict(x, verbose=0)
-        run = _onnx if form == "onnx" else _saved_model
-        found = run(model, target, x)
+        found = (_onnx if form == "onnx" else _saved_model)(model, target, x)
         written.append((target, float(np.abs(found - expected).max())))
         text = json.dumps(_nameless(member.about), indent=1) + "\n"
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
@@ -314,15 +304,12 @@ def _onnx(model, target, x):
 
         model.export(target, format="onnx", verbose=False)
     except ImportError as error:
-        raise KerasPainError(
-            f"--format onnx needs {error.name}: pip install keras-pain[onnx]"
-        ) from error
+        text = f"--format onnx needs {error.name}"
+        raise KerasPainError(f"{text}: pip install keras-pain[onnx]") from error
     try:
         session = onnxruntime.InferenceSession(target)
         return session.run(None, {session.get_inputs()[0].name: x})[0]
     except Exception as error:
         target.unlink()  # it cannot be run
-        raise KerasPainError(
-            f"{target}: ONNX cannot express this network; take --format "
-            "saved_model"
-        ) from error
+        problem = f"{target}: ONNX cannot express this network"
+        raise KerasPainError(f"{problem}; take --format saved_model") from error

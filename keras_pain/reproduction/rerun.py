@@ -1,7 +1,6 @@
 """Runs one stored fold again, and says whether it comes out the same."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,14 +10,9 @@ import numpy as np
 
 from keras_pain.errors import ConfigurationError, KerasPainError, reading
 from keras_pain.experiments import preprocessing
+from keras_pain.experiments import store as stores
 from keras_pain.experiments.protocols import STANDARD_PROTOCOLS
-from keras_pain.experiments.store import (
-    RESULT_FILE,
-    FoldKey,
-    FoldResult,
-    ResultStore,
-    first_difference,
-)
+from keras_pain.io import read_json
 from keras_pain.reproduction.run import COMMAND, RUN_FILE, read_note
 
 _CLOSE = 1e-5  # of probabilities: what another order of sums makes
@@ -46,11 +40,11 @@ def rerun(folder) -> Rerun:
     run's note is not there, or the command fails.
     """
     folder = Path(folder).resolve()
-    with reading(folder / RESULT_FILE, "is no result of a fold"):
-        told = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
-        key = FoldKey(**told["key"])
+    with reading(folder / stores.RESULT_FILE, "is no result of a fold"):
+        told = read_json(folder / stores.RESULT_FILE)
+        key = stores.FoldKey(**told["key"])
     root = folder.parents[len(key.path.parts) - 1]
-    first = ResultStore(root).read(key)
+    first = stores.ResultStore(root).read(key)
     command = read_note(root)[COMMAND]
     if not command:
         raise ConfigurationError(
@@ -78,10 +72,10 @@ def rerun(folder) -> Rerun:
             lines = done.stderr.strip().splitlines() or ["it made no such fold"]
             raise KerasPainError(f"{folder}: cannot be run again: {lines[-1]}")
         below = found[0].parents[len(key.path.parts) - 1]
-        return compared(first, ResultStore(below).read(key))
+        return compared(first, stores.ResultStore(below).read(key))
 
 
-def compared(first: FoldResult, second: FoldResult) -> Rerun:
+def compared(first: stores.FoldResult, second: stores.FoldResult) -> Rerun:
     """Whether two runs of a fold predicted the same."""
     kind = "y_pred" if "y_pred" in first.predictions else "probabilities"
     pair = [
@@ -89,10 +83,10 @@ def compared(first: FoldResult, second: FoldResult) -> Rerun:
         for of in (first.predictions, second.predictions)
     ]
     reasons = []
-    if text := first_difference(first.config, second.config):
+    if text := stores.first_difference(first.config, second.config):
         reasons.append(f"configuration: {text}")
     around = (of.result.get("environment", {}) for of in (first, second))
-    if text := first_difference(*around):
+    if text := stores.first_difference(*around):
         reasons.append(f"environment: {text}")
     if pair[0].keys() != pair[1].keys():
         text = "differs in the samples that are tested"

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from keras_pain import load_model
+from keras_pain import io, load_model
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments import method_registry, runner
@@ -33,14 +33,6 @@ from keras_pain.experiments.store import (
 )
 from keras_pain.explain.attention import attention_maps
 from keras_pain.explain.figures import plot_attention
-from keras_pain.io import (
-    hidden_argument,
-    hidden_place,
-    sha256_of,
-    shown_argument,
-    shown_place,
-    write_file,
-)
 from keras_pain.reports import figures
 from keras_pain.reports.table import RowSpec, TableSpec, write_table
 from keras_pain.reproduction.experiment import Experiment
@@ -102,19 +94,16 @@ def finish(
     # What the user may have mistyped is looked at before the long work.
     folds, share = parse_folds(options.folds), parse_share(options.share)
     if share and options.collect:
-        raise ConfigurationError(
-            "--share trains a part of the folds, --collect trains nothing; "
-            "give one of them"
-        )
+        problem = "--share trains a part of the folds, --collect trains nothing"
+        raise ConfigurationError(f"{problem}; give one of them")
     suite = read_suite(options.suite) if options.suite else None
     split = read_folds(options.subjects_file) if options.subjects_file else None
     table = _table(experiment, options)
     if split:
         table = _of_one_evaluation(table, len(split))
     if results_dir.exists() and not results_dir.is_dir():
-        raise ConfigurationError(
-            f"{results_dir}: is a file; choose another --results_dir"
-        )
+        problem = f"{results_dir}: is a file; choose another --results_dir"
+        raise ConfigurationError(problem)
     experiment.check_files(options)
 
     prepared = experiment.prepare(options, console)
@@ -173,10 +162,8 @@ def finish(
     )
     results_dir.mkdir(parents=True, exist_ok=True)  # fails before long work
     store = ResultStore(results_dir, prepared.simulated)
-    console.print(
-        f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}, "
-        f"{len(tasks)} folds to {results_dir}"
-    )
+    text = f"{table.name}: {max(map(len, samples.values()))} {experiment.noun}"
+    console.print(f"{text}, {len(tasks)} folds to {results_dir}")
     _check_note(results_dir, experiment.note())
     todo = [task for task in tasks if not store.contains(task.key)]
     if todo:
@@ -198,9 +185,8 @@ def finish(
     if not options.collect:
         runner.run(tasks, samples, store, **more)
     if share:
-        console.print(
-            f"--share {options.share}: {len(tasks)} folds are finished"
-        )
+        text = f"--share {options.share}: {len(tasks)} folds are finished"
+        console.print(text)
         return None, []
     hide = None if options.keep_paths else results_dir
     note = {COMMAND: list(command), **experiment.note()}
@@ -224,7 +210,7 @@ def finish(
         *([line] if line else []),
     ]
     if path := options.subjects_file:
-        said = f"{Path(path).name} (sha256 {sha256_of(path)[:12]})"
+        said = f"{Path(path).name} (sha256 {io.sha256_of(path)[:12]})"
         header.append(f"Folds of people are those of {said}.")
     split_by_owners = all(map(has_owners_split, subjects.values()))
     if "holdout" in table.evaluations and not (split_by_owners or split):
@@ -272,24 +258,23 @@ def _check_note(results_dir, note):
     for of in pair:
         of.pop("memory_gb", None)  # changes no result
         if of.get("test_dir"):
-            of["test_dir"] = hidden_argument(of["test_dir"])
+            of["test_dir"] = io.hidden_argument(of["test_dir"])
     if pair[0] and (text := first_difference(*pair)):
-        raise ConfigurationError(
-            f"{results_dir}: holds folds of other settings ({text}); choose "
-            "another --results_dir"
-        )
+        problem = f"{results_dir}: holds folds of other settings ({text})"
+        raise ConfigurationError(f"{problem}; choose another --results_dir")
 
 
 def _hidden(note, base):
     """The note of a run without absolute paths, see `read_note`."""
-    further = [hidden_place(part, base) for part in note["further"]]
+    further = [io.hidden_place(part, base) for part in note["further"]]
     note = {**note, "further": further}
-    note["dataset"] = hidden_place(note["dataset"], base)
-    note[COMMAND] = [hidden_argument(word) for word in note[COMMAND]]
+    note["dataset"] = io.hidden_place(note["dataset"], base)
+    note[COMMAND] = [io.hidden_argument(word) for word in note[COMMAND]]
     if OWN in note:
         own = {**note[OWN]["own"]}
-        own["test_dir"] = own["test_dir"] and hidden_argument(own["test_dir"])
-        folder = hidden_place(note[OWN]["folder"], base)
+        if own["test_dir"]:
+            own["test_dir"] = io.hidden_argument(own["test_dir"])
+        folder = io.hidden_place(note[OWN]["folder"], base)
         note[OWN] = {**note[OWN], "folder": folder, "own": own}
     return note
 
@@ -305,16 +290,16 @@ def read_note(results_dir) -> dict:
     again = "run the reproduce script again (finished folds are kept)"
     with reading(path, "does not say where the data are", again):
         note = json.loads(path.read_text(encoding="utf-8"))
-        note["dataset"] = shown_place(note["dataset"], base)
+        note["dataset"] = io.shown_place(note["dataset"], base)
         further = note.get("further", ())
-        note["further"] = [shown_place(part, base) for part in further]
+        note["further"] = [io.shown_place(part, base) for part in further]
         words = note.get(COMMAND, ())
-        note[COMMAND] = [shown_argument(word, base) for word in words]
+        note[COMMAND] = [io.shown_argument(word, base) for word in words]
         if OWN in note:
             own, folder = note[OWN]["own"], note[OWN]["folder"]
             if own["test_dir"]:
-                own["test_dir"] = shown_argument(own["test_dir"], base)
-            note[OWN]["folder"] = shown_place(folder, base)
+                own["test_dir"] = io.shown_argument(own["test_dir"], base)
+            note[OWN]["folder"] = io.shown_place(folder, base)
     return note
 
 
@@ -344,7 +329,7 @@ def _write_notes(tasks, prepared, results_dir, more, hide) -> tuple[Path, ...]:
         notes[RUN_FILE] = _hidden(notes[RUN_FILE], hide)
     for name, note in notes.items():
         text = json.dumps(note, indent=1) + "\n"
-        write_file(results_dir / name, text.encode())
+        io.write_file(results_dir / name, text.encode())
     return lists
 
 
@@ -365,9 +350,8 @@ def table_report(run: FinishedRun) -> list[Path]:
         header=run.header,
         subject_lists=[path.name for path in run.subject_lists],
     )
-    paths += figures.write_figures(
-        run.table, run.store, run.expected, folder, simulated=simulated
-    )
+    what = run.table, run.store, run.expected, folder
+    paths += figures.write_figures(*what, simulated=simulated)
     for key in figures.first_folds(run.store, run.expected):
         place = (key.protocol, key.evaluation)
         shown = key.method in run.experiment.attention
@@ -439,10 +423,9 @@ def _table(experiment, options) -> TableSpec:
             )
         experiment.check_method(row.method)
         if row.method.endswith(GENERATED_TOO):
-            raise ConfigurationError(
-                f"--methods: {row.method} is a row that --augment adds; name "
-                f"{plain_name(row.method)} and give --augment"
-            )
+            problem = f"--methods: {row.method} is a row that --augment adds"
+            cure = f"name {plain_name(row.method)} and give --augment"
+            raise ConfigurationError(f"{problem}; {cure}")
     if options.shuffle_labels:
         title = f"CONTROL with labels dealt at random: {table.title}"
         table = dataclasses.replace(table, title=title)
@@ -484,10 +467,8 @@ def _protocols(experiment, options, suite) -> list[Protocol]:
         wanted = suite["protocol"]
     chosen = [p for p in known if wanted in (p.name, "both")]
     if not chosen:
-        raise ConfigurationError(
-            f"--protocol={wanted}: {experiment.table.name} has "
-            f"{', '.join(p.name for p in known)}"
-        )
+        text = f"--protocol={wanted}: {experiment.table.name} has"
+        raise ConfigurationError(f"{text} {', '.join(p.name for p in known)}")
     return chosen
 
 

@@ -101,13 +101,11 @@ def share(results_dir, out, labels: bool = False) -> Path:
     root, out = Path(results_dir).resolve(), Path(out).resolve()
     keys = finished_folds(results_dir)
     if out.is_relative_to(root):
-        raise ConfigurationError(
-            f"--out: {out} is inside of {results_dir}; give a folder outside"
-        )
+        problem = f"--out: {out} is inside of {results_dir}"
+        raise ConfigurationError(f"{problem}; give a folder outside")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise ConfigurationError(
-            f"--out: {out} is there and not empty; give a new folder"
-        )
+        problem = f"--out: {out} is there and not empty; give a new folder"
+        raise ConfigurationError(problem)
     store = ResultStore(root)
     folds = [store.read(key) for key in keys]
     names, gone = _names(root, folds), {}
@@ -164,17 +162,15 @@ def _names(root, folds) -> Names:
         for name in waiting:
             known[name] = f"{kind}{len(known) + 1:03d}"
     write_file(path, (json.dumps(new, indent=1) + "\n").encode())
-    words = tuple(sorted(words - {""}))
-    return Names(new["person"], new["recording"], words)
+    return Names(new["person"], new["recording"], tuple(sorted(words - {""})))
 
 
 def _copy_fold(
     fold: FoldResult, copy: Path, names: Names, labels: bool, left: Callable
 ):
     """Writes a fold under its new name, in the form of a result store."""
-    key = dataclasses.replace(
-        fold.key, fold=names.people.get(fold.key.fold, fold.key.fold)
-    )
+    name = names.people.get(fold.key.fold, fold.key.fold)
+    key = dataclasses.replace(fold.key, fold=name)
     arrays = dict(fold.predictions)
     arrays["subject"] = [names.people[one] for one in arrays["subject"]]
     both = {**names.people, **names.recordings}

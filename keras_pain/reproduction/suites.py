@@ -21,7 +21,7 @@ import numpy as np
 
 from keras_pain import __file__ as package
 from keras_pain.errors import ConfigurationError, KerasPainError, reading
-from keras_pain.experiments.metrics import compute_metrics
+from keras_pain.experiments.metrics import compute_metrics, stacked
 from keras_pain.experiments.runner import Task
 from keras_pain.experiments.store import (
     RUN_FILE,
@@ -69,10 +69,9 @@ def read_suite(name: str) -> dict:
         known = [Path(name)]
     path = next((path for path in known if path.is_file()), None)
     if path is None:
-        raise ConfigurationError(
-            f"there is no suite {name!r}; there are "
-            f"{', '.join(suite_names()) or 'none in this folder'}"
-        )
+        problem = f"there is no suite {name!r}"
+        told = f"there are {', '.join(suite_names()) or 'none in this folder'}"
+        raise ConfigurationError(f"{problem}; {told}")
     with reading(path, "is no suite", "take the released file"):
         suite = tomllib.loads(path.read_text(encoding="utf-8"))
         for entry, kind in _NEEDED.items():
@@ -184,11 +183,8 @@ def summary(folds: Sequence[FoldResult]) -> dict:
     The accuracy of every person, pooled scores, and hashes of all
     probabilities and all predicted classes, in the order of seeds and samples.
     """
-    parts = ("y_true", "probabilities", "subject", "window_id")
-    y, found, person, window = (
-        np.concatenate([fold.predictions[part] for fold in folds])
-        for part in parts
-    )
+    arrays = stacked([fold.predictions for fold in folds], "window_id")
+    y, found, person, window = arrays
     sizes = [len(fold.predictions["y_true"]) for fold in folds]
     seed = np.repeat([fold.key.seed for fold in folds], sizes)
     order = np.lexsort((window, seed))
@@ -277,9 +273,8 @@ def verify(
             told = json.loads(note.read_text(encoding="utf-8")).get(SUITE)
             if not told or told["name"] != suite["name"]:
                 continue
-            wrong += [
-                f"{note.parent}: deviates: {d}" for d in told["deviations"]
-            ]
+            for deviation in told["deviations"]:
+                wrong.append(f"{note.parent}: deviates: {deviation}")
         store, folds = ResultStore(note.parent), {}
         for key in store.completed():
             if _is_of(suite, key) and key.seed in suite["seeds"]:
@@ -291,10 +286,9 @@ def verify(
             (lines if agrees else wrong).append(f"{method}: {text}")
             seen.add(method)
     if not seen:
-        raise ConfigurationError(
-            f"{root}: holds no run of the suite {name}; give --manual_dir, the "
-            "folder of its corpus, to run it"
-        )
+        problem = f"{root}: holds no run of the suite {name}"
+        cure = "give --manual_dir, the folder of its corpus, to run it"
+        raise ConfigurationError(f"{problem}; {cure}")
     lines += [f"{method}: not run" for method in sorted({*reference} - seen)]
     if wrong:
         print(*lines, *wrong, sep="\n")

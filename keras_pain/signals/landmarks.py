@@ -17,12 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from keras_pain.errors import (
-    BadFileError,
-    ConfigurationError,
-    KerasPainError,
-    reading,
-)
+from keras_pain import errors
 from keras_pain.io import read_text
 
 NUM_POINTS = 68
@@ -124,7 +119,7 @@ def read_csv(
     picture or were scaled to 0 to 1 (`landmark_range`).
     """
     path = pathlib.Path(path)
-    with reading(path, "cannot be read as text", _CSV_CURE):
+    with errors.reading(path, "cannot be read as text", _CSV_CURE):
         text = read_text(path)
         mark = next((mark for mark in ";\t" if mark in text), ",")
         lines = filter(str.strip, text.splitlines())
@@ -137,7 +132,7 @@ def read_csv(
 
 def _points_of(path, rows, num_frames):
     def bad(problem, cure=_CSV_CURE, rule="bad_file"):
-        return BadFileError(path, problem, cure, rule)
+        return errors.BadFileError(path, problem, cure, rule)
 
     names, lost, order = rows[0] if rows else [], [], []
     width = max(map(len, rows[1:]), default=len(names))
@@ -161,9 +156,8 @@ def _points_of(path, rows, num_frames):
         order = [_FRAME.sub(r"\1", row.get("frame", "")) for row in table]
         zero = re.compile(r"0+(\.0*)?|false", re.IGNORECASE).fullmatch
         lost = [bool(zero(row.get("success", ""))) for row in table]
-        rows = [
-            [f"({row.get(x)}, {row.get(y)})" for x, y in pairs] for row in table
-        ]
+        text = "({}, {})".format
+        rows = [[text(r.get(x), r.get(y)) for x, y in pairs] for r in table]
         for line in np.flatnonzero(lost):
             rows[line] = ["(0, 0)"] * count  # whatever stands there
     elif width in (NUM_POINTS + 1, MESH_POINTS + 1):
@@ -212,7 +206,8 @@ def csv_rate(path: str | os.PathLike) -> float | None:
 
     The mean over the file, as OpenFace writes milliseconds.
     """
-    with reading(pathlib.Path(path), "cannot be read as text", _CSV_CURE):
+    path = pathlib.Path(path)
+    with errors.reading(path, "cannot be read as text", _CSV_CURE):
         lines = csv.DictReader(read_text(path).splitlines())
         names = {name.strip(): name for name in lines.fieldnames or ()}
         if "timestamp" not in names or "x_0" not in names:
@@ -245,11 +240,11 @@ _DLIB_CURE = "give dlib's predictor of 68 points"
 def _mesh(path):
     """A face mesh of 468 points, run on the crop round a detected face."""
     if not path.is_file():
-        raise BadFileError(path, "is no file", _MESH_CURE)
+        raise errors.BadFileError(path, "is no file", _MESH_CURE)
     import cv2
     import tensorflow as tf
 
-    cannot = reading(path, "TensorFlow Lite cannot run it", _MESH_CURE)
+    cannot = errors.reading(path, "TensorFlow Lite cannot run it", _MESH_CURE)
     with cannot, warnings.catch_warnings():
         # tf.lite's successor is a package of its own.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite")
@@ -262,7 +257,7 @@ def _mesh(path):
     fits = len(shape) == 4 and shape[1:] == (shape[1], shape[1], 3)
     fits = fits and picture["dtype"] == np.float32 and not more
     if not (fits and {3 * MESH_POINTS, 1} <= set(outputs)):
-        raise ConfigurationError(
+        raise errors.ConfigurationError(
             f"{path}: takes {shape} and puts out {given}; a face mesh takes "
             f"(1, 192, 192, 3) and puts out {3 * MESH_POINTS} numbers and a "
             f"score; {_MESH_CURE}"
@@ -296,13 +291,12 @@ def _dlib(path):
     try:
         import dlib
     except ImportError as error:
-        raise ConfigurationError(
-            "landmarks from dlib need the package dlib (pip install dlib); or "
-            "take them from a face mesh (tflite:FILE)"
-        ) from error
+        text = "landmarks from dlib need the package dlib (pip install dlib)"
+        cure = "or take them from a face mesh (tflite:FILE)"
+        raise errors.ConfigurationError(f"{text}; {cure}") from error
     if not path.is_file():
-        raise BadFileError(path, "is no file", _DLIB_CURE)
-    with reading(path, "dlib cannot read it", f"{_DLIB_CURE}, unpacked"):
+        raise errors.BadFileError(path, "is no file", _DLIB_CURE)
+    with errors.reading(path, "dlib cannot read it", f"{_DLIB_CURE}, unpacked"):
         predictor = dlib.shape_predictor(os.fspath(path))
 
     def fit(frame, box):
@@ -310,7 +304,7 @@ def _dlib(path):
         shape = predictor(np.ascontiguousarray(frame), face)
         if shape.num_parts != NUM_POINTS:
             problem = f"predicts {shape.num_parts} points instead of 68"
-            raise BadFileError(path, problem, _DLIB_CURE)
+            raise errors.BadFileError(path, problem, _DLIB_CURE)
         return [(shape.part(i).x, shape.part(i).y) for i in range(NUM_POINTS)]
 
     return fit
@@ -319,7 +313,7 @@ def _dlib(path):
 def _folder(path):
     if not path.is_dir():
         cure = "give the folder of the clips' CSV files"
-        raise BadFileError(path, "is no folder", cure)
+        raise errors.BadFileError(path, "is no folder", cure)
 
 
 # Kind to its name in messages, and to what makes, of a path, a function from a
@@ -352,9 +346,8 @@ class LandmarkSource:
         kind, _, path = os.fspath(text).partition(":")
         if kind not in _SOURCES or not path:
             known = ", ".join(f"{kind}:PATH" for kind in _SOURCES)
-            raise ConfigurationError(
-                f"landmarks come from {known}, not from {os.fspath(text)!r}"
-            )
+            problem = f"landmarks come from {known}, not from"
+            raise errors.ConfigurationError(f"{problem} {os.fspath(text)!r}")
         self._what, opened = _SOURCES[kind]
         self.kind, self.path = kind, pathlib.Path(path)
         self._fit = opened(self.path)
@@ -376,7 +369,7 @@ class LandmarkSource:
             return read_csv(self.path / f"{name}.csv", len(frames))
         shape = None if boxes is None else np.shape(boxes)
         if shape != (len(frames), 4):
-            raise ConfigurationError(
+            raise errors.ConfigurationError(
                 f"{name or 'clip'}: {self._what} needs a box of the face, x0 "
                 f"y0 x1 y1, for each of its {len(frames)} frames, not {shape}"
             )
@@ -408,8 +401,8 @@ def landmark_clip(
     points = source.clip(frames, boxes, name)
     try:
         return fill_missing(points)
-    except KerasPainError as error:
-        raise KerasPainError(f"{name or 'clip'}: {error}") from error
+    except errors.KerasPainError as error:
+        raise errors.KerasPainError(f"{name or 'clip'}: {error}") from error
 
 
 def fill_missing(points: np.ndarray) -> LandmarkClip:
@@ -423,11 +416,11 @@ def fill_missing(points: np.ndarray) -> LandmarkClip:
     points = np.array(points, np.float32, order="C")
     if points.ndim != 3 or points.shape[1:] != (NUM_POINTS, 2):
         text = f"landmarks of a clip are (frames, {NUM_POINTS}, 2) numbers"
-        raise KerasPainError(f"{text}, not {points.shape}")
+        raise errors.KerasPainError(f"{text}, not {points.shape}")
     found = np.isfinite(points).all(axis=(1, 2))
     if not found.any():
         text = "no landmarks in any frame; look whether the clip shows a face, "
-        raise KerasPainError(text + "or take another source")
+        raise errors.KerasPainError(text + "or take another source")
     time, known = np.arange(len(points)), np.flatnonzero(found)
     for row in points.reshape(len(points), -1).T:  # a view
         row[:] = np.interp(time, known, row[known])
@@ -450,6 +443,6 @@ def normalise_clip(points: np.ndarray) -> np.ndarray:
     scale = np.median(np.linalg.norm(left - right, axis=-1))
     if not scale > 0:
         text = "the landmarks of both eyes are in the same place, so that the "
-        raise KerasPainError(text + "face has no size")
+        raise errors.KerasPainError(text + "face has no size")
     centre = np.median(points[:, 27:36].mean(axis=1), axis=0)
     return ((points - centre) / scale).astype(np.float32)

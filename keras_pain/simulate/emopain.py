@@ -126,15 +126,12 @@ def simulate(
             path = base / place / f"{stem}.mat"
             files[path] = quirks[key]
             written.append((path, variable, name, quirks[key]))
-        note = (
-            f"scale: {scale}; seed: {seed}; subjects: {subjects or 'all'}\n\n"
-        )
-        note += "Oddities of the real files, planted on purpose:\n"
+        note = f"scale: {scale}; seed: {seed}; subjects: {subjects or 'all'}"
+        note += "\n\nOddities of the real files, planted on purpose:\n"
         for path in sorted(files):
             place = path.relative_to(base).as_posix()
-            note += "".join(
-                f"- {place}: {q}: {QUIRKS[q]}\n" for q in files[path]
-            )
+            for quirk in files[path]:
+                note += f"- {place}: {quirk}: {QUIRKS[quirk]}\n"
         # Never mixes with, or overwrites, recordings of people.
         for path in sorted(base.rglob("*.mat")):
             with open(path, "rb") as stream:
@@ -203,8 +200,7 @@ def planted_quirks(
         where["nan_first_energy"] = keys
         where["extra_columns"] = healthy[0][:1]
     if full or layout == "fame":
-        everybody = patients if full else members["patient"]
-        where["zero_semg"] = everybody[-1][:1]
+        where["zero_semg"] = (patients if full else members["patient"])[-1][:1]
     where["collapsed_end"] = healthy[-1][-1:]
     where["activity_flicker"] = keys[::3]
     where["matlab_7_3"] = patients[0][-1:]

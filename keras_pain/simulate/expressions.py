@@ -74,9 +74,8 @@ def pain_units(seed: int, intensity: np.ndarray) -> dict[int, np.ndarray]:
     starts = rng.uniform(low, high).tolist()
     intensity = np.clip(intensity, 0, 1)
     units = {}
-    for number, gain, start in zip(
-        unit, [*gains, mean[-1]], starts, strict=True
-    ):
+    rows = zip(unit, [*gains, mean[-1]], starts, strict=True)
+    for number, gain, start in rows:
         share = np.clip((intensity - start) / (1 - start), 0, 1)
         units[int(number)] = np.clip(gain * share, 0, MAX_INTENSITY[number])
     return units

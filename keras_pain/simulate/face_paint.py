@@ -221,8 +221,7 @@ def _hair(identity, shape):
     strands /= strands.std()
     y = np.arange(shape[0], dtype=np.float32)[:, None]
     # A sheen across the top of the head.
-    sheen = 0.35 * np.exp(-(((y - 95) / 22) ** 2))
-    relief = 1 + 0.16 * strands + sheen
+    relief = 1 + 0.16 * strands + 0.35 * np.exp(-(((y - 95) / 22) ** 2))
     return np.array(identity.hair, np.float32) * relief[..., None]
 
 

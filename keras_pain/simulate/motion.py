@@ -265,16 +265,14 @@ def _walk(mover, seconds):
 
     def bump(own, centre, width):
         """A bump around a share of the stride, periodic."""
-        distance = (own - centre + 0.5) % 1 - 0.5
-        return np.exp(-0.5 * (distance / width) ** 2)
+        return np.exp(-0.5 * (((own - centre + 0.5) % 1 - 0.5) / width) ** 2)
 
     for side, out in SIDES.items():
         own = cycle + (0.0 if side == "left" else 0.5)
         sore = side == person.sore_side
         # A limp hurries over the sore leg and spares its knee.
         if limp:
-            hurry = (0.055 if sore else -0.055) * limp
-            own = own + hurry * np.sin(tau * own)
+            own = own + (0.055 if sore else -0.055) * limp * np.sin(tau * own)
         weak = 1 - 0.45 * limp * sore
         swing = 3 + 22 * np.cos(tau * (own + 0.05))
         knee = 13 * weak * bump(own, 0.14, 0.065)

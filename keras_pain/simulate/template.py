@@ -81,8 +81,7 @@ def _readme(name, kind):
     of = dict(zip(parts[::2], parts[1::2], strict=True))
     tables = "description participants recordings channels".split()
     tables = {table: getattr(facts, table.upper()) for table in tables}
-    text = start + of[kind] + of["all"]
-    return text.format(name=name, kind=kind, **tables)
+    return (start + of[kind] + of["all"]).format(name=name, kind=kind, **tables)
 
 
 def _signals(path, number, take, pain, rng):

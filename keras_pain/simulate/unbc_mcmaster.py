@@ -102,9 +102,8 @@ def simulate(
     note += f"scale: {scale}; seed: {seed}; {subjects} subjects, {len(plan)} "
     note += f"sequences, {count} frames of {size[1]} x {size[0]} pixels\n\n"
     note += "Oddities planted on purpose:\n- Sequence_Labels lies in a folder "
-    note += (
-        f"of the same name\n- {' and '.join(_LEAVINGS)} in Images\n{darkened}"
-    )
+    note += f"of the same name\n- {' and '.join(_LEAVINGS)} in Images\n"
+    note += darkened
     folder.prepare_folder(base, [*files, *leavings], note)
     for path in leavings:
         path.write_bytes(b"simulated leaving of a file browser")
@@ -136,9 +135,8 @@ def _counts(people: list[Person], sequences: int) -> list[int]:
 
 def sequence_names(person: Person, count: int) -> list[str]:
     """Names of a person's sequences: tests of both arms, active and passive."""
-    kinds = itertools.product(
-        ("aa", "af", "ae", "ai"), (1, 2), ("aff", "unaff")
-    )
+    movements, arms = ("aa", "af", "ae", "ai"), ("aff", "unaff")
+    kinds = itertools.product(movements, (1, 2), arms)
     code = person.name.partition("-")[2]
     names = [f"{code}t{test}{what}{side}" for what, test, side in kinds]
     rng = default_rng((person.seed, 1))

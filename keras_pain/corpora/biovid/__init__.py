@@ -64,11 +64,10 @@ def find_files(root: StrPath, layout: str = LAYOUTS[0]) -> list[RawFile]:
         about_all.noted("nested_folder", said)
     _compare(samples, files)
     for file, *others in clips:
-        file.findings.listed(
-            "duplicate",
-            sorted(other.relative for other in others),
-            f"is there {len(others) + 1} times, also as {{}}; this one is read",
-        )
+        also = sorted(other.relative for other in others)
+        times = len(others) + 1
+        said = f"is there {times} times, also as {{}}; this one is read"
+        file.findings.listed("duplicate", also, said)
     raw.report_with_first(files, about_all)
     return files
 

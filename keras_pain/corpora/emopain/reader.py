@@ -17,9 +17,8 @@ from keras_pain.corpora.recording import NUM_BEHAVIOURS, UNKNOWN, Recording
 from keras_pain.errors import ConfigurationError
 from keras_pain.signals import kinematics
 
-_TYPE_OF_FLAG = np.array(
-    [0] + [facts.ACTIVITIES.index(t) for _, t in Fame.activity_columns]
-)
+_TYPES = [facts.ACTIVITIES.index(kind) for _, kind in Fame.activity_columns]
+_TYPE_OF_FLAG = np.array([0, *_TYPES])
 # Smallest and largest value of the labels, and what they are in messages.
 _LABELS = {
     "exercise": (0, len(facts.ACTIVITIES) - 1, "exercise"),
@@ -49,10 +48,9 @@ def parse_challenge_columns(text: str) -> facts.ChallengeColumns:
     chosen = facts.ChallengeColumns(**columns)
     taken = [c for c in dataclasses.astuple(chosen) if c is not None]
     if len(set(taken)) < len(taken):
-        raise ConfigurationError(
-            f"challenge_columns: {chosen} has two labels in one column; write "
-            "name=none for a label that the files do not have"
-        )
+        problem = f"challenge_columns: {chosen} has two labels in one column"
+        cure = "write name=none for a label that the files do not have"
+        raise ConfigurationError(f"{problem}; {cure}")
     return chosen
 
 

@@ -232,8 +232,7 @@ def read_tables(root: StrPath) -> Tables:
             raise BadFileError(path, f"line {line}: {error}", cure) from error
     channels = _channels(root / CHANNELS) if kind == "signals" else ()
     rate = about.get("SamplingFrequency")
-    fits = rate is None or isinstance(rate, int | float) and 0 < rate < 1e6
-    if not fits:
+    if not (rate is None or isinstance(rate, int | float) and 0 < rate < 1e6):
         problem = f"SamplingFrequency is {rate!r}"
         cure = "give a number of frames a second"
         raise BadFileError(root / DESCRIPTION, problem, cure)
@@ -281,10 +280,8 @@ def make_tables(
             )
     unknown = {row.subject for row in rows} - groups.keys()
     if groups and unknown:
-        raise KerasPainError(
-            f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is not in "
-            f"{PARTICIPANTS}; add the row"
-        )
+        problem = f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is"
+        raise KerasPainError(f"{problem} not in {PARTICIPANTS}; add the row")
     absent = sorted(groups.keys() - {row.subject for row in rows})
     found.listed("no_recording", absent, "{n} participants without one: {}")
     return Tables(root, kind, tuple(rows), groups, findings=found, **more)
@@ -324,11 +321,9 @@ def read_label(tables: Tables, name: str) -> Label:
     if words := [text for text, value in values.items() if value is None]:
         if len(words) < len(said):
             one = next(t for t in said if values[t] is not None)
-            raise BadFileError(
-                path,
-                f"label {name} has words ({words[0]!r}) and numbers ({one})",
-                "write either, and leave a cell empty that is not known",
-            )
+            problem = f"label {name} has words ({words[0]!r}) and numbers "
+            cure = "write either, and leave a cell empty that is not known"
+            raise BadFileError(path, f"{problem}({one})", cure)
         points = [number(text.replace(",", ".")) for text in said]
         ways = {_folded(text): text for text in said}
         problem, cure = "", "write each in one way"
@@ -405,10 +400,8 @@ def read_rows(
 
 def _base(root):
     """The folder that holds the tables: this one, or one in it."""
-    nothing = (
-        f"no {RECORDINGS} here (it holds {{}}); `keras-pain template signals "
-        "FOLDER` writes an example of such a folder"
-    )
+    nothing = f"no {RECORDINGS} here (it holds {{}}); `keras-pain template "
+    nothing += "signals FOLDER` writes an example of such a folder"
 
     def fits(folder):
         return (folder / RECORDINGS).is_file()

@@ -56,8 +56,7 @@ def read_file(
         made = own(raw_file.path, dict(raw_file.info["row"]))
         if isinstance(made, SignalRecording | VideoRecording):
             return made, Findings(raw_file.findings)
-        made = np.asarray(made, np.float64)
-        return READ[raw_file.layout](raw_file, made)
+        return READ[raw_file.layout](raw_file, np.asarray(made, np.float64))
 
 
 def _signals(raw_file, values=None):
@@ -252,11 +251,9 @@ def _of_parquet(path, names):
         raise _lacking(path, names, known)
     times = [name for name in known if _is_time(name, names)][:1]
     _check_bytes(path, 8 * about.metadata.num_rows * len(names))
-    table = about.read(columns=[*names, *times])
-    columns = [
-        table.column(name).to_numpy().astype(np.float64)
-        for name in [*names, *times]
-    ]
+    wanted = [*names, *times]
+    columns = map(about.read(columns=wanted).column, wanted)
+    columns = [column.to_numpy().astype(np.float64) for column in columns]
     values = np.stack(columns[: len(names)], axis=1)
     return values, columns[-1] if times else None
 
@@ -296,7 +293,6 @@ def _of_text(path, names):
     times = [name for name in header if _is_time(name, names)][:1]
     numbers = [header.index(name) for name in [*names, *times]]
     _check_cells(path, content, by)
-    decimal = "," if mark in ";\t" and b"," in content else "."
     try:
         table = pd.read_csv(
             io.BytesIO(content),
@@ -307,7 +303,7 @@ def _of_text(path, names):
             usecols=numbers,
             index_col=False,
             dtype=np.float64,
-            decimal=decimal,
+            decimal="," if mark in ";\t" and b"," in content else ".",
             skipinitialspace=True,
             encoding="utf-8",
         )

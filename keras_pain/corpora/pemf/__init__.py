@@ -88,23 +88,19 @@ def _find_archive(root, layouts):
     """
     root = raw.require_folder(root)
     bases = map(_inner, filter(None, (root, raw.child(root, "pemf"))))
-    for layout, base, version in itertools.product(
-        layouts, bases, facts.VERSIONS
-    ):
+    places = itertools.product(layouts, bases, facts.VERSIONS)
+    for layout, base, version in places:
         archive = raw.child(base, facts.ARCHIVES[layout])
         archive = archive and raw.child(_inner(archive), version)
         archive = archive and _inner(archive)
         folders = _subject_folders(archive) if archive else ()
         if any(_types(folder, layout) for folder in folders):
             return layout, base, archive
-    wanted = " or ".join(
-        f"{facts.ARCHIVES[name]}/Modified/S001/Neutral/" for name in layouts
-    )
-    raise raw.nothing_found(
-        root,
-        f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
-        "folder in which the owners' archives were unpacked with --manual_dir",
-    )
+    names = [facts.ARCHIVES[layout] for layout in layouts]
+    wanted = " or ".join(f"{name}/Modified/S001/Neutral/" for name in names)
+    text = f"no PEMF clips here (looked for {wanted}; it holds {{}}); give the "
+    text += "folder in which the owners' archives were unpacked with "
+    raise raw.nothing_found(root, text + "--manual_dir")
 
 
 def _inner(folder):

@@ -243,9 +243,8 @@ def _rotations(shape, points, seen):
     """Least-squares rotations of a shape onto each frame's points (Kabsch)."""
     centre = shape[seen].mean(axis=0)
     centres = points[:, seen].mean(axis=1, keepdims=True)
-    covariance = np.einsum(
-        "mi,tmj->tij", shape[seen] - centre, points[:, seen] - centres
-    )
+    pair = shape[seen] - centre, points[:, seen] - centres
+    covariance = np.einsum("mi,tmj->tij", *pair)
     u, _, vt = np.linalg.svd(covariance)
     # A body is never turned inside out.
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
