@@ -282,8 +282,10 @@ def _simulate(args):
     corpus = get_corpus(args.corpus)
     simulator = simulator_of(args.corpus)
     if args.layout not in ("all", *corpus.LAYOUTS):
-        text = f"--layout={args.layout}: {args.corpus} has the layouts"
-        raise ConfigurationError(f"{text} {', '.join(corpus.LAYOUTS)}, or all")
+        raise ConfigurationError(
+            f"--layout={args.layout}: {args.corpus} has the layouts "
+            f"{', '.join(corpus.LAYOUTS)}, or all"
+        )
     given = {k: v for k, v in vars(args).items() if v is not None}
     del given["run"]
     paths = simulate(given.pop("corpus"), **given, progress=True)
@@ -406,8 +408,10 @@ def _report(args):
 
 def _tasks(args) -> int:
     if not (args.script.endswith(".py") and os.path.isfile(args.script)):
-        problem = f"{args.script}: is no script; give one of reproduce/, e.g."
-        raise ConfigurationError(f"{problem} reproduce/table1_protective.py")
+        raise ConfigurationError(
+            f"{args.script}: is no script; give one of reproduce/, e.g. "
+            "reproduce/table1_protective.py"
+        )
     command = [sys.executable, args.script, *args.flags, "--share=list"]
     return subprocess.call(command)
 

@@ -146,8 +146,9 @@ def _label_rule(**changes):
     def change(settings):
         rule = settings.get("label_rule", "papers_per_frame")
         if rule not in changes:
-            problem = "this defect cannot be switched on over label rule"
-            raise ConfigurationError(f"{problem} {rule!r}")
+            raise ConfigurationError(
+                f"this defect cannot be switched on over label rule {rule!r}"
+            )
         return {**settings, "label_rule": changes[rule]}
 
     return change

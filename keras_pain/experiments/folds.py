@@ -106,8 +106,10 @@ def _keep_from_tests(parts, fold):
         parts[name] = parts[name].take(~parts[name].generated)
     both = np.intersect1d(train.person[train.generated], parts["test"].person)
     if len(both):
-        problem = f"fold {fold.name}: generated pictures of {both[0]} would be"
-        raise ConfigurationError(f"{problem} trained on, who is tested in it")
+        raise ConfigurationError(
+            f"fold {fold.name}: generated pictures of {both[0]} would be "
+            "trained on, who is tested in it"
+        )
     # A method that chooses no epoch also trains on those of the validation.
     held_out = np.isin(train.person, parts["validation"].person)
     parts["train"] = train.take(~(train.generated & held_out))

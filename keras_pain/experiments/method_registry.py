@@ -134,8 +134,10 @@ def check_samples(
     """
     fits = [*baselines, *(n for n in registered_methods() if fed(n) in data)]
     if ":" not in name and name not in fits:
-        problem = f"--methods: {name!r} cannot be used on {noun}; those that"
-        raise ConfigurationError(f"{problem} can are {', '.join(sorted(fits))}")
+        raise ConfigurationError(
+            f"--methods: {name!r} cannot be used on {noun}; those that can are "
+            f"{', '.join(sorted(fits))}"
+        )
     if ":" in name and registry.WINDOWS not in data:
         if resolve_method(name).of_arrays:
             text = f"--methods: {name}: fit(X, y) is for windows"
@@ -382,8 +384,10 @@ class OwnMethod:
         known |= {name: k for k, name in enumerate(names)}
         texts = [str(v).removesuffix(".0") for v in np.ravel(labels).tolist()]
         if unknown := set(texts) - known.keys():
-            problem = f"{min(unknown)[:40]!r} is none of the classes 0 to"
-            raise ValueError(f"{problem} {len(names) - 1} ({', '.join(names)})")
+            raise ValueError(
+                f"{min(unknown)[:40]!r} is none of the classes 0 to "
+                f"{len(names) - 1} ({', '.join(names)})"
+            )
         return [known[text] for text in texts]
 
 

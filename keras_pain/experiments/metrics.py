@@ -176,8 +176,10 @@ def compute_regression(y_true: np.ndarray, y_pred: np.ndarray) -> dict:
             f"least 1; got {y_true.shape} and {y_pred.shape}"
         )
     if not np.isfinite([y_true, y_pred]).all():
-        problem = "truth and prediction must be finite; the network may have"
-        raise ValueError(f"{problem} diverged: lower its learning rate")
+        raise ValueError(
+            "truth and prediction must be finite; the network may have "
+            "diverged: lower its learning rate"
+        )
     error = y_pred - y_true
     mse = float(np.mean(error**2))
     result = {

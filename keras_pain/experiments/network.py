@@ -459,8 +459,10 @@ class ClipMethod(NetworkMethod):
         wanted = self.options.batch_size or self.recipe.batch_size
         micro = min(self.options.micro_batch or wanted, wanted)
         if wanted % micro:
-            problem = f"--batch_size ({wanted}) must be a multiple of"
-            raise ConfigurationError(f"{problem} --micro_batch ({micro})")
+            raise ConfigurationError(
+                f"--batch_size ({wanted}) must be a multiple of --micro_batch "
+                f"({micro})"
+            )
         # As many updates as without micro-batches, all of equally many steps:
         # none goes on in the next epoch.
         updates = feed.num_steps(count, wanted)

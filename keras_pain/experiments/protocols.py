@@ -106,8 +106,10 @@ class Fold:
         for one, other in itertools.combinations(_PARTS, 2):
             both = set(getattr(self, one)) & set(getattr(self, other))
             if both and (one == "train" or protocol == "leak_free"):
-                problem = f"fold {self.name}: subjects {sorted(both)} are in"
-                raise ConfigurationError(f"{problem} both {one} and {other}")
+                raise ConfigurationError(
+                    f"fold {self.name}: subjects {sorted(both)} are in both "
+                    f"{one} and {other}"
+                )
 
 
 def make_folds(

@@ -90,8 +90,10 @@ def check_backend() -> None:
     if "keras" in sys.modules:
         backend = sys.modules["keras"].config.backend()
     if backend != "tensorflow":
-        text = f"the backend of Keras is {backend}, on which the suite does not"
-        raise ConfigurationError(f"{text} run: set KERAS_BACKEND=tensorflow")
+        raise ConfigurationError(
+            f"the backend of Keras is {backend}, on which the suite does not "
+            "run: set KERAS_BACKEND=tensorflow"
+        )
 
 
 @contextlib.contextmanager

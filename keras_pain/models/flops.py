@@ -167,8 +167,10 @@ def _operations(layer, shapes):
     free = ("LayerScale", "StochasticDepth") if is_layer else _FREE_OPERATIONS
     if kind.__name__ in free or _module(layer) in _BY_ELEMENT:
         return 0
-    text = f"{problem}no rule for {kind.__name__}; add one with"
-    raise ConfigurationError(f"{text} keras_pain.models.flops.register")
+    raise ConfigurationError(
+        f"{problem}no rule for {kind.__name__}; add one with "
+        "keras_pain.models.flops.register"
+    )
 
 
 def _module(layer):

@@ -95,8 +95,10 @@ class Recipe:
         unknown = self.sources.keys() - vars(self)
         wrong = self.settings().keys() - sourced | unknown
         if wrong:
-            problem = "every field of a recipe, and nothing else, needs a"
-            raise ValueError(f"{problem} source; look at {sorted(wrong)}")
+            raise ValueError(
+                "every field of a recipe, and nothing else, needs a source; "
+                f"look at {sorted(wrong)}"
+            )
 
     @classmethod
     def of(cls, **settings: tuple[Any, str]) -> "Recipe":

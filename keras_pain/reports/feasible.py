@@ -47,8 +47,9 @@ class Claim:
             value = decimal.Decimal(plain)
             half = decimal.Decimal((0, (5,), value.as_tuple().exponent - 1))
         except (decimal.InvalidOperation, TypeError):
-            problem = f"{flag}: {text!r} is no number as it is printed, e.g."
-            raise ConfigurationError(f"{problem} 0.851") from None
+            raise ConfigurationError(
+                f"{flag}: {text!r} is no number as it is printed, e.g. 0.851"
+            ) from None
         low, high = ((value + sign * half) / scale for sign in (-1, 1))
         least = -1 if name == "mcc" else 0
         if not least <= value / scale <= 1:
@@ -296,8 +297,10 @@ def report(
             for c in claims
             if c.name == "accuracy"
         ]
-        text = f"means over {folds} folds, taken to be of one size: accuracy is"
-        lines.append(f"{text} that of all samples to within {slack:.2g}")
+        lines.append(
+            f"means over {folds} folds, taken to be of one size: accuracy is "
+            f"that of all samples to within {slack:.2g}"
+        )
         if other:
             names = ", ".join(map(str, other))
             lines.append(f"not looked at, as a mean over folds: {names}")

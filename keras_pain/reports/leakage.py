@@ -274,8 +274,13 @@ def _population(folds):
     return OPEN, f"tested are {text or 'people of unknown groups'}", _TOLD
 
 
-_ANSWERS = (
-    *(_no_test_set, _preprocessing, _selection, _duplicates),
-    *(_illegitimate, _temporal, _dependent, _population),
-)
-_ANSWERS = dict(zip(QUESTIONS, _ANSWERS, strict=True))
+_ANSWERS = {
+    "L1.1": _no_test_set,
+    "L1.2": _preprocessing,
+    "L1.3": _selection,
+    "L1.4": _duplicates,
+    "L2": _illegitimate,
+    "L3.1": _temporal,
+    "L3.2": _dependent,
+    "L3.3": _population,
+}

@@ -145,8 +145,10 @@ def change(base: Condition, side: Condition) -> dict[str, Change]:
     """
     num_seeds, people = shape = base.confusions.shape[:2]
     if side.confusions.shape[:2] != shape:
-        text = f"the ledger compares the same seeds and people; got {shape} and"
-        raise ConfigurationError(f"{text} {side.confusions.shape[:2]} of them")
+        raise ConfigurationError(
+            f"the ledger compares the same seeds and people; got {shape} and "
+            f"{side.confusions.shape[:2]} of them"
+        )
     rng = np.random.default_rng(0)
     counts = statistics.draw(people, DRAWS, rng)
     equal = np.full(num_seeds, 1 / num_seeds)

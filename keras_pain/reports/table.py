@@ -393,8 +393,10 @@ def software_remarks(scores: Scores) -> list[str]:
     sources = {e.get("sources_sha256", "") for e in scores.environments}
     if len(sources) > 1:
         names = ", ".join(s[:12] or "unknown" for s in sorted(sources))
-        text = f"The folds come from {len(sources)} states of the package's"
-        remarks.append(f"{text} sources ({names}).")
+        remarks.append(
+            f"The folds come from {len(sources)} states of the package's "
+            f"sources ({names})."
+        )
     for environment in scores.environments:
         versions = environment.get("versions") or {}
         software = [f"{n} {v}" for n, v in sorted(versions.items()) if v]

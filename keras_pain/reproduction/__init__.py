@@ -70,8 +70,10 @@ def main(
         if choose_corpus and FLAGS.corpus != _ALL:
             chosen = [e for e in chosen if e.corpus == FLAGS.corpus]
         elif choose_corpus and options.manual_dir:
-            problem = "--manual_dir is the folder of one corpus: say which with"
-            raise ConfigurationError(f"{problem} --corpus={'|'.join(corpora)}")
+            raise ConfigurationError(
+                "--manual_dir is the folder of one corpus: say which with "
+                f"--corpus={'|'.join(corpora)}"
+            )
         check_used(options, set().union(*(e.flags for e in chosen)))
         if options.submit:
             return submit(options, sys.argv)

@@ -63,8 +63,10 @@ def jobs(
         if not path.stem.startswith(_NOT_RUN):
             found += _of_script(path, data, out, smoke, tuple(flags))
     if len(found) == 1:
-        problem = f"{scripts}: holds no script; run this in a clone of the"
-        raise ConfigurationError(f"{problem} project's repository")
+        raise ConfigurationError(
+            f"{scripts}: holds no script; run this in a clone of the project's "
+            "repository"
+        )
     return found
 
 
@@ -141,8 +143,9 @@ def run_all(
         raise ConfigurationError(f"{problem}; name scripts with --only")
     data = manual_dir or os.environ.get(DATA) or None
     if data and not os.path.isdir(data):
-        problem = f"{data}: no such folder; give one with --manual_dir or"
-        raise ConfigurationError(f"{problem} {DATA}")
+        raise ConfigurationError(
+            f"{data}: no such folder; give one with --manual_dir or {DATA}"
+        )
     data = data and pathlib.Path(data).resolve()
     found = jobs(scripts, data, out=out, smoke=smoke, flags=flags)
     wanted = chosen(found, only)

@@ -239,8 +239,10 @@ def chosen_recordings(
     for name, known in where.items():
         chosen = [r for r in chosen if r[name] in known]
     if not chosen:
-        text = f"none of {len(recordings)} recordings has {dict(where)}: check"
-        raise ConfigurationError(f"{text} the folder given with --manual_dir")
+        raise ConfigurationError(
+            f"none of {len(recordings)} recordings has {dict(where)}: check "
+            "the folder given with --manual_dir"
+        )
     return _few_people(chosen, by_split) if smoke else chosen
 
 

@@ -81,8 +81,10 @@ def finished_folds(results_dir) -> list[FoldKey]:
         problem = "holds no finished fold"
         if keys := ResultStore(results_dir).completed():
             return keys
-    text = f"{results_dir}: {problem}; give the results folder of a reproduce"
-    raise ConfigurationError(f"{text} script, e.g. results/table8_lsfan")
+    raise ConfigurationError(
+        f"{results_dir}: {problem}; give the results folder of a reproduce "
+        "script, e.g. results/table8_lsfan"
+    )
 
 
 def choose_folds(results_dir, options: ExplainOptions) -> list[FoldKey]:
@@ -139,8 +141,10 @@ def rebuild_fold(results_dir, key: FoldKey) -> FinishedFold | FaceFold:
     further = [Path(part) for part in note["further"]]
     dataset = result.config["dataset"]
     if dataset["fingerprint"] != fingerprint:
-        text = f"{results_dir}: fold {key.fold} was run on other data than"
-        raise KerasPainError(f"{text} {RUN_FILE} names; run the script again")
+        raise KerasPainError(
+            f"{results_dir}: fold {key.fold} was run on other data than "
+            f"{RUN_FILE} names; run the script again"
+        )
     smoke, where = dataset.get("smoke", False), dataset.get("where", {})
     settings, loaded = dataset["windows"], None
     if OWN in note:

@@ -750,8 +750,9 @@ def _evaluation(own):
     if kind == GROUP_KFOLD:
         if folds.isdecimal() and int(folds) > 1:
             return f"{GROUP_KFOLD}{int(folds)}"
-        problem = f"--evaluation: {own.evaluation!r} is not like"
-        raise ConfigurationError(f"{problem} {GROUP_KFOLD}:10")
+        raise ConfigurationError(
+            f"--evaluation: {own.evaluation!r} is not like {GROUP_KFOLD}:10"
+        )
     known = ("loso", "holdout", f"{GROUP_KFOLD}:N")
     check_choice("--evaluation", own.evaluation, known)
     return own.evaluation

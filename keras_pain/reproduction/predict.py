@@ -236,8 +236,10 @@ def _read_table(path, about, usual, options):
         taken = "--rate is taken" if options.rate else "that is taken"
         notes.append(f"its times say {said:g} rows a second; {taken}")
     if not (options.rate or said):
-        text = f"nobody says the file's rate: {usual:g} Hz is assumed, that of"
-        notes.append(f"{text} the training recordings (--rate says another)")
+        notes.append(
+            f"nobody says the file's rate: {usual:g} Hz is assumed, that of "
+            "the training recordings (--rate says another)"
+        )
     return recording.signals, rate, notes
 
 
@@ -804,8 +806,10 @@ def _chosen(store, wanted):
     best = names[0]
     if len(names) > 1:
         best = max(names, key=lambda name: _score(store, keys, name))
-        text = f"{best} is taken, of {', '.join(names)}: the best pooled score"
-        notes.append(f"{text} of its test people (--method names another)")
+        notes.append(
+            f"{best} is taken, of {', '.join(names)}: the best pooled score of "
+            "its test people (--method names another)"
+        )
     return [store.path(key) for key in keys if key.method == best], notes
 
 

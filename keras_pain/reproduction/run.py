@@ -467,8 +467,10 @@ def _protocols(experiment, options, suite) -> list[Protocol]:
         wanted = suite["protocol"]
     chosen = [p for p in known if wanted in (p.name, "both")]
     if not chosen:
-        text = f"--protocol={wanted}: {experiment.table.name} has"
-        raise ConfigurationError(f"{text} {', '.join(p.name for p in known)}")
+        raise ConfigurationError(
+            f"--protocol={wanted}: {experiment.table.name} has "
+            f"{', '.join(p.name for p in known)}"
+        )
     return chosen
 
 

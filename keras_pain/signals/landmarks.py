@@ -346,8 +346,9 @@ class LandmarkSource:
         kind, _, path = os.fspath(text).partition(":")
         if kind not in _SOURCES or not path:
             known = ", ".join(f"{kind}:PATH" for kind in _SOURCES)
-            problem = f"landmarks come from {known}, not from"
-            raise errors.ConfigurationError(f"{problem} {os.fspath(text)!r}")
+            raise errors.ConfigurationError(
+                f"landmarks come from {known}, not from {os.fspath(text)!r}"
+            )
         self._what, opened = _SOURCES[kind]
         self.kind, self.path = kind, pathlib.Path(path)
         self._fit = opened(self.path)

@@ -280,8 +280,10 @@ def make_tables(
             )
     unknown = {row.subject for row in rows} - groups.keys()
     if groups and unknown:
-        problem = f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is"
-        raise KerasPainError(f"{problem} not in {PARTICIPANTS}; add the row")
+        raise KerasPainError(
+            f"{root}: {raw.shorten(sorted(unknown))} of {RECORDINGS} is not in "
+            f"{PARTICIPANTS}; add the row"
+        )
     absent = sorted(groups.keys() - {row.subject for row in rows})
     found.listed("no_recording", absent, "{n} participants without one: {}")
     return Tables(root, kind, tuple(rows), groups, findings=found, **more)

@@ -113,8 +113,10 @@ def _rows(path, found):
             names = {_plain(name): name for name in book.sheetnames}
             name = names.get(_plain(facts.RATINGS_SHEET))
             if name is None:
-                text = f"has no sheet {facts.RATINGS_SHEET!r}, only"
-                raise unusable(f"{text} {shorten(map(repr, book.sheetnames))}")
+                raise unusable(
+                    f"has no sheet {facts.RATINGS_SHEET!r}, only "
+                    f"{shorten(map(repr, book.sheetnames))}"
+                )
             # The size that the sheet states of itself is not believed; read
             # row by row, it says nothing of merged cells.
             rows = book[name].iter_rows(1, _MOST_ROWS, 1, _MOST_COLUMNS, True)
