@@ -330,7 +330,7 @@ def test_shares_are_submitted_to_slurm(tmp_path, monkeypatch):
     told = stand_in(tmp_path, "sbatch", f"{copied}; echo batch job 77")
     monkeypatch.setenv("PATH", told["PATH"])
     flags = ["--submit", "slurm,slurm_partition=cpu,mem_gb=16", "--jobs=3"]
-    done = run_script("table8_lsfan", "--smoke", *flags, cwd=tmp_path)
+    done = run_script("table1_protective", "--smoke", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "3 shares are submitted" in done.stdout
     array, last = sorted(tmp_path.glob("*.sbatch"))
@@ -338,9 +338,9 @@ def test_shares_are_submitted_to_slurm(tmp_path, monkeypatch):
     for line in ("--partition=cpu", "--mem=16GB"):
         assert line in array.read_text() and line in last.read_text()
     assert "--dependency=afterany:77_0:77_1:77_2" in last.read_text()
-    pickles = sorted(tmp_path.glob("results/table8_lsfan/jobs/*.pkl"))
+    pickles = sorted(tmp_path.glob("results/table1_protective/jobs/*.pkl"))
     runs = [utils.DelayedSubmission.load(path).args[0] for path in pickles]
-    script = [sys.executable, str(REPRODUCE / "table8_lsfan.py"), "--smoke"]
+    script = [sys.executable, str(REPRODUCE / "table1_protective.py"), "--smoke"]
     script += [*flags, "--submit=", "--jobs=1"]
     ends = [f"--share={i}/3" for i in (1, 2, 3)] + ["--collect"]
     assert sorted(runs) == sorted([*script, end] for end in ends)
