@@ -117,6 +117,9 @@ def test_every_map_is_drawn_and_checked(finished, tmp_path, drawn):
     heats = [f for f in drawn if "HiResCAM\non" in f.get_suptitle()]
     # Titles call methods as papers do.
     assert heats[0].get_suptitle().startswith("SIMULATED: L-SFAN, fold P1: ")
+    titles = [t for f in drawn if "sanity" in (t := f.get_suptitle())]
+    whose = "SIMULATED: L-SFAN: sanity checks of "
+    assert len(titles) == 3 and all(t.startswith(whose) for t in titles)
     labels = [t.get_text() for t in heats[0].axes[0].get_yticklabels()]
     assert labels[:4] == PROBES
     assert labels[4] == "angle left full body flexion"

@@ -194,8 +194,8 @@ def explain_fold(
         for change, found in {**panel.cascade, **panel.trained}.items():
             shown = ~np.isnan(found.spearman)
             row = {"map": panel.title, "change": change}
-            for name, values in found._asdict().items():
-                row[name] = f"{values[shown].mean():.4f}" if shown.any() else ""
+            for part, values in found._asdict().items():
+                row[part] = f"{values[shown].mean():.4f}" if shown.any() else ""
             row["compared"] = int(shown.sum())
             rows.append({**row, "empty_maps": int((~shown).sum())})
     table = csv_text(list(rows[0]), rows).encode()
