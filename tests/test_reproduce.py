@@ -340,8 +340,8 @@ def test_shares_are_submitted_to_slurm(tmp_path, monkeypatch):
     assert "--dependency=afterany:77_0:77_1:77_2" in last.read_text()
     pickles = sorted(tmp_path.glob("results/table1_protective/jobs/*.pkl"))
     runs = [utils.DelayedSubmission.load(path).args[0] for path in pickles]
-    script = [sys.executable, str(REPRODUCE / "table1_protective.py"), "--smoke"]
-    script += [*flags, "--submit=", "--jobs=1"]
+    script = [sys.executable, str(REPRODUCE / "table1_protective.py")]
+    script += ["--smoke", *flags, "--submit=", "--jobs=1"]
     ends = [f"--share={i}/3" for i in (1, 2, 3)] + ["--collect"]
     assert sorted(runs) == sorted([*script, end] for end in ends)
 
