@@ -4,6 +4,9 @@ Nothing here is copied: networks, loops and rules are written from their
 descriptions. `run.py` times them; the tests hold them equal to the suite's own.
 """
 
+import contextlib
+import multiprocessing
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -156,6 +159,40 @@ def torch_pass(
             ]
 
     return train if training else predict
+
+
+class Apart:
+    """A call in a process of its own, which waits between its turns.
+
+    Two frameworks in one process disturb each other's threads and memory.
+    `make(*arguments)` makes the call there; `processor` are the seconds of all
+    cores that calls have taken so far.
+    """
+
+    def __init__(self, make: Callable, *arguments):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.processor = 0.0
+        given = (theirs, make, arguments)
+        context.Process(target=_serve, args=given, daemon=True).start()
+        theirs.close()
+
+    def __call__(self):
+        self.pipe.send(True)
+        self.processor += self.pipe.recv()
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.pipe.close()
+
+
+def _serve(pipe, make, arguments):
+    call = make(*arguments)
+    with contextlib.suppress(EOFError):  # closed at the other end
+        while pipe.recv():
+            before = time.process_time()
+            call()
+            pipe.send(time.process_time() - before)
 
 
 def list_of_windows(
