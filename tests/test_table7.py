@@ -79,7 +79,9 @@ def table(tmp_path_factory):
     others = [network.method for network in script.OTHERS]
     assert compared | set(others) == set(script.MODELS)
     assert len(others) == len(set(others)) and not compared & set(others)
-    script.write(folder, some)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["table7.py", f"--results_dir={folder}"])
+        script.write(folder, some)
     return folder
 
 
@@ -128,6 +130,7 @@ def test_files(table):
     assert len(rows) == 7
     assert all(line.rstrip(" |")[-3:-2] == "(" for line in rows)
     assert r"\begin{tabular}" in (table / "table.tex").read_text()
+    assert str(table) not in (table / "table.json").read_text()
 
 
 def test_the_smoke_run_prints_the_table_and_nothing_else(tmp_path):

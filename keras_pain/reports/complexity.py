@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 
 from keras_pain.experiments.provenance import environment
+from keras_pain.io import hidden_argument
 from keras_pain.models.flops import count_work, weightless
 from keras_pain.reports.table import Grid, Published, PublishedValue, Sheet
 
@@ -115,7 +116,7 @@ def write_complexity(
     ]
     rows = [*_long_rows(compared, published, rules)]
     rows += _long_rows(others, published, ())
-    head = {"paper": paper, "command": sys.argv}
+    head = {"paper": paper, "command": list(map(hidden_argument, sys.argv))}
     head["provenance"] = [environment()]
     return sheet.write(out_dir, "table", _COLUMNS, rows, False, head)
 
