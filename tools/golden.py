@@ -11,7 +11,7 @@ the root of each of two checkouts, on one machine:
 `run` takes names of steps (the keys of `STEPS`) to run only these. All take
 about twelve minutes on two idle cores; what is there already is resumed, so a
 run that broke off goes on. `compare` looks at tables (Markdown, LaTeX, CSV,
-JSON, without training times, software line and commit), lists of subjects,
+JSON, without training times, software, command and commit), lists of subjects,
 errors by level and person, the arrays of every fold's predictions, hashes of
 simulated corpora, what `keras-pain check`, `explain` and `gsff` wrote; it names
 each difference and simulation that broke off, and exits 1 if there is one.
@@ -83,7 +83,8 @@ STEPS = {
 }
 TIMED = re.compile(
     r"fit_seconds|trace_seconds|latency|seconds|hardware|software|commit|"
-    r"provenance|keras_pain 0\.|milliseconds|\"simulated\":|states of the",
+    r"provenance|keras_pain 0\.|milliseconds|\"(simulated|command)\":|"
+    r"states of the",
     re.IGNORECASE,
 )
 WANTED = re.compile(
