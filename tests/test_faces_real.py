@@ -9,6 +9,7 @@ import pytest
 from scripts import load_script
 
 from keras_pain.errors import KerasPainError
+from keras_pain.signals import faces
 from keras_pain.signals.faces import (
     FaceDetector,
     as_boxes,
@@ -95,6 +96,23 @@ def test_real_boxes_are_those_of_full_size_and_four_times_as_fast(
     assert np.median(cut) < 1.5 and np.mean(cut <= 3) >= 0.98, cut.max()
     # The detector's own boxes jump now and then, at full size as well.
     assert np.median(raw) < 2 and np.mean(raw <= 3) >= 0.85
+
+
+def test_small_real_faces_are_cut_as_at_full_size(clips, monkeypatch):
+    """Faces of 50 pixels in 640 x 480, with and without the second look."""
+    rows = load_script("rows", "benchmarks")
+    frames = [rows.with_face(frames[0], 50) for frames in clips.values()]
+    true = [faces.find_faces([frame])[0, 1:5] for frame in frames]
+
+    def apart():
+        found = FaceDetector().detect(frames)
+        pairs = zip(found, true, strict=True)
+        edges = [np.abs(boxes[:, :4] - box).max(axis=1) for boxes, box in pairs]
+        return np.median([of.min() for of in edges]) / 50
+
+    closer = apart()
+    monkeypatch.setattr(faces, "_SMALL", 0)
+    assert closer < 0.03 < apart()
 
 
 def test_all_real_photographs_show_one_face(open_data, detector):

@@ -5,7 +5,6 @@ machine-learning-based science" (Patterns 4(9), 2023), Table 1. What neither
 the folds nor the defects that they declare answer is left open.
 """
 
-import collections
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -267,8 +266,10 @@ def _dependent(folds):
 def _population(folds):
     if any(folds.of("simulated")):
         return YES, "SIMULATED people stand for nobody", _TOLD
-    groups = collections.ChainMap(*folds.of("tested_groups")[::-1])
-    counts = pd.Series(dict(groups), dtype=object).value_counts().to_dict()
+    groups = {}
+    for of in folds.of("tested_groups"):
+        groups |= of
+    counts = pd.Series(groups, dtype=object).value_counts().to_dict()
     texts = (f"{n} {group or 'of no group'}" for group, n in counts.items())
     text = ", ".join(texts)
     return OPEN, f"tested are {text or 'people of unknown groups'}", _TOLD

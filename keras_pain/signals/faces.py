@@ -77,22 +77,20 @@ class FaceDetector:
         """Boxes of small faces anew, each in a picture of twice its side."""
         faces, pictures = [], []
         for frame, boxes in zip(frames, found, strict=True):
-            steps = self._steps(frame)
-            for box in boxes if steps else ():
+            scale = PYRAMID_STEP ** self._steps(frame)
+            for box in boxes if scale < 1 else ():
                 side = max(box[2:4] - box[:2])
-                if side * PYRAMID_STEP**steps < _SMALL:
-                    start, zoom = (box[:2] + box[2:4]) / 2 - side, 0.5 / side
-                    zoom *= _CLOSE
-                    shift = -zoom * start
-                    how = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-                    size = (_CLOSE, _CLOSE)
-                    pictures.append(cv2.warpAffine(frame, how, size))
-                    faces.append((box, start, zoom))
-        rows = find_faces(pictures) if pictures else np.empty((0, 6))
-        for number, (box, start, zoom) in enumerate(faces):
-            boxes = rows[rows[:, 0] == number, 1:5] / zoom + np.tile(start, 2)
-            if len(boxes):
-                off = np.abs(boxes - box[:4]).sum(axis=1)
+                if 0 < side * scale < _SMALL:
+                    start = (box[:2] + box[2:4]) / 2 - side
+                    zoom = _CLOSE / (2 * side)
+                    how = np.column_stack([zoom * np.eye(2), -zoom * start])
+                    pictures.append(cv2.warpAffine(frame, how, (_CLOSE,) * 2))
+                    faces.append((box, side, zoom, np.tile(start, 2)))
+        closer = self._detect(pictures, 0)
+        for (box, side, zoom, start), boxes in zip(faces, closer, strict=True):
+            boxes = boxes[:, :4] / zoom + start
+            off = np.abs(boxes - box[:4]).sum(axis=1)
+            if len(off) and off.min() < side:  # else it is another one
                 box[:4] = boxes[off.argmin()]
 
     def _steps(self, frame, fewer=0):
