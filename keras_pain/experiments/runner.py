@@ -246,7 +246,7 @@ def run(
         console.print(f"{done} of {len(wanted)} folds are finished and kept")
     if not todo:
         return
-    workers = contextlib.nullcontext(jobs) if dask is None else _on_dask(dask)
+    workers = _on_dask(dask) if dask else contextlib.nullcontext(jobs)
     with workers as jobs, _Progress(console, len(todo)) as shown:
         if jobs == 1:
             for task in todo:
