@@ -8,6 +8,8 @@ Data: "EMG dataset in Lower Limb", UCI Machine Learning Repository 278.
 
     python reproduce/open_emg.py --manual_dir EMG
 
+Sitting and standing of N01 and N02, the same bytes, are left out.
+
 Windows of two seconds, as long as the published comparisons of this release
 have them. Settings of time, 30 Hz and ten epochs, let 18 folds end in hours on
 two cores; nothing was chosen by a score.

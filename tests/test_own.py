@@ -155,6 +155,34 @@ def test_files_that_are_missing_or_not_listed(root):
         read_all(root, "fail")
 
 
+def test_one_recording_is_not_of_two_people(root):
+    """A fold would train on what it tests."""
+    (root / "P1_0.csv").write_bytes((root / "P0_0.csv").read_bytes())
+    (root / "P2_1.csv").write_bytes((root / "P2_0.csv").read_bytes())
+    found = {r.path: r.findings for _, r in read_all(root)}
+    for name, other in (("P0_0", "P1_0"), ("P1_0", "P0_0")):
+        (finding,) = found[f"{name}.csv"]
+        assert (finding.rule, finding.action) == ("same_content", "refused")
+        assert f"content of {other}, which is of P" in finding.detail
+    noted = [f for f in found["P2_1.csv"] if f.rule == "same_content"]
+    assert [f.action for f in noted] == ["noted"]
+    with pytest.raises(BadFileError, match="a recording is of one person"):
+        read_all(root, "fail")
+    # What nobody can mend is left out.
+    kept = folder.files_of(layout.read_tables(root), released=True)
+    assert {"P0_0", "P1_0"}.isdisjoint(file.name for file in kept)
+    about = {f.rule: f.detail for f in kept[0].findings}["same_content"]
+    assert about.startswith("2 recordings have") and "P0_0, P1_0" in about
+    # Two people who were recorded one after the other are in one file.
+    rows = "file\tparticipant_id\tstart\tend\tpain\n"
+    rows += "P0_0.csv\tP0\t0\t2\t0\nP0_0.csv\tP1\t{}\t4\t1\n"
+    (root / "recordings.tsv").write_text(rows.format(2))
+    assert "same_content" not in rules_of(root)
+    (root / "recordings.tsv").write_text(rows.format(1))
+    with pytest.raises(KerasPainError, match="content of P0_0@1-4, which is"):
+        read_all(root)
+
+
 def test_the_identity_looks_at_no_label_and_no_further_column(root):
     before = layout.read_tables(root).identity()
     rows = [
@@ -851,7 +879,7 @@ def test_the_templates_of_faces_go_through(tmp_path, monkeypatch, kind):
     ("corpus", "place", "count", "label"),
     [
         ("buhmap", "buhmap", 360, "class"),
-        ("emg_lower_limb", "emg_lower_limb", 54, "activity"),
+        ("emg_lower_limb", "emg_lower_limb", 50, "activity"),
         ("faces_london", "", 156, "expression"),
     ],
 )

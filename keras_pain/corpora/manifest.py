@@ -18,6 +18,7 @@ from keras_pain.io import sha256_of, sha256_of_content, write_file
 
 Files = Sequence[RawFile | os.PathLike]
 MANIFEST = "keras_pain_manifest.csv"
+COPY = "same_content"  # refusal of what two people are said to have recorded
 _HEADER = ("path", "size", "sha256")
 
 
@@ -122,8 +123,9 @@ def _listed(root, files):
         path, parts = file, ()
         if isinstance(file, RawFile):
             path, parts = file.path, file.parts
-            if file.refusal and not parts and not path.exists():
-                continue  # a list has it, nothing else does
+            lost = not parts and not path.exists()  # a list has it alone
+            if file.refusal and (lost or file.refusal[0] == COPY):
+                continue
         path = pathlib.Path(path)
         if path.is_dir() and not parts:
             # Nothing counts for an empty one; the corpus says what is wrong.

@@ -4,6 +4,9 @@ UCI Machine Learning Repository 278 (CC BY 4.0): 22 men walk, sit down and
 extend the knee; half of them have an abnormal knee. Read is a folder of one CSV
 a recording, plain or .gz, of 18 men, and their list `recordings.csv` with the
 columns file, person, group and activity.
+
+Sitting and standing of N01 hold the bytes of N02's, so that nobody knows whose
+they are: all four are left out, as two people must not share a recording.
 """
 
 from pathlib import Path

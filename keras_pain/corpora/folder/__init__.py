@@ -4,7 +4,10 @@ See `layout` for its form; `keras-pain template` writes an example. Corpora
 whose files only have another list read them the same way, see `corpus_of`.
 """
 
+import collections
+import contextlib
 import functools
+import itertools
 import pathlib
 from collections.abc import Callable
 
@@ -14,7 +17,8 @@ from keras_pain.corpora.folder import layout as facts
 from keras_pain.corpora.folder import reader
 from keras_pain.corpora.folder.layout import KINDS as LAYOUTS
 from keras_pain.corpora.folder.layout import Tables, read_tables
-from keras_pain.errors import ConfigurationError, check_choice
+from keras_pain.corpora.manifest import COPY, input_hash
+from keras_pain.errors import BadFileError, ConfigurationError, check_choice
 from keras_pain.io import sha256_of_content
 
 read_file = reader.read_file
@@ -36,8 +40,14 @@ def find_files(root: StrPath, layout: str | None = None) -> list[RawFile]:
     return files_of(read_tables(root), layout)
 
 
-def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
-    """The files of `Tables`, see `find_files`."""
+def files_of(
+    tables: Tables, layout: str | None = None, released: bool = False
+) -> list[RawFile]:
+    """The files of `Tables`, see `find_files`.
+
+    Copies, see `_check_copies`, are refused; nobody can mend those of a corpus
+    that is `released`, they are left out with a note.
+    """
     if layout not in (None, tables.kind):
         check_choice("layout", layout, LAYOUTS)
         problem = f"{tables.root}: holds {tables.kind}, not {layout}"
@@ -55,7 +65,14 @@ def files_of(tables: Tables, layout: str | None = None) -> list[RawFile]:
             file.info["channels"] = [tuple(c) for c in tables.channels]
         _check_place(file, tables.listing)
         files.append(file)
+    _check_copies(files)
     about = Findings(tables.findings)
+    if released:
+        copies = [f for f in files if f.refusal and f.refusal[0] == COPY]
+        files = [file for file in files if file not in copies]
+        said = "{n} recordings have the content of another person's: {}; left "
+        names = [file.name for file in copies]
+        about.listed(COPY, names, f"{said}out, as nobody knows whose it is")
     said = f"{{n}} files are not in {tables.listing}: {{}}; left out"
     about.listed("not_listed", _not_listed(tables), said)
     raw.report_with_first(files, about)
@@ -79,7 +96,7 @@ def corpus_of(
     return (
         (kind,),
         lambda root: find_tables(root).kind,
-        lambda root, layout=None: files_of(find_tables(root), layout),
+        lambda root, layout=None: files_of(find_tables(root), layout, True),
         read_own,
     )
 
@@ -121,6 +138,35 @@ def _check_place(file, listing):
     elif ending not in known:
         problem = f"is no file of {file.layout}"
         file.refusal = "ending", problem, f"give {', '.join(known)}"
+
+
+def _check_copies(files):
+    """Refuses files of one content that are of two people.
+
+    A fold would train on what it tests. Of one person they are noted. Other
+    times of one content are other recordings.
+    """
+    sizes, contents = (collections.defaultdict(list) for _ in range(2))
+    for file in files:
+        if file.refusal is None and file.path.is_file():
+            sizes[file.path.stat().st_size].append(file)
+    for alike in sizes.values():
+        for file in alike if len(alike) > 1 else ():
+            # What cannot be read is refused when it is.
+            with contextlib.suppress(BadFileError):
+                contents[input_hash(file.path)].append(file)
+    for alike in contents.values():
+        for one, other in itertools.permutations(alike, 2):
+            ends = (of.info["end"] or float("inf") for of in (one, other))
+            if max(of.info["start"] for of in (one, other)) >= min(ends):
+                continue
+            problem = f"has the content of {other.name}"
+            if one.subject_id != other.subject_id:
+                problem += f", which is of {other.subject_id}"
+                cure = "a recording is of one person: mend the row or the file"
+                one.refusal = COPY, problem, cure
+            elif one.name > other.name:
+                one.findings.noted(COPY, problem)
 
 
 def _not_listed(tables):
