@@ -171,7 +171,7 @@ def test_one_recording_is_not_of_two_people(root):
     # What nobody can mend is left out.
     kept = folder.files_of(layout.read_tables(root), released=True)
     assert {"P0_0", "P1_0"}.isdisjoint(file.name for file in kept)
-    about = {f.rule: f.detail for f in kept[0].findings}["same_content"]
+    about = {f.rule: f.detail for f in kept[0].findings}["shared_content"]
     assert about.startswith("2 recordings have") and "P0_0, P1_0" in about
     # Two people who were recorded one after the other are in one file.
     rows = "file\tparticipant_id\tstart\tend\tpain\n"

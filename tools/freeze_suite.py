@@ -53,7 +53,7 @@ SUITES = {
         None,
         "lr_displacements",
     ),
-    "emg_lower_limb_loso_v1": (
+    "emg_lower_limb_loso_v2": (
         "open_emg",
         ["--seeds=0"],
         None,

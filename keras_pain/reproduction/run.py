@@ -1,6 +1,7 @@
 """From an experiment and its options to the table and the figures."""
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from keras_pain import io, load_model
+from keras_pain.corpora.folder import SHARED
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, reading
 from keras_pain.experiments import method_registry, runner
@@ -223,6 +225,9 @@ def finish(
     refused = {file["path"] for file in files if file["refused"]}
     if refused:
         header.append(f"Raw files refused and left out: {len(refused)}.")
+    for found in itertools.chain(*(file["findings"] for file in files)):
+        if found["rule"] == SHARED:
+            header.append(f"{found['detail']}.")
     finished = FinishedRun(
         experiment=experiment,
         table=_named_rows(table),

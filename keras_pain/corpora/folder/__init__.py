@@ -23,6 +23,7 @@ from keras_pain.io import sha256_of_content
 
 read_file = reader.read_file
 tables = read_tables
+SHARED = "shared_content"  # rule, of what a release is read without
 
 
 def detect_layout(root: StrPath) -> str:
@@ -72,7 +73,7 @@ def files_of(
         files = [file for file in files if file not in copies]
         said = "{n} recordings have the content of another person's: {}; left "
         names = [file.name for file in copies]
-        about.listed(COPY, names, f"{said}out, as nobody knows whose it is")
+        about.listed(SHARED, names, f"{said}out, as nobody knows whose it is")
     said = f"{{n}} files are not in {tables.listing}: {{}}; left out"
     about.listed("not_listed", _not_listed(tables), said)
     raw.report_with_first(files, about)
