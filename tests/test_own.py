@@ -212,6 +212,11 @@ def as_mat(path, values):
     scipy.io.savemat(path, {"x": values})
 
 
+def as_vectors_of_mat(path, values):
+    named = dict(zip(NAMES, values.T, strict=True))
+    scipy.io.savemat(path, named | {"rate": RATE, "also": values})
+
+
 def as_parquet(path, values):
     pd.DataFrame(values, columns=NAMES).to_parquet(path)
 
@@ -244,13 +249,31 @@ def with_times(path, values):
     frame.to_csv(path, index=False)
 
 
+def with_clock_times(path, values):
+    frame = pd.DataFrame(values, columns=NAMES)
+    step = pd.Timedelta(seconds=1 / RATE)
+    frame["Time"] = pd.Timestamp("2026-11-28 23:59:59") + step * frame.index
+    frame.to_csv(path, index=False)
+
+
+def with_times_of_day(path, values):
+    frame = pd.DataFrame(values, columns=NAMES)
+    step = pd.Timedelta(seconds=1 / RATE)
+    moments = pd.Timestamp("2026-11-28 11:00:00") + step * frame.index
+    frame.insert(0, "time", moments.strftime("%H:%M:%S.%f"))
+    frame.to_csv(path, index=False, sep=";")
+
+
 FORMS = {
     "x.npz": (as_npz, as_matrix),
-    "x.mat": (as_mat,),
+    "x.mat": (as_mat, as_vectors_of_mat),
     "x.parquet": (as_parquet,),
     "x.csv.gz": (as_gz,),
     "x.tsv": (as_tsv_in_another_order,),
-    "x.csv": (without_header, with_decimal_commas, with_times),
+    "x.csv": (
+        *(without_header, with_decimal_commas, with_times),
+        *(with_clock_times, with_times_of_day),
+    ),
 }
 
 

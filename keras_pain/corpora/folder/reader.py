@@ -202,8 +202,7 @@ def read_table(
     if ending == ".npz":
         return _of_npz(path, names), None
     if ending == ".mat":
-        matrix = load_matrix(path, min_columns=1, widths=[len(names)])
-        return _of_matrix(path, matrix.values, names), None
+        return _of_mat(path, names), None
     if ending == ".parquet":
         return _of_parquet(path, names)
     return _of_text(path, names)
@@ -224,6 +223,21 @@ def _of_matrix(path, values, names):
             cure = f"transpose it: {cure}"
         raise BadFileError(path, problem, cure, "channels")
     return values
+
+
+def _of_mat(path, names):
+    try:
+        matrix = load_matrix(path, min_columns=1, widths=[len(names)])
+        return _of_matrix(path, matrix.values, names)
+    except BadFileError as error:
+        # Perhaps a vector a channel, each by its name.
+        found = [load_matrix(path, prefer=n, several="last") for n in names]
+        columns = [of.values.ravel() for of in found]
+        sizes = {of.values.shape for of in found} | {(len(columns[0]), 1)}
+        sizes -= {(1, len(columns[0]))}
+        if len(sizes) > 1 or [of.variable for of in found] != names:
+            raise error from None
+        return np.stack(columns, axis=1)
 
 
 def _of_npz(path, names):
@@ -293,6 +307,12 @@ def _of_text(path, names):
     times = [name for name in header if _is_time(name, names)][:1]
     numbers = [header.index(name) for name in [*names, *times]]
     _check_cells(path, content, by)
+    types = dict.fromkeys(numbers, np.float64)
+    rows = filter(str.strip, lines[lines.index(first) + 1 :])
+    cell = next(rows, "").split(by)[numbers[-1] :][:1]
+    clock = times and cell and layout.number(cell[0].replace(",", ".")) is None
+    if clock:  # such as 2026-11-28 12:00:00.01
+        types[numbers[-1]] = str
     try:
         table = pd.read_csv(
             io.BytesIO(content),
@@ -302,11 +322,15 @@ def _of_text(path, names):
             names=list(range(len(header))),
             usecols=numbers,
             index_col=False,
-            dtype=np.float64,
+            dtype=types,
             decimal="," if mark in ";\t" and b"," in content else ".",
             skipinitialspace=True,
             encoding="utf-8",
         )
+        if clock:
+            moments = pd.to_datetime(table[numbers[-1]], format="mixed")
+            passed = (moments - moments[0]).dt.total_seconds()
+            table[numbers[-1]] = passed
     except ValueError as error:
         problem = f"has a cell that is no number ({error})"
         cure = "give numbers only, below one header line"
