@@ -475,6 +475,17 @@ def test_dlib_where_it_is_installed(tmp_path, monkeypatch):
 # --- Gaps and normalisation ---
 
 
+def test_frames_of_one_place_have_no_face(tmp_path):
+    """Lost frames, as others write them."""
+    points = _clip(6).astype(np.float32)
+    points[[1, 4]] = 0
+    path = tmp_path / "clip.csv"
+    path.write_text(landmarks.csv_text(points))
+    found = landmarks.read_csv(path, 6)
+    assert np.isnan(found[[1, 4]]).all()
+    np.testing.assert_allclose(found[[0, 2, 3, 5]], points[[0, 2, 3, 5]])
+
+
 def test_missing_frames_are_interpolated_and_flagged():
     points = _clip(6)
     holes = points.copy()

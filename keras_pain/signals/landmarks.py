@@ -127,7 +127,10 @@ def read_csv(
         rows = [[cell.strip() for cell in row] for row in cells]
         if all(row[-1] == "" for row in rows[1:]):  # a mark ends each row
             rows = [row if row[-1] else row[:-1] for row in rows]
-        return _points_of(path, rows, num_frames)
+        points = _points_of(path, rows, num_frames)
+    # Lost frames, as others write them: all points are 0, or one place.
+    points[(points == points[:, :1]).all(axis=(1, 2))] = np.nan
+    return points
 
 
 def _points_of(path, rows, num_frames):
