@@ -29,14 +29,17 @@ def write_csv(path, values, names=tuple(name for name, *_ in CHANNELS)):
     path.write_text("\n".join([",".join(names), *lines]) + "\n")
 
 
-def write_signals(root, people=4, takes=2):
-    """A sound folder of signals; returns the rows of `recordings.tsv`."""
+def write_signals(root, people=4, takes=2, other=0):
+    """A sound folder of signals; returns the rows of `recordings.tsv`.
+
+    `other` makes other signals of the same people.
+    """
     root.mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(people):
         for take in range(takes):
             name = f"P{number}_{take}.csv"
-            write_csv(root / name, signals_of(number, take))
+            write_csv(root / name, signals_of(number + other, take))
             label = take % 2
             vas = label * 4 + number / 2
             rows.append((name, f"P{number}", LABELS[label], vas))

@@ -351,6 +351,129 @@ def test_a_bad_file_is_refused_by_a_named_rule(root, write, rule, words):
     assert words in finding.detail
 
 
+def clock(form="%H:%M:%S.%f", begin="2026-11-28 11:00:00", step=0.01):
+    steps = pd.to_timedelta(step * np.arange(300), unit="s")
+    moments = (pd.Timestamp(begin) + steps).round("ms")
+    return moments.strftime(form).tolist()
+
+
+def changed(texts, row, text):
+    return [*texts[:row], text, *texts[row + 1 :]]
+
+
+NUMBERS = [f"{n / 100:.2f}" for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "rate", "words"),
+    [
+        ("time", [f'"{text}"' for text in NUMBERS], 100, ""),
+        ("timestamp", clock("%d.%m.%Y %H:%M:%S.%f"), 100, ""),
+        ("time", [t + "+01:00" for t in clock("%FT%T.%f")], 100, ""),
+        ("t", clock(begin="2026-11-28 23:59:59"), 100, ""),
+        ("t", clock("%I:%M:%S.%f %p", "2026-11-28 23:59:59"), 100, ""),
+        (
+            "time",
+            changed(clock("%F %T.%f"), 100, "2026-11-28 11:00:01"),
+            100,
+            "",
+        ),
+        ("time", changed(clock(), 7, ""), 100, ""),
+        ("time", changed(NUMBERS, 0, "n/a"), 100, ""),
+        # Milliseconds, rounded.
+        ("time", [f"{n / 64:.3f}" for n in range(300)], 64, ""),
+        ("time_ms", [f"{n / 2.048:.0f}" for n in range(300)], 2048, ""),
+        ("time", clock("%M:%S.%f"), 100, "row 1 of its column time is '00:00"),
+        ("time", changed(clock(), 299, "11:0"), 100, "row 300 of its column"),
+        ("time", changed(clock(), 0, "0.5"), 100, "row 1 of its column time"),
+        ("time", clock(step=10), 100, "times are 10 s apart"),
+        ("seconds", [f"{10 * n}" for n in range(300)], 100, "10 s apart"),
+        ("time", clock("%H:%M:%S"), 100, "no even steps"),
+        ("time", ["5"] * 300, 100, "does not go on"),
+        (
+            "time",
+            clock()[:150] + clock(begin="2026-11-28 11:00:05")[150:],
+            100,
+            "after row 150 come 5.01 s; resample it to one rate, or cut",
+        ),
+    ],
+)
+def test_columns_of_times_fit_the_rate(root, name, cells, rate, words):
+    lines = [",".join(f"{v:.4f}" for v in row) for row in signals_of(0, 0)]
+    table = zip([name, *cells], [",".join(NAMES), *lines], strict=True)
+    (root / "P0_0.csv").write_text("\n".join(map(",".join, table)) + "\n")
+    text = (root / "channels.tsv").read_text()
+    (root / "channels.tsv").write_text(text.replace("100.0", str(rate)))
+    [file] = [f for f in folder.find_files(root) if f.name == "P0_0"]
+    if words:
+        with pytest.raises(BadFileError, match=words):
+            folder.read_file(file)
+        return
+    recording, found = folder.read_file(file)
+    assert "time_column" in {finding.rule for finding in found}
+    values = signals_of(0, 0)
+    np.testing.assert_allclose(recording.signals, values, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "save"), [("x.npz", np.savez), ("x.mat", scipy.io.savemat)]
+)
+def test_vectors_of_channels_are_looked_at(root, name, save):
+    """Their names, their lengths, and a vector of times beside them."""
+    values = signals_of(7, 1)
+    of = {n: v[:, None] for n, v in zip(NAMES, values.T, strict=True)}
+    write_recordings(root, [(name, "P0", "yes", 1)])
+    time = np.arange(len(values))[:, None] / RATE
+    for more, words in (
+        ({"time": time}, ""),
+        ({"time": 2 * time}, "times are 0.02 s apart"),
+        ({"trunk": values[:-5, :1]}, "trunk is 295 x 1, emg has 300 samples"),
+        ({"also": time}, ""),
+    ):
+        given = of | more
+        if name.endswith("npz"):
+            save(root / name, **given)
+        else:
+            save(root / name, given)
+        if words:
+            with pytest.raises(KerasPainError, match=words):
+                read_all(root, "fail")
+        else:
+            [(recording, _)] = read_all(root, "fail")
+            np.testing.assert_allclose(recording.signals, values, atol=1e-3)
+    del of["trunk"]
+    save(root / name, **of) if "npz" in name else save(root / name, of)
+    with pytest.raises(KerasPainError, match="no channel 'trunk'"):
+        read_all(root, "fail")
+
+
+@pytest.mark.parametrize("kind", ["moments", "texts", "lengths"])
+def test_clocks_in_parquet(root, kind):
+    frame = pd.DataFrame(signals_of(0, 0), columns=NAMES)
+    moments = pd.to_datetime(clock("%F %T.%f"))
+    frame["time"] = {
+        "moments": moments,
+        "texts": moments.astype(str),
+        "lengths": moments - moments[0],
+    }[kind]
+    frame.to_parquet(root / "x.parquet")
+    write_recordings(root, [("x.parquet", "P0", "yes", 1)])
+    [(recording, report)] = read_all(root, "fail")
+    [found] = [f for f in report.findings if f.rule == "time_column"]
+    assert "0.01 s apart" in found.detail
+    assert len(recording) == 300
+
+
+def test_copies_are_found_whatever_they_are_packed_in(root):
+    text = (root / "P0_0.csv").read_bytes()
+    (root / "P1_0.csv").unlink()
+    (root / "P1_0.csv.gz").write_bytes(gzip.compress(text))
+    assert rules_of(root)["same_content"].action == "refused"
+    (root / "P0_0.csv").write_text("")
+    (root / "P1_0.csv.gz").write_bytes(gzip.compress(b""))
+    assert "same_content" not in rules_of(root)
+
+
 def test_parts_of_a_file_are_recordings(root):
     header = ("file", "participant_id", "start", "end", "pain")
     rows = [
@@ -757,7 +880,7 @@ def test_results_of_folders_lie_apart(root):
 
 
 def test_one_folder_is_tested_by_another(root, tmp_path):
-    write_signals(tmp_path / "other", people=2)
+    write_signals(tmp_path / "other", people=2, other=9)
     results = evaluate(
         root, tmp_path, methods=["knn"], test_dir=str(tmp_path / "other")
     )
@@ -768,6 +891,10 @@ def test_one_folder_is_tested_by_another(root, tmp_path):
     assert key == "holdout"
     assert set(tested.predictions["subject"]) == {"test:P0", "test:P1"}
     assert "2 have an id that is in both" in results.paths[0].read_text()
+    write_csv(tmp_path / "other" / "P1_0.csv", signals_of(2, 1))
+    words = "P1_0 has the content of P2_1 of --manual_dir"
+    with pytest.raises(ConfigurationError, match=words):
+        evaluate(root, tmp_path, test_dir=str(tmp_path / "other"))
     names = ("name", "type", "units", "sampling_frequency")
     write_tsv(
         tmp_path / "other" / "channels.tsv", names, [("a", "POS", "m", 9)]
@@ -808,7 +935,7 @@ def test_what_does_not_fit_is_one_line(root, tmp_path):
         ({"memory_gb": 0.5}, "--memory_gb is 0.5"),
         ({"rate": 0.0}, "--rate must be positive"),
         ({"task": "regression"}, "--task must be one of"),
-        ({"test_dir": str(root)}, "holds the same files"),
+        ({"test_dir": str(root)}, "P0_0 has the content of P0_0"),
         ({"window_seconds": 60.0}, "at least half full"),
         ({"channels": ["nose"]}, "'nose' is none of emg"),
         ({"nonsense": 1}, "no argument 'nonsense'"),

@@ -188,11 +188,14 @@ class _Own(abc.ABC):
                     given=given,
                 )
             )
-        if len({part.fingerprint for part in parts}) < len(parts):
-            raise ConfigurationError(
-                "--test_dir holds the same files as --manual_dir: people "
-                "would be tested on what was learnt from them"
-            )
+        known, *further = ({h: k for k, h in p.hashes.items()} for p in parts)
+        for tested in further:
+            for shared in sorted(known.keys() & tested, key=tested.get):
+                raise ConfigurationError(
+                    f"--test_dir: {tested[shared]} has the content of "
+                    f"{known[shared]} of --manual_dir: people would be tested "
+                    "on what was learnt from them"
+                )
         return dataclasses.replace(parts[0], further=tuple(parts[1:]))
 
     def identity(self, loaded) -> dict:

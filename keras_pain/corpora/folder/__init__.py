@@ -7,6 +7,7 @@ whose files only have another list read them the same way, see `corpus_of`.
 import collections
 import contextlib
 import functools
+import hashlib
 import itertools
 import pathlib
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from keras_pain.io import sha256_of_content
 
 read_file = reader.read_file
 tables = read_tables
+NOTHING = hashlib.sha256().hexdigest()  # of an empty file
 SHARED = "shared_content"  # rule, of what a release is read without
 
 
@@ -32,7 +34,7 @@ def detect_layout(root: StrPath) -> str:
 
 
 def find_files(root: StrPath, layout: str | None = None) -> list[RawFile]:
-    """The recordings that the tables list, by name, without opening them.
+    """The recordings that the tables list, by name.
 
     Those that are not there are refused; files that are not listed are noted
     with the first. Raises KerasPainError where the tables cannot be used, or
@@ -147,15 +149,13 @@ def _check_copies(files):
     A fold would train on what it tests. Of one person they are noted. Other
     times of one content are other recordings.
     """
-    sizes, contents = (collections.defaultdict(list) for _ in range(2))
+    contents = collections.defaultdict(list)
     for file in files:
-        if file.refusal is None and file.path.is_file():
-            sizes[file.path.stat().st_size].append(file)
-    for alike in sizes.values():
-        for file in alike if len(alike) > 1 else ():
-            # What cannot be read is refused when it is.
-            with contextlib.suppress(BadFileError):
+        # What is not there or cannot be read is refused elsewhere.
+        with contextlib.suppress(BadFileError):
+            if file.path.exists() and file.refusal is None:
                 contents[input_hash(file.path)].append(file)
+    contents.pop(NOTHING, None)
     for alike in contents.values():
         for one, other in itertools.permutations(alike, 2):
             ends = (of.info["end"] or float("inf") for of in (one, other))

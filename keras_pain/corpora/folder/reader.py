@@ -10,7 +10,9 @@ import functools
 import gzip
 import io
 import pathlib
+import warnings
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +32,18 @@ from keras_pain.signals.landmarks import fill_missing, read_csv
 _MOST = 1 << 30  # bytes of one recording, unpacked
 _LARGEST = 1e12  # of a signal, whatever its unit
 _GAP = 0.25  # seconds
-_TIMES = ("time", "timestamp", "t", "time_s", "time_ms", "seconds")
+# Columns of times, in seconds, or None where the name does not say a unit.
+_TIMES = dict.fromkeys(("time", "timestamp", "t"))
+_TIMES |= {"time_s": 1.0, "seconds": 1.0, "time_ms": 1e-3}
+_DAY = 86_400.0  # seconds
 _COPY = "copy it anew or leave it out with --on_bad_file=skip"
+
+
+class Times(NamedTuple):
+    """`(T,)` times of rows, NaN where a cell is empty."""
+
+    values: np.ndarray
+    unit: float | None  # seconds; None where nobody says it
 
 
 def read_file(
@@ -193,16 +205,16 @@ def _span(raw_file, count, rate):
 
 def read_table(
     path: pathlib.Path, names: list[str]
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, Times | None]:
     """`(T, C)` float64 of the named channels; times, if a column has them.
 
     Raises BadFileError, by the rule `channels` where some are not there.
     """
     ending = pathlib.PurePath(path.name.lower().removesuffix(".gz")).suffix
     if ending == ".npz":
-        return _of_npz(path, names), None
+        return _of_npz(path, names)
     if ending == ".mat":
-        return _of_mat(path, names), None
+        return _of_mat(path, names)
     if ending == ".parquet":
         return _of_parquet(path, names)
     return _of_text(path, names)
@@ -225,35 +237,56 @@ def _of_matrix(path, values, names):
     return values
 
 
+def _of_vectors(path, names, known, load):
+    """A vector a channel, by names, of those that are `known` in a file."""
+    if not set(names) <= set(known):
+        raise _lacking(path, names, known)
+    columns = {name: np.asarray(load(name)) for name in names}
+    for name, of in columns.items():
+        first = columns[names[0]].size
+        if of.size != first or of.size != max(of.shape, default=0):
+            problem = f"{name} is {' x '.join(map(str, of.shape))}, "
+            problem += f"{names[0]} has {first} samples"
+            cure = "save a vector a channel, all of one length"
+            raise BadFileError(path, problem, cure, "channels")
+    values = np.stack([of.ravel() for of in columns.values()], axis=1)
+    for name in known:
+        if _is_time(name, names):
+            times = np.ravel(load(name)).astype(np.float64)
+            if len(times) == len(values):
+                found = Times(times, _TIMES[name.lower()])
+                return _of_matrix(path, values, names), found
+    return _of_matrix(path, values, names), None
+
+
 def _of_mat(path, names):
     try:
         matrix = load_matrix(path, min_columns=1, widths=[len(names)])
-        return _of_matrix(path, matrix.values, names)
+        return _of_matrix(path, matrix.values, names), None
     except BadFileError as error:
-        # Perhaps a vector a channel, each by its name.
-        found = [load_matrix(path, prefer=n, several="last") for n in names]
-        columns = [of.values.ravel() for of in found]
-        sizes = {of.values.shape for of in found} | {(len(columns[0]), 1)}
-        sizes -= {(1, len(columns[0]))}
-        if len(sizes) > 1 or [of.variable for of in found] != names:
+        try:
+            one = load_matrix(path, prefer=names[0], several="last")
+        except BadFileError:
             raise error from None
-        return np.stack(columns, axis=1)
+        known = [one.variable, *one.others]
+        if not set(names) & set(known):
+            raise
+
+    def load(name):
+        return load_matrix(path, prefer=name, several="last").values
+
+    return _of_vectors(path, names, known, load)
 
 
 def _of_npz(path, names):
     with zipfile.ZipFile(path) as archive:
         _check_bytes(path, sum(entry.file_size for entry in archive.infolist()))
     with np.load(path, allow_pickle=False) as arrays:
-        if set(names) <= set(arrays.files):
-            columns = [arrays[name] for name in names]
-            if {column.shape for column in columns} != {(len(columns[0]),)}:
-                raise ValueError("channels are not vectors of one length")
-            return _of_matrix(path, np.stack(columns, axis=1), names)
         found = [arrays[name] for name in arrays.files]
         found = [a for a in found if a.ndim == 2] or found
-        if len(found) == 1:
-            return _of_matrix(path, found[0], names)
-        raise _lacking(path, names, arrays.files)
+        if len(found) != 1 or set(names) <= set(arrays.files):
+            return _of_vectors(path, names, arrays.files, arrays.get)
+        return _of_matrix(path, found[0], names), None
 
 
 def _of_parquet(path, names):
@@ -265,11 +298,12 @@ def _of_parquet(path, names):
         raise _lacking(path, names, known)
     times = [name for name in known if _is_time(name, names)][:1]
     _check_bytes(path, 8 * about.metadata.num_rows * len(names))
-    wanted = [*names, *times]
-    columns = map(about.read(columns=wanted).column, wanted)
-    columns = [column.to_numpy().astype(np.float64) for column in columns]
-    values = np.stack(columns[: len(names)], axis=1)
-    return values, columns[-1] if times else None
+    table = about.read(columns=[*names, *times])
+    columns = [table.column(name).to_numpy() for name in names]
+    values = np.stack([column.astype(np.float64) for column in columns], axis=1)
+    if not times:
+        return values, None
+    return values, _times_of(path, *times, table.column(times[0]).to_pandas())
 
 
 def _of_text(path, names):
@@ -308,10 +342,7 @@ def _of_text(path, names):
     numbers = [header.index(name) for name in [*names, *times]]
     _check_cells(path, content, by)
     types = dict.fromkeys(numbers, np.float64)
-    rows = filter(str.strip, lines[lines.index(first) + 1 :])
-    cell = next(rows, "").split(by)[numbers[-1] :][:1]
-    clock = times and cell and layout.number(cell[0].replace(",", ".")) is None
-    if clock:  # such as 2026-11-28 12:00:00.01
+    if times:
         types[numbers[-1]] = str
     try:
         table = pd.read_csv(
@@ -327,20 +358,14 @@ def _of_text(path, names):
             skipinitialspace=True,
             encoding="utf-8",
         )
-        if clock:
-            moments = pd.to_datetime(table[numbers[-1]], format="mixed")
-            passed = (moments - moments[0]).dt.total_seconds()
-            table[numbers[-1]] = passed
     except ValueError as error:
         problem = f"has a cell that is no number ({error})"
         cure = "give numbers only, below one header line"
         raise BadFileError(path, problem, cure, "not_numbers") from error
-    values = table[numbers].to_numpy()
-    if times:
-        # By its name, or in whatever unit.
-        scale = 1e-3 if times[0].lower().endswith("_ms") else 1
-        return values[:, : len(names)], values[:, -1] * scale
-    return values, None
+    values = table[numbers[: len(names)]].to_numpy()
+    if not times:
+        return values, None
+    return values, _times_of(path, *times, table[numbers[-1]])
 
 
 def _check_cells(path, content, mark):
@@ -387,39 +412,102 @@ def _check_bytes(path, size):
         raise BadFileError(path, problem, "cut it into parts", "too_large")
 
 
-def rate_of(path: pathlib.Path, times: np.ndarray) -> float | None:
-    """Rows a second by a column of seconds; by its steps of ms or of us.
+def _times_of(path, name, cells):
+    """`Times` of a column of numbers, of moments, or of texts of either."""
+    import pandas as pd
 
-    None where the step is 1: that may be ms, or the number of the row. Raises
-    BadFileError where the steps are not even.
+    unit = _TIMES[name.lower()]
+    if pd.api.types.is_numeric_dtype(cells):
+        return Times(cells.to_numpy(np.float64, na_value=np.nan), unit)
+    found = cells
+    if not pd.api.types.is_datetime64_any_dtype(cells):
+        texts = cells.astype("str").str.strip()
+        texts = texts.mask(texts.str.lower().isin((*layout.MISSING, "nat")))
+        known = texts.notna()
+        found = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
+        if 2 * found.notna().sum() >= known.sum():
+            given = Times(found.to_numpy(np.float64), unit)
+        else:
+            given, found = None, pd.to_timedelta(texts, errors="coerce")
+            for form in (None, "mixed"):  # the second takes its time
+                if found.notna().sum() < known.sum():
+                    how = {"errors": "coerce", "utc": True, "format": form}
+                    with warnings.catch_warnings(action="ignore"):
+                        found = pd.to_datetime(texts, **how)
+            # Hours and minutes, or minutes and seconds: nobody knows.
+            found = found.where(texts.str.count(":") != 1)
+        if len(odd := np.flatnonzero(known & found.isna())):
+            problem = f"row {odd[0] + 1} of its column {name} is "
+            problem += f"{texts[odd[0]]!r}, no number and no clock time"
+            cure = "write seconds or 12:34:56.7, or rename the column, which "
+            cure += "is then not looked at"
+            raise BadFileError(path, problem, cure, "not_numbers")
+        if given:
+            return given
+    days = found.dropna()
+    passed = (found - found.min()).dt.total_seconds()
+    steps = passed.diff()
+    timed = pd.api.types.is_timedelta64_dtype(days)
+    if timed or days.dt.normalize().nunique() == 1:  # no date: midnight
+        passed += _DAY * (steps < -_DAY / 2).cumsum()
+    return Times(passed.to_numpy(np.float64), 1.0)
+
+
+def rate_of(path: pathlib.Path, times: Times) -> float | None:
+    """Rows a second by a column of times; by their steps where no unit is said.
+
+    Steps below 1 are seconds, below 1000 ms, others us; None where the step is
+    1: that may be ms, or the number of the row. Raises BadFileError where they
+    are not even.
     """
-    step = _step_of(path, times)
-    if step == 1:
-        return None
-    return (1 if step < 1 else 1e3 if step < 1e3 else 1e6) / step
+    unit = times.unit
+    if unit is None:
+        step = abs(_mean_step(times))
+        if step == 1:
+            return None
+        unit = 1 if step < 1 else 1e-3 if step < 1e3 else 1e-6
+    return 1 / _even_step(path, times, unit)
 
 
-def _step_of(path, times):
-    """The one step of a column of times."""
-    steps = np.diff(times)
-    usual = float(np.median(steps)) if len(steps) else 0.0
-    uneven = float(np.mean(np.abs(steps - usual) > usual / 2)) if usual else 1.0
-    if usual <= 0 or uneven > 0.01:
-        problem = "its column of times has no even steps"
-        if usual > 0:
-            problem += f" ({100 * uneven:.0f} % are not {usual:g})"
-        cure = "resample it to one rate, or cut it where the rate changes"
-        raise BadFileError(path, problem, cure, "two_rates")
-    return usual
+def _mean_step(times):
+    """From the first to the last known time; NaN where there are no two."""
+    rows = np.flatnonzero(np.isfinite(times.values))
+    if len(rows) < 2:
+        return np.nan
+    return np.diff(times.values[rows[[0, -1]]])[0] / (rows[-1] - rows[0])
+
+
+def _even_step(path, times, unit):
+    """Seconds a row; raises BadFileError where rows do not follow evenly.
+
+    They may be a quarter of a second off, as much as may lack a number.
+    """
+    step, seconds = unit * _mean_step(times), unit * times.values
+    rows = np.flatnonzero(np.isfinite(seconds))
+    problem = "its column of times does not go on"
+    if step > 0:
+        off = seconds[rows] - seconds[rows[0]] - step * (rows - rows[0])
+        if np.abs(off).max() <= max(_GAP, 2 * step):
+            return step
+        each = np.diff(seconds[rows]) / np.diff(rows)
+        worst = np.argmax(each)
+        problem = "its column of times has no even steps: rows are up to "
+        problem += f"{np.abs(off).max():.3g} s off"
+        if each[worst] > max(_GAP, 3 * np.median(each)):
+            problem += f", after row {rows[worst] + 1} come {each[worst]:.3g} s"
+    cure = "resample it to one rate, or cut it there, by start and end of rows"
+    raise BadFileError(path, problem, cure, "two_rates")
 
 
 def _checked_times(path, times, rate):
     """Raises BadFileError where a column of times has other steps than one."""
-    usual = _step_of(path, times)
-    ratios = [usual * rate * unit for unit in (1, 1e-3, 1e-6, 1e-9)]
-    if not any(0.98 < ratio < 1.02 for ratio in ratios):
-        problem = f"its times are {usual:g} apart, {layout.CHANNELS} says "
+    units = [times.unit] if times.unit else [1, 1e-3, 1e-6, 1e-9]
+    size = np.log10(max(abs(_mean_step(times)) * rate, 1e-99))
+    unit = min(units, key=lambda unit: abs(np.log10(unit) + size))
+    step = _even_step(path, times, unit)
+    if not 0.98 < step * rate < 1.02:
+        problem = f"its times are {step:g} s apart, {layout.CHANNELS} says "
         problem += f"{rate:g} Hz"
         cure = f"mend sampling_frequency in {layout.CHANNELS}"
         raise BadFileError(path, problem, cure, "two_rates")
-    return f"times {usual:g} apart, as {rate:g} Hz; looked at and left out"
+    return f"times {step:g} s apart, as {rate:g} Hz; looked at and left out"
