@@ -56,17 +56,28 @@ class Reader:
 
 
 def _own(ending, root):
-    """A user's folder of one person, with files of an ending."""
+    """A user's folder of one person, with files of an ending and times."""
     rows = own_folders.write_signals(root, people=1)
     own_folders.write_tsv(root / "P0_0_labels.tsv", ("time", "x"), [(0, 1)])
     names = [name for name, *_ in own_folders.CHANNELS]
-    for name, *_ in rows if ending != "csv" else ():
+    for name, *_ in rows:
         source, target = root / name, root / name.replace("csv", ending)
         frame = pd.read_csv(source)[names]
-        if ending == "parquet":
-            frame.to_parquet(target)
+        seconds = frame.index / own_folders.RATE
+        time = pd.Timestamp("2026-11-28 23:59:59") + pd.to_timedelta(
+            seconds, "s"
+        )
+        if ending in ("csv", "parquet"):
+            source.unlink()
+            write = {"csv": frame.to_csv, "parquet": frame.to_parquet}[ending]
+            frame["time"] = time
+            write(target, index=False)
+            continue
+        columns = {n: frame[n].to_numpy() for n in names} | {"time": seconds}
+        if ending == "mat":
+            scipy.io.savemat(target, columns)
         else:
-            np.savez(target, **{n: frame[n].to_numpy() for n in names})
+            np.savez(target, **columns)
         source.unlink()
     text = (root / "recordings.tsv").read_text().replace("csv", ending)
     (root / "recordings.tsv").write_text(text)
@@ -351,7 +362,7 @@ READERS = {
                 f"*.{ending}",
                 functools.partial(_corpus, "folder"),
             )
-            for ending in ("csv", "npz", "parquet")
+            for ending in ("csv", "npz", "parquet", "mat")
         ),
         Reader(
             "own_tables",
