@@ -879,6 +879,14 @@ def test_results_of_folders_lie_apart(root):
     assert made.table.name == "own_mine_vas"
 
 
+def test_a_table_says_what_was_left_out_and_why(root, tmp_path):
+    (root / "P0_0.csv").unlink()
+    options = {"methods": ["knn"], "on_bad_file": "skip"}
+    results = evaluate(root, tmp_path, **options)
+    text = results.paths[0].read_text()
+    assert "refused and left out: 1: P0_0.csv (missing_file)." in text
+
+
 def test_one_folder_is_tested_by_another(root, tmp_path):
     write_signals(tmp_path / "other", people=2, other=9)
     results = evaluate(

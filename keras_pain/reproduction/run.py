@@ -1,7 +1,6 @@
 """From an experiment and its options to the table and the figures."""
 
 import dataclasses
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from keras_pain import io, load_model
+from keras_pain.corpora.base import shorten
 from keras_pain.corpora.folder import SHARED
 from keras_pain.data.prepare import PreparedDataset
 from keras_pain.errors import ConfigurationError, reading
@@ -222,12 +222,14 @@ def finish(
         )
     parts = (prepared, *prepared.further)
     files = [file for part in parts for file in part.report]
-    refused = {file["path"] for file in files if file["refused"]}
+    found = [(file["path"], of) for file in files for of in file["findings"]]
+    refused = {k: of["rule"] for k, of in found if of["action"] == "refused"}
     if refused:
-        header.append(f"Raw files refused and left out: {len(refused)}.")
-    for found in itertools.chain(*(file["findings"] for file in files)):
-        if found["rule"] == SHARED:
-            header.append(f"{found['detail']}.")
+        said = shorten(f"{k} ({rule})" for k, rule in refused.items())
+        text = f"Raw files refused and left out: {len(refused)}: {said}."
+        header.append(text)
+    details = [of["detail"] for _, of in found if of["rule"] == SHARED]
+    header += [f"{detail}." for detail in details]
     finished = FinishedRun(
         experiment=experiment,
         table=_named_rows(table),
