@@ -8,11 +8,13 @@ import collections
 import contextlib
 import dataclasses
 import itertools
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import joblib
 import numpy as np
+from joblib.externals.loky import process_executor
 from rich import progress
 from rich.console import Console
 
@@ -293,6 +295,9 @@ def _on_dask(address):
 
 
 def _run_chain(chain, samples, store, jobs, this_run, about):
+    # joblib ends a worker whose memory has grown by 300 MB. Here it grows by
+    # networks that are kept: to trace them again takes longer than a fold.
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     # Every job brings another copy of the samples; a process uses one of them
     # for all, so that it knows for which it has prepared folds.
     samples = kept("samples", None, this_run, lambda: samples)
