@@ -1,5 +1,6 @@
 """Folds x seeds x methods: preparation, resume, parallel runs, bad input."""
 
+import os
 import tempfile
 
 import numpy as np
@@ -103,6 +104,15 @@ def test_order_and_processes_change_no_prediction(tasks_of, windows, tmp_path):
     for task in tasks:
         path = task.key.path / "predictions.npz"
         assert (one.root / path).read_bytes() == (two.root / path).read_bytes()
+
+
+def test_processes_that_grow_are_kept(tasks_of, windows, store, monkeypatch):
+    """What grows are their networks, which others would trace again."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("PROCESSES", folder)
+        tasks = tasks_of("fake_methods:GrowingMethod")
+        runner.run(tasks, windows, store, jobs=2)
+        assert len(os.listdir(folder)) == 2
 
 
 def test_a_dask_worker_that_dies_is_made_good(
