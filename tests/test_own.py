@@ -386,15 +386,32 @@ NUMBERS = [f"{n / 100:.2f}" for n in range(300)]
         ("time", clock("%M:%S.%f"), 100, "row 1 of its column time is '00:00"),
         ("time", changed(clock(), 299, "11:0"), 100, "row 300 of its column"),
         ("time", changed(clock(), 0, "0.5"), 100, "row 1 of its column time"),
-        ("time", clock(step=10), 100, "times are 10 s apart"),
-        ("seconds", [f"{10 * n}" for n in range(300)], 100, "10 s apart"),
-        ("time", clock("%H:%M:%S"), 100, "no even steps"),
-        ("time", ["5"] * 300, 100, "does not go on"),
+        ("time", clock(step=10), 100, "time has 10 s a row"),
+        (
+            "seconds",
+            [f"{10 * n}" for n in range(300)],
+            100,
+            "has 10 s a row",
+        ),
+        ("time", clock("%H:%M:%S"), 100, ""),  # many of one time
+        ("time", clock("%d.%m.%Y %T.%f", "2026-02-09 23:59:59"), 100, ""),
+        ("time", [f'"{t}"' for t in clock()], 100, ""),
+        ("T", ["36.6"] * 300, 100, "left out"),  # a temperature
+        ("time", [""] * 300, 100, "left out"),
+        ("time", [f"{n}" for n in range(300)], 100, ""),  # numbers of rows
+        ("time", changed(NUMBERS, 100, "0.5"), 100, "after row 100;"),
+        (
+            "time",
+            NUMBERS[:150] + [f"{n / 100 + 0.2:.2f}" for n in range(150, 300)],
+            100,
+            "after row 150 come 0.21 s",
+        ),
+        ("time", ["5"] * 300, 100, "goes back, or stands still"),
         (
             "time",
             clock()[:150] + clock(begin="2026-11-28 11:00:05")[150:],
             100,
-            "after row 150 come 5.01 s; resample it to one rate, or cut",
+            "after row 150 come 5.01 s; resample it to one rate, cut it there",
         ),
     ],
 )
@@ -405,12 +422,13 @@ def test_columns_of_times_fit_the_rate(root, name, cells, rate, words):
     text = (root / "channels.tsv").read_text()
     (root / "channels.tsv").write_text(text.replace("100.0", str(rate)))
     [file] = [f for f in folder.find_files(root) if f.name == "P0_0"]
-    if words:
+    if words not in ("", "left out"):
         with pytest.raises(BadFileError, match=words):
             folder.read_file(file)
         return
     recording, found = folder.read_file(file)
-    assert "time_column" in {finding.rule for finding in found}
+    rules = {finding.rule for finding in found}
+    assert ("time_column" in rules) == (words == "")
     values = signals_of(0, 0)
     np.testing.assert_allclose(recording.signals, values, atol=1e-3)
 
@@ -426,9 +444,10 @@ def test_vectors_of_channels_are_looked_at(root, name, save):
     time = np.arange(len(values))[:, None] / RATE
     for more, words in (
         ({"time": time}, ""),
-        ({"time": 2 * time}, "times are 0.02 s apart"),
+        ({"time": 2 * time}, "time has 0.02 s a row"),
         ({"trunk": values[:-5, :1]}, "trunk is 295 x 1, emg has 300 samples"),
         ({"also": time}, ""),
+        ({"time": time[1:]}, "time has 299 times, the signals 300 rows"),
     ):
         given = of | more
         if name.endswith("npz"):
@@ -460,7 +479,7 @@ def test_clocks_in_parquet(root, kind):
     write_recordings(root, [("x.parquet", "P0", "yes", 1)])
     [(recording, report)] = read_all(root, "fail")
     [found] = [f for f in report.findings if f.rule == "time_column"]
-    assert "0.01 s apart" in found.detail
+    assert "0.01 s a row" in found.detail
     assert len(recording) == 300
 
 

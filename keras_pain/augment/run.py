@@ -270,9 +270,6 @@ def iou(one: np.ndarray, two: np.ndarray) -> float:
     return float(both / union) if union > 0 else 0.0
 
 
-# --- The folder ---
-
-
 def open_folder(
     path: pathlib.Path,
     settings: Mapping,

@@ -368,8 +368,6 @@ def _check(name, values, *shapes):
         raise ValueError(f"{name} must be {wanted}, got {np.shape(values)}")
 
 
-# --- Skeletons ---
-
 _BELOW = {"ha": "center", "va": "top", "fontsize": 8}  # times, their text
 # Chains of joints; a joint that a layout lacks is left out of its chain.
 _LIMBS = """hip {0}_upper_leg {0}_lower_leg {0}_ankle

@@ -105,8 +105,6 @@ def write(results: Sequence, file) -> pathlib.Path:
     return files.write_file(file, text.encode(), "choose another --out")
 
 
-# --- What there is ---
-
 _AGAIN = "run its script again with --collect"
 _reading = functools.partial(reading, cure=_AGAIN)
 
@@ -157,9 +155,6 @@ def _json(folder):
         for name in sorted(names):
             if name.endswith(".json"):
                 yield pathlib.Path(place, name).resolve()
-
-
-# --- How the numbers came about ---
 
 
 @functools.lru_cache(maxsize=1)
@@ -325,9 +320,6 @@ def _scores(folds):
         people.append(of["subject"])
     scores, people = np.concatenate(scores), np.concatenate(people)
     return [float(scores[people == p].mean()) for p in np.unique(people)]
-
-
-# --- What is shown of it ---
 
 
 def _headline(report):

@@ -75,9 +75,6 @@ _LATEX = str.maketrans(_LATEX)
 _MARKUP = r"[\\|`*]|(?<![^\W_])_|_(?![^\W_])"  # of cells in Markdown
 
 
-# --- What a table consists of ---
-
-
 class RowSpec(NamedTuple):
     """A method; `literature`, which the paper took over, is never run."""
 
@@ -144,9 +141,6 @@ class TableSpec:
     def evaluations(self) -> tuple[str, ...]:
         """Evaluations of the rows, in order."""
         return tuple(dict.fromkeys(row.evaluation for row in self.rows))
-
-
-# --- The paper's numbers ---
 
 
 class PublishedValue(NamedTuple):
@@ -216,9 +210,6 @@ def read_published(path) -> Published:
         problem = f"line {line} is not a published value ({error})"
         raise BadFileError(path, problem, cure) from error
     return found
-
-
-# --- Our numbers ---
 
 
 class Scores(NamedTuple):
@@ -431,9 +422,6 @@ def number(cell: pd.Series | None, digits: int, unknown: str = NOTHING) -> str:
     return text if np.isnan(cell.sd) else f"{text} ± {cell.sd:.{digits}f}"
 
 
-# --- What is written ---
-
-
 class Grid(NamedTuple):
     """One grid of a sheet.
 
@@ -594,9 +582,6 @@ def escape_latex(text: str) -> str:
     text = re.sub(r"(?<![\w.)-])-(?=\.?\d)", "−", text).translate(_LATEX)
     # What T1 does not have would stop LaTeX; it has Europe's letters.
     return re.sub(r"[^\x00-\x7f\u00c0-\u017f]", "?", text)
-
-
-# --- The table ---
 
 
 def write_table(

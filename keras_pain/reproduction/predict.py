@@ -23,7 +23,7 @@ from keras_pain import io
 from keras_pain.corpora import emopain, manifest, media, ui_prmd
 from keras_pain.corpora.base import RawFile, shorten
 from keras_pain.corpora.emopain.rules import WIDTHS, layout_of_width
-from keras_pain.corpora.folder import layout, reader
+from keras_pain.corpora.folder import layout, reader, timing
 from keras_pain.corpora.mat import matrix_shape
 from keras_pain.corpora.media import list_stills
 from keras_pain.data import clips as clip_data
@@ -226,7 +226,12 @@ def _read_table(path, about, usual, options):
         if error.rule != "channels":
             raise
         raise _does_not_fit(path, about, error.problem) from error
-    said = None if times is None else reader.rate_of(path, times)
+    try:
+        said = times and timing.rate_of(path, times, usual)
+    except BadFileError:
+        if not options.rate:
+            raise
+        said = None
     rate = options.rate or said or usual
     channels = [(name, "MISC", "", rate, "") for name in names]
     file = _raw_file(path, "signals", channels=channels)

@@ -5,20 +5,19 @@ and left out; `short_gap`: up to a quarter of a second without a number is
 bridged by straight lines; `long_gap`, `two_rates` and others refuse the file.
 """
 
+import contextlib
 import csv
 import functools
 import gzip
 import io
 import pathlib
-import warnings
 import zipfile
-from typing import NamedTuple
 
 import numpy as np
 
 from keras_pain.corpora import media
 from keras_pain.corpora.base import LEAVE_OUT, Findings, RawFile
-from keras_pain.corpora.folder import layout
+from keras_pain.corpora.folder import layout, timing
 from keras_pain.corpora.mat import load_matrix
 from keras_pain.corpora.recording import (
     SignalRecording,
@@ -31,19 +30,7 @@ from keras_pain.signals.landmarks import fill_missing, read_csv
 
 _MOST = 1 << 30  # bytes of one recording, unpacked
 _LARGEST = 1e12  # of a signal, whatever its unit
-_GAP = 0.25  # seconds
-# Columns of times, in seconds, or None where the name does not say a unit.
-_TIMES = dict.fromkeys(("time", "timestamp", "t"))
-_TIMES |= {"time_s": 1.0, "seconds": 1.0, "time_ms": 1e-3}
-_DAY = 86_400.0  # seconds
 _COPY = "copy it anew or leave it out with --on_bad_file=skip"
-
-
-class Times(NamedTuple):
-    """`(T,)` times of rows, NaN where a cell is empty."""
-
-    values: np.ndarray
-    unit: float | None  # seconds; None where nobody says it
 
 
 def read_file(
@@ -81,9 +68,10 @@ def _signals(raw_file, values=None):
             values, times = read_table(path, names)
         else:
             values = _of_matrix(path, values, names)
-    if times is not None:
-        found.noted("time_column", _checked_times(path, times, rate))
     values = _part(raw_file, values, rate)
+    if times is not None:
+        times = times._replace(values=_part(raw_file, times.values, rate))
+        _check_times(found, path, times, rate)
     raw_file.check_frames(len(values))
     finite = np.isfinite(values)
     largest = np.abs(values, where=finite, out=np.zeros_like(values)).max()
@@ -92,7 +80,7 @@ def _signals(raw_file, values=None):
         problem = f"a signal reaches {largest:.3g}, beyond {_LARGEST:g}"
         raise BadFileError(path, problem, _COPY, "out_of_range")
     if not finite.all():
-        most = max(round(_GAP * rate), 1)
+        most = max(round(timing.GAP * rate), 1)
         bridged = bridge_gaps(values, ~finite, most)
         lost = np.isnan(values)
         if lost.any():
@@ -108,6 +96,21 @@ def _signals(raw_file, values=None):
         labels=info["labels"],
         simulated=raw_file.simulated,
     ), found
+
+
+def _check_times(found, path, times, rate):
+    """Raises BadFileError where a column of times says another rate."""
+    said = timing.rate_of(path, times, rate)
+    if said is None:
+        found.noted("time_column", f"{times.name} says no rate; left out")
+    elif 0.98 < said / rate < 1.02:
+        detail = f"{times.name} has {1 / said:g} s a row, as {rate:g} Hz; "
+        found.noted("time_column", f"{detail}looked at and left out")
+    else:
+        problem = f"its column {times.name} has {1 / said:g} s a row, "
+        problem += f"{layout.CHANNELS} says {rate:g} Hz"
+        cure = f"mend sampling_frequency there, or {timing.RENAME}"
+        raise BadFileError(path, problem, cure, "two_rates")
 
 
 def _landmarks(raw_file, points=None):
@@ -205,7 +208,7 @@ def _span(raw_file, count, rate):
 
 def read_table(
     path: pathlib.Path, names: list[str]
-) -> tuple[np.ndarray, Times | None]:
+) -> tuple[np.ndarray, timing.Times | None]:
     """`(T, C)` float64 of the named channels; times, if a column has them.
 
     Raises BadFileError, by the rule `channels` where some are not there.
@@ -250,32 +253,40 @@ def _of_vectors(path, names, known, load):
             cure = "save a vector a channel, all of one length"
             raise BadFileError(path, problem, cure, "channels")
     values = np.stack([of.ravel() for of in columns.values()], axis=1)
-    for name in known:
-        if _is_time(name, names):
-            times = np.ravel(load(name)).astype(np.float64)
-            if len(times) == len(values):
-                found = Times(times, _TIMES[name.lower()])
-                return _of_matrix(path, values, names), found
-    return _of_matrix(path, values, names), None
+    return _of_matrix(path, values, names), _beside(
+        path, names, known, load, len(values)
+    )
+
+
+def _beside(path, names, known, load, count):
+    """The times of `count` rows, if something known in the file has them."""
+    import pandas as pd
+
+    for name in timing.time_column(known, names):
+        cells = np.ravel(load(name))
+        if len(cells) != count:
+            problem = f"{name} has {len(cells)} times, the signals {count} rows"
+            cure = "give each row a time, or rename it"
+            raise BadFileError(path, problem, cure, "two_rates")
+        return timing.read_times(path, name, pd.Series(cells))
+    return None
 
 
 def _of_mat(path, names):
-    try:
-        matrix = load_matrix(path, min_columns=1, widths=[len(names)])
-        return _of_matrix(path, matrix.values, names), None
-    except BadFileError as error:
-        try:
-            one = load_matrix(path, prefer=names[0], several="last")
-        except BadFileError:
-            raise error from None
-        known = [one.variable, *one.others]
-        if not set(names) & set(known):
-            raise
-
     def load(name):
         return load_matrix(path, prefer=name, several="last").values
 
-    return _of_vectors(path, names, known, load)
+    known = []
+    with contextlib.suppress(BadFileError):
+        one = load_matrix(path, prefer=names[0], several="last")
+        known = [one.variable, *one.others]
+    if set(names) & set(known):
+        return _of_vectors(path, names, known, load)
+    # What stands beside it, e.g. the rate, has fewer columns.
+    size = {"min_columns": len(names), "widths": [len(names)]}
+    matrix = load_matrix(path, **size)
+    values = _of_matrix(path, matrix.values, names)
+    return values, _beside(path, names, known, load, len(values))
 
 
 def _of_npz(path, names):
@@ -286,7 +297,9 @@ def _of_npz(path, names):
         found = [a for a in found if a.ndim == 2] or found
         if len(found) != 1 or set(names) <= set(arrays.files):
             return _of_vectors(path, names, arrays.files, arrays.get)
-        return _of_matrix(path, found[0], names), None
+        values = _of_matrix(path, found[0], names)
+        of = arrays.files, arrays.get, len(values)
+        return values, _beside(path, names, *of)
 
 
 def _of_parquet(path, names):
@@ -296,14 +309,16 @@ def _of_parquet(path, names):
     known = about.schema_arrow.names
     if not set(names) <= set(known):
         raise _lacking(path, names, known)
-    times = [name for name in known if _is_time(name, names)][:1]
+    times = timing.time_column(known, names)
     _check_bytes(path, 8 * about.metadata.num_rows * len(names))
     table = about.read(columns=[*names, *times])
     columns = [table.column(name).to_numpy() for name in names]
     values = np.stack([column.astype(np.float64) for column in columns], axis=1)
     if not times:
         return values, None
-    return values, _times_of(path, *times, table.column(times[0]).to_pandas())
+    return values, timing.read_times(
+        path, *times, table.column(times[0]).to_pandas()
+    )
 
 
 def _of_text(path, names):
@@ -338,12 +353,16 @@ def _of_text(path, names):
     elif len(set(header) - {""}) < len([name for name in header if name]):
         cure = "give each column a name of its own"
         raise BadFileError(path, "has two columns of one name", cure)
-    times = [name for name in header if _is_time(name, names)][:1]
+    times = timing.time_column(header, names)
     numbers = [header.index(name) for name in [*names, *times]]
     _check_cells(path, content, by)
     types = dict.fromkeys(numbers, np.float64)
     if times:
         types[numbers[-1]] = str
+    some = [line.split(by) for line in lines[headed:1000] if line.strip()]
+    of_channels = numbers[: len(names)]
+    cells = (row[i] for row in some for i in of_channels if i < len(row))
+    commas = mark in ";\t" and any("," in cell for cell in cells)
     try:
         table = pd.read_csv(
             io.BytesIO(content),
@@ -354,7 +373,7 @@ def _of_text(path, names):
             usecols=numbers,
             index_col=False,
             dtype=types,
-            decimal="," if mark in ";\t" and b"," in content else ".",
+            decimal="," if commas else ".",
             skipinitialspace=True,
             encoding="utf-8",
         )
@@ -362,10 +381,10 @@ def _of_text(path, names):
         problem = f"has a cell that is no number ({error})"
         cure = "give numbers only, below one header line"
         raise BadFileError(path, problem, cure, "not_numbers") from error
-    values = table[numbers[: len(names)]].to_numpy()
+    values = table[of_channels].to_numpy()
     if not times:
         return values, None
-    return values, _times_of(path, *times, table[numbers[-1]])
+    return values, timing.read_times(path, *times, table[numbers[-1]])
 
 
 def _check_cells(path, content, mark):
@@ -394,10 +413,6 @@ def _check_cells(path, content, mark):
         raise BadFileError(path, problem, "give each row as many", "ragged")
 
 
-def _is_time(name, names):
-    return name.lower() in _TIMES and name not in names
-
-
 def _lacking(path, names, known):
     gone = next(name for name in names if name not in known)
     some = ", ".join(map(str, list(known)[:8]))[:120]
@@ -410,104 +425,3 @@ def _check_bytes(path, size):
     if size > _MOST:
         problem = f"holds {size / 2**30:.1f} GiB, more than {_MOST >> 30}"
         raise BadFileError(path, problem, "cut it into parts", "too_large")
-
-
-def _times_of(path, name, cells):
-    """`Times` of a column of numbers, of moments, or of texts of either."""
-    import pandas as pd
-
-    unit = _TIMES[name.lower()]
-    if pd.api.types.is_numeric_dtype(cells):
-        return Times(cells.to_numpy(np.float64, na_value=np.nan), unit)
-    found = cells
-    if not pd.api.types.is_datetime64_any_dtype(cells):
-        texts = cells.astype("str").str.strip()
-        texts = texts.mask(texts.str.lower().isin((*layout.MISSING, "nat")))
-        known = texts.notna()
-        found = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
-        if 2 * found.notna().sum() >= known.sum():
-            given = Times(found.to_numpy(np.float64), unit)
-        else:
-            given, found = None, pd.to_timedelta(texts, errors="coerce")
-            for form in (None, "mixed"):  # the second takes its time
-                if found.notna().sum() < known.sum():
-                    how = {"errors": "coerce", "utc": True, "format": form}
-                    with warnings.catch_warnings(action="ignore"):
-                        found = pd.to_datetime(texts, **how)
-            # Hours and minutes, or minutes and seconds: nobody knows.
-            found = found.where(texts.str.count(":") != 1)
-        if len(odd := np.flatnonzero(known & found.isna())):
-            problem = f"row {odd[0] + 1} of its column {name} is "
-            problem += f"{texts[odd[0]]!r}, no number and no clock time"
-            cure = "write seconds or 12:34:56.7, or rename the column, which "
-            cure += "is then not looked at"
-            raise BadFileError(path, problem, cure, "not_numbers")
-        if given:
-            return given
-    days = found.dropna()
-    passed = (found - found.min()).dt.total_seconds()
-    steps = passed.diff()
-    timed = pd.api.types.is_timedelta64_dtype(days)
-    if timed or days.dt.normalize().nunique() == 1:  # no date: midnight
-        passed += _DAY * (steps < -_DAY / 2).cumsum()
-    return Times(passed.to_numpy(np.float64), 1.0)
-
-
-def rate_of(path: pathlib.Path, times: Times) -> float | None:
-    """Rows a second by a column of times; by their steps where no unit is said.
-
-    Steps below 1 are seconds, below 1000 ms, others us; None where the step is
-    1: that may be ms, or the number of the row. Raises BadFileError where they
-    are not even.
-    """
-    unit = times.unit
-    if unit is None:
-        step = abs(_mean_step(times))
-        if step == 1:
-            return None
-        unit = 1 if step < 1 else 1e-3 if step < 1e3 else 1e-6
-    return 1 / _even_step(path, times, unit)
-
-
-def _mean_step(times):
-    """From the first to the last known time; NaN where there are no two."""
-    rows = np.flatnonzero(np.isfinite(times.values))
-    if len(rows) < 2:
-        return np.nan
-    return np.diff(times.values[rows[[0, -1]]])[0] / (rows[-1] - rows[0])
-
-
-def _even_step(path, times, unit):
-    """Seconds a row; raises BadFileError where rows do not follow evenly.
-
-    They may be a quarter of a second off, as much as may lack a number.
-    """
-    step, seconds = unit * _mean_step(times), unit * times.values
-    rows = np.flatnonzero(np.isfinite(seconds))
-    problem = "its column of times does not go on"
-    if step > 0:
-        off = seconds[rows] - seconds[rows[0]] - step * (rows - rows[0])
-        if np.abs(off).max() <= max(_GAP, 2 * step):
-            return step
-        each = np.diff(seconds[rows]) / np.diff(rows)
-        worst = np.argmax(each)
-        problem = "its column of times has no even steps: rows are up to "
-        problem += f"{np.abs(off).max():.3g} s off"
-        if each[worst] > max(_GAP, 3 * np.median(each)):
-            problem += f", after row {rows[worst] + 1} come {each[worst]:.3g} s"
-    cure = "resample it to one rate, or cut it there, by start and end of rows"
-    raise BadFileError(path, problem, cure, "two_rates")
-
-
-def _checked_times(path, times, rate):
-    """Raises BadFileError where a column of times has other steps than one."""
-    units = [times.unit] if times.unit else [1, 1e-3, 1e-6, 1e-9]
-    size = np.log10(max(abs(_mean_step(times)) * rate, 1e-99))
-    unit = min(units, key=lambda unit: abs(np.log10(unit) + size))
-    step = _even_step(path, times, unit)
-    if not 0.98 < step * rate < 1.02:
-        problem = f"its times are {step:g} s apart, {layout.CHANNELS} says "
-        problem += f"{rate:g} Hz"
-        cure = f"mend sampling_frequency in {layout.CHANNELS}"
-        raise BadFileError(path, problem, cure, "two_rates")
-    return f"times {step:g} s apart, as {rate:g} Hz; looked at and left out"
