@@ -6,6 +6,7 @@ import tempfile
 import numpy as np
 import pytest
 from fake_recordings import make_people
+from joblib.externals.loky import get_reusable_executor
 
 from keras_pain.data.windows import sliding_windows
 from keras_pain.errors import ConfigurationError, KerasPainError
@@ -110,6 +111,8 @@ def test_processes_that_grow_are_kept(tasks_of, windows, store, monkeypatch):
     """What grows are their networks, which others would trace again."""
     with tempfile.TemporaryDirectory() as folder:
         monkeypatch.setenv("PROCESSES", folder)
+        # Those of other tests do not know it.
+        get_reusable_executor().shutdown(wait=True)
         tasks = tasks_of("fake_methods:GrowingMethod")
         runner.run(tasks, windows, store, jobs=2)
         assert len(os.listdir(folder)) == 2
