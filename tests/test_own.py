@@ -21,7 +21,7 @@ from own_folders import (
 from sklearn.tree import DecisionTreeClassifier
 
 import keras_pain
-from keras_pain.corpora import folder
+from keras_pain.corpora import folder, manifest
 from keras_pain.corpora.base import read_corpus
 from keras_pain.corpora.folder import layout
 from keras_pain.data.windows import by_parts, signal_windows
@@ -173,6 +173,11 @@ def test_one_recording_is_not_of_two_people(root):
     assert {"P0_0", "P1_0"}.isdisjoint(file.name for file in kept)
     about = {f.rule: f.detail for f in kept[0].findings}["shared_content"]
     assert about.startswith("2 recordings have") and "P0_0, P1_0" in about
+    # A manifest from before says what is the matter.
+    manifest.write_manifest(root, [p for p in root.iterdir()])
+    with pytest.raises(KerasPainError, match="in the manifest but not read"):
+        manifest.verify_manifest(root, folder.find_files(root))
+    (root / manifest.MANIFEST).unlink()
     # Two people who were recorded one after the other are in one file.
     rows = "file\tparticipant_id\tstart\tend\tpain\n"
     rows += "P0_0.csv\tP0\t0\t2\t0\nP0_0.csv\tP1\t{}\t4\t1\n"
@@ -181,6 +186,8 @@ def test_one_recording_is_not_of_two_people(root):
     (root / "recordings.tsv").write_text(rows.format(1))
     with pytest.raises(KerasPainError, match="content of P0_0@1-4, which is"):
         read_all(root)
+    (root / "recordings.tsv").write_text(rows.format(1).replace("P1", "P0"))
+    assert "same_content" not in rules_of(root)  # of one person
 
 
 def test_the_identity_looks_at_no_label_and_no_further_column(root):
@@ -446,7 +453,7 @@ def test_vectors_of_channels_are_looked_at(root, name, save):
         ({"time": time}, ""),
         ({"time": 2 * time}, "time has 0.02 s a row"),
         ({"trunk": values[:-5, :1]}, "trunk is 295 x 1, emg has 300 samples"),
-        ({"also": time}, ""),
+        ({"also": time, "t": time[-1:]}, ""),
         ({"time": time[1:]}, "time has 299 times, the signals 300 rows"),
     ):
         given = of | more
@@ -962,7 +969,10 @@ def test_what_does_not_fit_is_one_line(root, tmp_path):
         ({"memory_gb": 0.5}, "--memory_gb is 0.5"),
         ({"rate": 0.0}, "--rate must be positive"),
         ({"task": "regression"}, "--task must be one of"),
-        ({"test_dir": str(root)}, "P0_0 has the content of P0_0"),
+        (
+            {"test_dir": str(root)},
+            "P0_0 has the content of P0_0.* leave it out",
+        ),
         ({"window_seconds": 60.0}, "at least half full"),
         ({"channels": ["nose"]}, "'nose' is none of emg"),
         ({"nonsense": 1}, "no argument 'nonsense'"),

@@ -98,7 +98,10 @@ def verify_manifest(root: StrPath, files: Files) -> str | None:
     expected = {name: facts for name, *facts in _read(path)}
     for name in sorted(expected.keys() | parts.keys()):
         if name not in parts:
-            problem = "is in the manifest but not on disk"
+            kept = (base / name).exists()  # e.g. a copy of another's
+            problem = (
+                f"is in the manifest but not {'read' if kept else 'on disk'}"
+            )
         elif name not in expected:
             problem = "is on disk but not in the manifest"
         # The size comes first: it costs nothing.

@@ -194,7 +194,7 @@ class _Own(abc.ABC):
                 raise ConfigurationError(
                     f"--test_dir: {tested[shared]} has the content of "
                     f"{known[shared]} of --manual_dir: people would be tested "
-                    "on what was learnt from them"
+                    "on what was learnt from them; leave it out of either"
                 )
         return dataclasses.replace(parts[0], further=tuple(parts[1:]))
 

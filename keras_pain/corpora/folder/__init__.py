@@ -20,7 +20,7 @@ from keras_pain.corpora.folder.layout import KINDS as LAYOUTS
 from keras_pain.corpora.folder.layout import Tables, read_tables
 from keras_pain.corpora.manifest import COPY, input_hash
 from keras_pain.errors import BadFileError, ConfigurationError, check_choice
-from keras_pain.io import sha256_of_content
+from keras_pain.io import sha256_of_content, tracked
 
 read_file = reader.read_file
 tables = read_tables
@@ -150,13 +150,15 @@ def _check_copies(files):
     times of one content are other recordings.
     """
     contents = collections.defaultdict(list)
-    for file in files:
+    for file in tracked(files, "comparing contents", transient=True):
         # What is not there or cannot be read is refused elsewhere.
         with contextlib.suppress(BadFileError):
             if file.path.exists() and file.refusal is None:
                 contents[input_hash(file.path)].append(file)
     contents.pop(NOTHING, None)
     for alike in contents.values():
+        if len({(file.path, file.subject_id) for file in alike}) == 1:
+            continue  # parts of a file
         for one, other in itertools.permutations(alike, 2):
             ends = (of.info["end"] or float("inf") for of in (one, other))
             if max(of.info["start"] for of in (one, other)) >= min(ends):
@@ -166,7 +168,7 @@ def _check_copies(files):
                 problem += f", which is of {other.subject_id}"
                 cure = "a recording is of one person: mend the row or the file"
                 one.refusal = COPY, problem, cure
-            elif one.name > other.name:
+            elif one.path != other.path and one.name > other.name:
                 one.findings.noted(COPY, problem)
 
 

@@ -264,11 +264,12 @@ def _beside(path, names, known, load, count):
 
     for name in timing.time_column(known, names):
         cells = np.ravel(load(name))
-        if len(cells) != count:
+        if len(cells) == count:
+            return timing.read_times(path, name, pd.Series(cells))
+        if len(cells) > 1:  # one may be how long it took
             problem = f"{name} has {len(cells)} times, the signals {count} rows"
             cure = "give each row a time, or rename it"
             raise BadFileError(path, problem, cure, "two_rates")
-        return timing.read_times(path, name, pd.Series(cells))
     return None
 
 
@@ -276,15 +277,16 @@ def _of_mat(path, names):
     def load(name):
         return load_matrix(path, prefer=name, several="last").values
 
-    known = []
+    known, widths = [], [len(names)]
     with contextlib.suppress(BadFileError):
-        one = load_matrix(path, prefer=names[0], several="last")
-        known = [one.variable, *one.others]
+        given = {"prefer": names[0], "several": "last", "widths": widths}
+        matrix = load_matrix(path, **given)
+        known = [matrix.variable, *matrix.others]
     if set(names) & set(known):
         return _of_vectors(path, names, known, load)
-    # What stands beside it, e.g. the rate, has fewer columns.
-    size = {"min_columns": len(names), "widths": [len(names)]}
-    matrix = load_matrix(path, **size)
+    if len(known) != 1:
+        # What stands beside it, e.g. the rate, has fewer columns.
+        matrix = load_matrix(path, min_columns=len(names), widths=widths)
     values = _of_matrix(path, matrix.values, names)
     return values, _beside(path, names, known, load, len(values))
 
