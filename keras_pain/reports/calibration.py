@@ -124,18 +124,17 @@ def write_calibration(
 @figures.saved
 def plot_reliability(curves: Mapping[str, np.ndarray]) -> Figure:
     """Accuracy by confidence; `(BINS, 3)` sums of each method's samples."""
-    figure = figures.new_figure(3.4 * len(curves) + 0.6, 3.8)
-    grid = figure.subplots(1, len(curves), squeeze=False, sharey=True)[0]
-    for axes, (label, binned) in zip(grid, curves.items(), strict=True):
+    names = "confidence (bars: share of samples)", "accuracy"
+    place = len(curves), 4, (3.4, 3.4), (0.6, 0.4)
+    figure, grid = figures.tiles(*place, *names, sharex=True, sharey=True)
+    for axes, (label, binned) in zip(grid.flat, curves.items(), strict=False):
         size, confidence, right = binned[binned[:, 0] > 0].T
         share = size / size.sum()
         axes.plot([0, 1], [0, 1], color="#777777", linestyle="--", lw=1)
         axes.bar(confidence / size, share, 0.03, color="#cccccc")
         axes.plot(confidence / size, right / size, "o-", color=figures.BLUE)
         axes.set_title(figures.paper_name(label))
-        axes.set_xlabel("confidence (bars: share of samples)")
         axes.set_xlim(0, 1.03)
         axes.set_ylim(0, 1.03)
         axes.grid()
-    grid[0].set_ylabel("accuracy")
     return figure
